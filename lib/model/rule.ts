@@ -1,0 +1,46 @@
+import type { Family, PortRange } from './socket.js';
+
+/** What a policy rule does when it matches (FR_ACT_*). */
+export type RuleAction = 'lookup' | 'goto' | 'nop' | 'blackhole' | 'unreachable' | 'prohibit';
+
+/** One policy routing rule; a selector that is `null` matches everything. */
+export interface Rule {
+  family: Family;
+  /** Rules are asked in ascending order of priority; those of one priority in the order listed. */
+  priority: number;
+  /** FIB_RULE_INVERT: everything but what the selectors match. */
+  invert: boolean;
+  /** CIDR text. */
+  from: string | null;
+  /** CIDR text. */
+  to: string | null;
+  /** 0 for any. */
+  tos: number;
+  /** The interface a packet came in on; `lo` for packets of this host. */
+  inputInterface: string | null;
+  /** True where `inputInterface` names an interface that does not exist now (FIB_RULE_IIF_DETACHED). */
+  inputDetached: boolean;
+  outputInterface: string | null;
+  outputDetached: boolean;
+  mark: { value: number; mask: number } | null;
+  /** IPPROTO_* number. */
+  ipProtocol: number | null;
+  sourcePort: PortRange | null;
+  destinationPort: PortRange | null;
+  uidRange: { from: number; to: number } | null;
+  /** Matches packets of a VRF and looks in its table. */
+  l3mdev: boolean;
+  action: RuleAction;
+  /** For `lookup`: the table. */
+  table: number | null;
+  /** For `goto`: the priority of the target rule. */
+  goto: number | null;
+  /** A result with a prefix this short or shorter is passed over; `null` for none. */
+  suppressPrefixLength: number | null;
+  /** A result whose device is of this group is passed over; `null` for none. */
+  suppressInterfaceGroup: number | null;
+  /** Who installed it (RTPROT_*). */
+  protocol: number;
+  /** Selectors this version of earshot does not know, by attribute number; such a rule is never guessed. */
+  unknownAttributes: number[];
+}

@@ -1,0 +1,124 @@
+/** The transport protocol of a socket or a flow. */
+export type Transport = 'tcp' | 'udp';
+
+/** The address family of a socket: an IPv6 socket may also take IPv4 traffic (see `v6only`). */
+export type Family = 'ipv4' | 'ipv6';
+
+/**
+ * The state of a socket: for TCP the states of RFC 9293 and the kernel's `bound` (bound, neither
+ * listening nor connected); for UDP `unconnected` or `established` (after connect()).
+ */
+export type SocketState =
+  | 'established'
+  | 'syn-sent'
+  | 'syn-received'
+  | 'fin-wait-1'
+  | 'fin-wait-2'
+  | 'time-wait'
+  | 'closed'
+  | 'close-wait'
+  | 'last-ack'
+  | 'listen'
+  | 'closing'
+  | 'bound'
+  | 'unconnected';
+
+/** An address and a port of one end of a socket. */
+export interface Endpoint {
+  /** Canonical text (RFC 5952). */
+  address: string;
+  port: number;
+}
+
+/** A process that holds a socket open. */
+export interface Process {
+  pid: number;
+  /** The descriptor number in that process. */
+  fd: number;
+  /** The kernel's name of the process (`comm`, at most 15 bytes). */
+  name: string;
+  /** The arguments it was started with; empty for a kernel thread or a zombie. */
+  command: string[];
+  /** The real user id of the process. */
+  uid: number;
+}
+
+/** One TCP or UDP socket of one network namespace, as the kernel tells it. */
+export interface Socket {
+  protocol: Transport;
+  family: Family;
+  state: SocketState;
+  local: Endpoint;
+  /** `null` for a socket without a peer. */
+  remote: Endpoint | null;
+  /** The interfaces that own the local address; every one for a wildcard; the one for a bound device. */
+  interfaces: string[];
+  /** The device named by SO_BINDTODEVICE, `null` for none. */
+  boundInterface: string | null;
+  /** IPV6_V6ONLY; `null` where it does not apply or /proc cannot tell. */
+  v6only: boolean | null;
+  /** The inode of the socket, 0 where it has none any more (TIME-WAIT). */
+  inode: number;
+  /** The kernel's 64-bit cookie as 16 hexadecimal digits; `null` where /proc cannot tell. */
+  cookie: string | null;
+  /** The user that owns the socket. */
+  uid: number;
+  /** Bytes received and not yet read; for listening TCP see `backlog`. */
+  receiveQueue: number;
+  /** Bytes sent and not yet acknowledged (TCP) or not yet sent (UDP). */
+  sendQueue: number;
+  /** Listening TCP: connections waiting for accept(), and the most that may wait. `null` otherwise. */
+  backlog: { length: number; limit: number } | null;
+  /** SO_MARK; `null` where not told (it needs CAP_NET_ADMIN). */
+  mark: number | null;
+  /** The path of the socket's cgroup below the cgroup v2 mount; `null` where not told. */
+  cgroup: string | null;
+  /** IP_TRANSPARENT; `null` where not told. */
+  transparent: boolean | null;
+  /** Where this record was read from. */
+  source: 'netlink' | 'procfs';
+  /** The processes that hold it, when asked for; `[]` means nobody visible to this user. */
+  owners?: Process[];
+}
+
+/** A whole number range, both ends included. */
+export interface PortRange {
+  from: number;
+  to: number;
+}
+
+/**
+ * Which sockets to read: all given keys must hold. What the kernel can filter it filters, the rest
+ * is filtered where it was read. An unknown key or a value that is not of its form is an error.
+ */
+export interface SocketFilter {
+  protocol?: Transport | Transport[];
+  family?: Family | Family[];
+  state?: SocketState | SocketState[];
+  /** 0 to 65535: one, a range, or a list. */
+  localPort?: number | PortRange | number[];
+  /** 0 to 65535: one, a range, or a list. */
+  remotePort?: number | PortRange | number[];
+  /** An address or a prefix in CIDR notation. An IPv4 one also matches its v4-mapped IPv6 form. */
+  localAddress?: string;
+  /** An address or a prefix in CIDR notation. An IPv4 one also matches its v4-mapped IPv6 form. */
+  remoteAddress?: string;
+  /** The name of the device the socket is bound to (SO_BINDTODEVICE). */
+  interface?: string;
+  uid?: number;
+  /** SO_MARK, exactly; reading marks needs CAP_NET_ADMIN. */
+  mark?: number;
+}
+
+/** How to read the kernel. */
+export interface ReadOptions {
+  /** Another network namespace: a path such as /run/netns/blue, or a process id. Default: this process's own. */
+  netns?: string | number;
+  /**
+   * Where sockets are read from. `'auto'`, the default: netlink, and /proc/net where netlink is not
+   * to be had; each record says which.
+   */
+  source?: 'auto' | 'netlink' | 'procfs';
+  /** Also resolve the processes that hold each socket. Default false for tables, true for listeners(). */
+  owners?: boolean;
+}

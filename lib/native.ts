@@ -1,0 +1,263 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import nodeGypBuild from 'node-gyp-build';
+import { EarshotError } from './errors.js';
+
+/*
+ * The only file that names what the addon exports. TypeScript validates, native trusts: every value
+ * that crosses here has been checked by lib/kernel. A function reads on a libuv worker (or, in
+ * another namespace, on a thread of its own that ends with the read); its …Sync twin blocks.
+ */
+
+/** Which sockets, in the kernel's own numbers. */
+export interface SocketQuery {
+  /** Bit mask of 1 << TCP state; 0: no TCP. Bit 13 asks for sockets that are bound and no more. */
+  tcpStates: number;
+  /** Bit mask of 1 << state, 1 connected and 7 unconnected; 0: no UDP. */
+  udpStates: number;
+  /** 1 IPv4, 2 IPv6, 3 both. */
+  families: number;
+  /** Pairs of from, to; empty for any. */
+  localPorts: Uint16Array;
+  remotePorts: Uint16Array;
+  /** 4 or 16 bytes in network order, or null for any. */
+  localAddress: Uint8Array | null;
+  localPrefixLength: number;
+  remoteAddress: Uint8Array | null;
+  remotePrefixLength: number;
+  /** The name of the device a socket is bound to, or null for any. */
+  boundInterface: string | null;
+  uid: number | null;
+  mark: number | null;
+  source: 'auto' | 'netlink' | 'procfs';
+  /** The path of a network namespace, or null for this thread's own. */
+  netns: string | null;
+}
+
+/** Bits of `SocketColumns.flags`. */
+export const RowFlag = {
+  v6onlyKnown: 1,
+  v6only: 2,
+  markKnown: 4,
+  transparentKnown: 8,
+  transparent: 16,
+  /** Read from /proc/net, not from netlink. */
+  procfs: 32,
+} as const;
+
+/** One read of the socket tables: struct of arrays, a row a socket. */
+export interface SocketColumns {
+  length: number;
+  /** 6 TCP, 17 UDP. */
+  protocol: Uint8Array;
+  /** 4 or 6. */
+  family: Uint8Array;
+  /** The kernel's TCP_* number. */
+  state: Uint8Array;
+  flags: Uint8Array;
+  localPort: Uint16Array;
+  remotePort: Uint16Array;
+  /** 16 bytes a row in network order; an IPv4 address is the first 4, the rest zero. */
+  localAddress: Uint8Array;
+  remoteAddress: Uint8Array;
+  /** Interface index of SO_BINDTODEVICE, 0 for none. */
+  boundInterface: Uint32Array;
+  inode: Uint32Array;
+  /** 0 where not told. */
+  cookie: BigUint64Array;
+  uid: Uint32Array;
+  /** As the kernel says it: for a TCP listener the accept queue and its limit (the limit only by netlink). */
+  receiveQueue: Uint32Array;
+  sendQueue: Uint32Array;
+  mark: Uint32Array;
+  /** 0 where not told. */
+  cgroup: BigUint64Array;
+  /** Index into `interfaceSets`: the interfaces that own the local address. */
+  interfaceSet: Uint32Array;
+}
+
+export interface SocketTableData {
+  columns: SocketColumns;
+  /** Names of interfaces; set 0 is every interface of the namespace. */
+  interfaceSets: string[][];
+  /** Interface names by index, as pairs, for `boundInterface`. */
+  interfaceNames: [number, string][];
+  /** Paths of the cgroups met, by id; an id that could not be resolved is absent. */
+  cgroups: [bigint, string][];
+}
+
+/** One message to send: the header's type and flags, and what follows the header. */
+export interface NetlinkRequest {
+  type: number;
+  /** Beyond NLM_F_REQUEST, which is always set. NLM_F_DUMP is 0x300. */
+  flags: number;
+  payload: Uint8Array;
+}
+
+export interface NetlinkQuery {
+  /** NETLINK_*: 0 ROUTE, 4 SOCK_DIAG, 12 NETFILTER. */
+  protocol: number;
+  requests: NetlinkRequest[];
+  /** Multicast groups to listen to meanwhile, by number. */
+  watchGroups: number[];
+  netns: string | null;
+}
+
+/** The kernel's refusal of one request. */
+export interface NetlinkRefusal {
+  errno: number;
+  /** The kernel's extended-ack text, or ''. */
+  detail: string;
+}
+
+export interface NetlinkAnswer {
+  /** For each request: all its reply messages with their headers, one after the other, or the refusal. */
+  replies: (Uint8Array | NetlinkRefusal)[];
+  /** True when a watched group spoke while the requests were answered. */
+  changed: boolean;
+}
+
+export interface FileQuery {
+  /** Absolute paths. What depends on the namespace is read through /proc/thread-self/net and /proc/sys/net. */
+  paths: string[];
+  netns: string | null;
+}
+
+export interface OwnerQuery {
+  /** Inodes of sockets in ascending order, or null for all. */
+  inodes: Uint32Array | null;
+  /** Where proc(5) is mounted; a parameter so that recorded trees can be read. */
+  procRoot: string;
+}
+
+export interface OwnerTable {
+  /** A row for each descriptor found: */
+  inode: Uint32Array;
+  pid: Uint32Array;
+  fd: Uint32Array;
+  /** The processes named by `pid`, each once. */
+  processes: { pid: number; name: string; command: string[]; uid: number }[];
+  /** How many processes' descriptors this user may not see. */
+  denied: number;
+}
+
+/** What the addon throws: lib/native.ts makes EarshotErrors of it. */
+interface NativeError extends Error {
+  /** 'netns': entering the namespace failed; 'kernel': the kernel refused; 'decode': bytes that are not of their form. */
+  operation: 'netns' | 'kernel' | 'decode';
+  syscall: string;
+  /** Positive. */
+  errno: number;
+  /** The kernel's extended-ack text, or what was being done. */
+  detail: string;
+}
+
+interface Addon {
+  readSockets(query: SocketQuery): Promise<SocketTableData>;
+  readSocketsSync(query: SocketQuery): SocketTableData;
+  /** The raw bytes of each sock_diag dump that `readSockets` would make, for recording. */
+  dumpSocketsSync(query: SocketQuery): { protocol: number; family: number; bytes: Uint8Array }[];
+  /** Pure: recorded sock_diag messages of one protocol into columns (interfaceSet all 0). */
+  decodeSockets(bytes: Uint8Array, protocol: number): SocketColumns;
+  /** Pure: a /proc/net table's text into columns. */
+  decodeProcSockets(
+    text: Uint8Array,
+    protocol: number,
+    family: number,
+    littleEndian: boolean,
+  ): SocketColumns;
+  netlink(query: NetlinkQuery): Promise<NetlinkAnswer>;
+  netlinkSync(query: NetlinkQuery): NetlinkAnswer;
+  /** The bytes of each file, or the positive errno it was refused with. */
+  readFiles(query: FileQuery): Promise<(Uint8Array | number)[]>;
+  readFilesSync(query: FileQuery): (Uint8Array | number)[];
+  owners(query: OwnerQuery): Promise<OwnerTable>;
+  ownersSync(query: OwnerQuery): OwnerTable;
+}
+
+let addon: Addon | undefined;
+
+/** Loads the addon on first need, so that importing earshot works on every platform. */
+function load(): Addon {
+  if (addon) return addon;
+  if (process.platform !== 'linux') {
+    throw new EarshotError(
+      'ERR_UNSUPPORTED_PLATFORM',
+      `earshot reads the Linux kernel and this is ${process.platform}: make a capture on the Linux host ` +
+        "with 'earshot capture' and evaluate it here with trace() from 'earshot/reach'",
+    );
+  }
+  const root = packageRoot();
+  try {
+    addon = nodeGypBuild(root) as Addon;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new EarshotError(
+      'ERR_NO_BINARY',
+      `no addon binary for linux-${process.arch} could be loaded from ${join(root, 'prebuilds')} or ` +
+        `${join(root, 'build', 'Release')} (${why}): reinstall earshot, or build it from source ` +
+        `with 'npx node-gyp rebuild' in ${root}`,
+      undefined,
+      cause,
+    );
+  }
+  return addon;
+}
+
+function packageRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json'))) {
+    const parent = dirname(directory);
+    if (parent === directory) return dirname(fileURLToPath(import.meta.url));
+    directory = parent;
+  }
+  return directory;
+}
+
+/** The addon's functions; an addon error becomes an EarshotError. */
+export const native: Addon = new Proxy({} as Addon, {
+  get(_, name) {
+    const target = load()[name as keyof Addon] as (query: unknown, ...rest: unknown[]) => unknown;
+    return (query: unknown, ...rest: unknown[]) => {
+      try {
+        const result = target(query, ...rest);
+        return result instanceof Promise
+          ? result.catch((error) => {
+              throw translate(error, query);
+            })
+          : result;
+      } catch (error) {
+        throw translate(error, query);
+      }
+    };
+  },
+});
+
+function translate(error: unknown, query: unknown): unknown {
+  if (!(error instanceof Error) || !('operation' in error)) return error;
+  const { operation, syscall, errno, detail, message } = error as NativeError;
+  if (operation === 'decode') return new EarshotError('ERR_INVALID_ARGUMENT', message);
+  const refusal = { syscall, errno };
+  if (operation === 'netns') {
+    const netns = (query as { netns: string | null }).netns;
+    return new EarshotError('ERR_NETNS', netnsMessage(netns, errno, message), refusal, error);
+  }
+  const permission = errno === 1 || errno === 13;
+  return new EarshotError(
+    permission ? 'ERR_PERMISSION' : 'ERR_KERNEL',
+    `${message}${detail ? ` (${detail})` : ''}${permission ? ': run as root, or give node CAP_NET_ADMIN' : ''}`,
+    refusal,
+    error,
+  );
+}
+
+function netnsMessage(netns: string | null, errno: number, message: string): string {
+  if (errno === 2)
+    return `network namespace ${netns} does not exist: 'ip netns list' and 'lsns -t net' show those that do`;
+  if (errno === 1 || errno === 13)
+    return `network namespace ${netns} may not be entered by this user: it needs CAP_SYS_ADMIN, run as root`;
+  if (errno === 22)
+    return `${netns} is not a network namespace: give a path such as /run/netns/blue, or a process id`;
+  return `network namespace ${netns} cannot be entered: ${message}`;
+}

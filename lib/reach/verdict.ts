@@ -1,0 +1,130 @@
+import type { Hook } from '../model/firewall.js';
+import type { Socket } from '../model/socket.js';
+
+/** Does the flow get through? `unknown` always has a cause. */
+export type Outcome = 'reachable' | 'unreachable' | 'unknown';
+
+/** What the peer's program sees, by its name in Node. */
+export type Symptom =
+  | 'ECONNREFUSED'
+  | 'ETIMEDOUT'
+  | 'EHOSTUNREACH'
+  | 'ENETUNREACH'
+  | 'EACCES'
+  | 'EPERM'
+  | 'EINVAL';
+
+/** The stages of a packet's life, in the order in which they are passed. */
+export type Stage =
+  | 'device'
+  | 'ingress'
+  | 'prerouting'
+  | 'routing'
+  | 'forward'
+  | 'input'
+  | 'socket'
+  | 'output'
+  | 'reply';
+
+/** Which way a packet goes that a cause speaks of. */
+export type Direction = 'request' | 'reply';
+
+/** Why a flow fails, or why that cannot be told. One code, one reason; the rest are its particulars. */
+export type Cause =
+  // ---- device
+  | { code: 'interface-missing'; interface: string }
+  | { code: 'interface-down'; interface: string }
+  | { code: 'no-carrier'; interface: string }
+  | { code: 'ip-disabled'; interface: string; family: 'ipv4' | 'ipv6' }
+  // ---- programs and firewalls that cannot be evaluated
+  | { code: 'opaque-program'; interface: string; program: 'xdp' | 'tc'; direction: Direction }
+  | {
+      code: 'firewall-unreadable';
+      backend: 'nftables' | 'legacy';
+      hook: Hook;
+      direction: Direction;
+      reason: string;
+      remedy: string;
+    }
+  | {
+      code: 'firewall-not-evaluated';
+      backend: 'nftables' | 'legacy';
+      hook: Hook;
+      direction: Direction;
+      chains: string[];
+    }
+  | { code: 'not-captured'; what: string; reason: string; remedy: string }
+  // ---- routing of the packet
+  | { code: 'martian-source'; source: string; interface: string }
+  | { code: 'martian-destination'; destination: string; interface: string; setting: string | null }
+  | { code: 'source-is-ours'; source: string; interface: string }
+  | { code: 'reverse-path'; interface: string; mode: 'strict' | 'loose'; back: string | null }
+  | { code: 'address-not-ready'; address: string; state: 'tentative' | 'dadfailed' }
+  | { code: 'wrong-scope'; address: string; interface: string }
+  | { code: 'not-our-address'; destination: string }
+  | { code: 'forwarded'; interface: string; gateway: string | null }
+  | {
+      code: 'not-a-unicast-address';
+      destination: string;
+      type: 'broadcast' | 'multicast' | 'anycast';
+    }
+  | { code: 'no-route'; destination: string; direction: Direction }
+  | {
+      code: 'route-refuses';
+      type: 'blackhole' | 'unreachable' | 'prohibit' | 'throw';
+      by: 'route' | 'rule';
+      destination: string;
+      table: number | null;
+      priority: number | null;
+      direction: Direction;
+    }
+  | { code: 'not-evaluated'; what: string }
+  // ---- the socket
+  | { code: 'no-listener' }
+  | { code: 'bound-to-loopback'; socket: Socket }
+  | { code: 'bound-to-other-address'; socket: Socket }
+  | { code: 'bound-to-other-device'; socket: Socket }
+  | { code: 'ipv6-only'; socket: Socket }
+  | { code: 'ipv4-only'; socket: Socket }
+  | { code: 'other-protocol'; socket: Socket }
+  | { code: 'connected-to-another'; socket: Socket }
+  | { code: 'shadowed'; by: Socket }
+  | { code: 'accept-queue-full'; socket: Socket }
+  // ---- flows from this host
+  | { code: 'source-not-ours'; source: string };
+
+/** The code of a cause. */
+export type CauseCode = Cause['code'];
+
+/** What a step did to the packet. */
+export type StepAction = 'pass' | 'drop' | 'reject' | 'deliver' | 'forward' | 'unknown';
+
+/** One step of the packet's life: the rule, route, setting or socket that acted on it. */
+export interface Step {
+  stage: Stage;
+  direction: Direction;
+  action: StepAction;
+  /** What acted, as a person who knows networking would say it. */
+  detail: string;
+}
+
+/** The answer to a flow. */
+export interface Verdict {
+  /** `reachable`: a TCP handshake completes, or a UDP datagram is delivered and its answer can return. */
+  outcome: Outcome;
+  /**
+   * What the peer's program sees when it fails, as Node names it. `null` when reachable or unknown,
+   * and when it surely fails but something unread decides how.
+   */
+  symptom: Symptom | null;
+  /** Where the fate was decided. */
+  stage: Stage;
+  /** `null` when reachable. */
+  cause: Cause | null;
+  /** The socket that takes the first packet; `null` where none does. */
+  socket: Socket | null;
+  /** The packet's life, stage by stage. */
+  steps: Step[];
+  /** One sentence a person understands. */
+  explanation: string;
+}
