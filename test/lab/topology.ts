@@ -58,6 +58,8 @@ export interface Port {
 export interface Machine {
   readonly name: string;
   readonly namespace: Namespace;
+  /** The interface by which what it sends arrives on the host; `lo` for the host itself. */
+  readonly ingress: string;
   readonly ports: Record<string, Port>;
 }
 
@@ -69,7 +71,7 @@ export async function build(
   description: HostDescription,
 ): Promise<{ machines: Map<string, Machine>; close(): void }> {
   const plan = new Plan();
-  plan.addMachine(HOST, { loopback: true, ...description }, null);
+  plan.addMachine(HOST, { loopback: true, ...description }, 'lo', null);
   const namespaces = makeNamespaces(plan.machines.map(({ name }) => name));
   const closers: (() => void)[] = namespaces.map((namespace) => () => namespace.close());
   const close = (): void => {
@@ -100,9 +102,9 @@ export async function build(
       }),
     );
     const machines = new Map(
-      plan.machines.map(({ name, ports }) => [
+      plan.machines.map(({ name, ingress, ports }) => [
         name,
-        { name, namespace: of.get(name)!, ports: Object.fromEntries(ports) },
+        { name, namespace: of.get(name)!, ingress, ports: Object.fromEntries(ports) },
       ]),
     );
     return { machines, close };
@@ -128,6 +130,7 @@ interface Station extends End {
 
 interface MachinePlan {
   name: string;
+  ingress: string;
   description: MachineDescription & Partial<PeerDescription>;
   /** Lines for ip(8) inside. */
   lines: string[];
@@ -148,11 +151,23 @@ class Plan {
   #switch: MachinePlan | null = null;
 
   /** Gives the prefixes that lie behind the machine. */
-  addMachine(name: string, description: MachineDescription, uplink: Station | null): string[] {
+  addMachine(
+    name: string,
+    description: MachineDescription,
+    ingress: string,
+    uplink: Station | null,
+  ): string[] {
     if (this.machines.some((machine) => machine.name === name)) {
       throw new Error(`two machines of the lab are named '${name}'`);
     }
-    const machine: MachinePlan = { name, description, lines: [], ports: new Map(), up: [] };
+    const machine: MachinePlan = {
+      name,
+      ingress,
+      description,
+      lines: [],
+      ports: new Map(),
+      up: [],
+    };
     this.machines.push(machine);
     if (description.loopback) machine.lines.push('link set lo up');
     if (uplink) this.#addPort(machine, uplink, uplink.addresses);
@@ -185,7 +200,8 @@ class Plan {
     const prefixes = [...network.addresses];
     for (const [index, [peer, description]] of peers.entries()) {
       const station = stations[index]!;
-      const behind = this.addMachine(peer, description, station);
+      const ingress = owner.name === HOST ? name : owner.ingress;
+      const behind = this.addMachine(peer, description, ingress, station);
       const machine = this.machines.find((candidate) => candidate.name === peer)!;
       for (const prefix of description.claims ?? []) {
         machine.lines.push(`route add local ${prefix} dev eth0`);
@@ -225,7 +241,14 @@ class Plan {
 
   /** A bridge in a machine that has nothing but bridges. */
   #addSwitch(): string {
-    this.#switch ??= { name: 'switch', description: {}, lines: [], ports: new Map(), up: [] };
+    this.#switch ??= {
+      name: 'switch',
+      ingress: '',
+      description: {},
+      lines: [],
+      ports: new Map(),
+      up: [],
+    };
     if (!this.machines.includes(this.#switch)) this.machines.push(this.#switch);
     const name = `sw${this.#switch.lines.length}`;
     this.#switch.lines.push(`link add ${name} type bridge mcast_snooping 0`, `link set ${name} up`);

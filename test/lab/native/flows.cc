@@ -169,6 +169,7 @@ class Run {
     if (connect(client.fd.get(), client.destination.pointer(), client.destination.length) != 0 &&
         errno != EINPROGRESS)
       return "connect";
+    noteSource(index);
     if (flow.protocol == IPPROTO_TCP) {
       client.phase = Phase::connecting;
       watch(client.fd.get(), Kind::client, index, EPOLLOUT);
@@ -215,6 +216,14 @@ class Run {
     return nullptr;
   }
 
+  void noteSource(size_t index) {
+    SocketAddress source;
+    source.length = sizeof source.storage;
+    if (getsockname(clients_[index].fd.get(), source.pointer(), &source.length) != 0) return;
+    results_[index].source = addressText(source);
+    results_[index].sourcePort = portOf(source);
+  }
+
   Token token(size_t index) const {
     Token token;
     token.run = number_;
@@ -233,11 +242,13 @@ class Run {
     socklen_t size = sizeof error;
     if (getsockopt(client.fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0)
       throw Failure("SO_ERROR");
-    if (error == 0 && !isConnected(client.fd.get())) {
-      error = queuedError(client.fd.get());
-      if (error == 0) return;
+    // Asking for queued errors also makes those after the handshake count (tcp_v4_err), which a
+    // program that did not ask never sees: a connection that stands has no error.
+    if (!isConnected(client.fd.get())) {
+      if (error == 0) error = queuedError(client.fd.get());
+      if (error != 0) finish(index, error, "handshake");
+      return;
     }
-    if (error != 0) return finish(index, error, "handshake");
     results_[index].connected = true;
     // Once connected, ICMP errors are not for the program any more.
     hearErrors(client.fd.get(), client.destination.family(), false);
