@@ -199,7 +199,10 @@ function ask(
   // Another socket serves an address that this one does not stand on: not this one's business.
   if (!mine || !covers(course, mine)) return null;
   const by = takers[0]!.socket;
-  return { followed, fate: { outcome: 'unreachable', cause: { code: 'shadowed', by }, symptom: null } };
+  return {
+    followed,
+    fate: { outcome: 'unreachable', cause: { code: 'shadowed', by }, symptom: null },
+  };
 }
 
 /** Nobody takes it: then the near miss that counts here is this very socket. */

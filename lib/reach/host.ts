@@ -1,4 +1,4 @@
-import { type Address, parseAddress, type Prefix, parsePrefix } from '../model/address.js';
+import { type Address, type Prefix, parseAddress, parsePrefix } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import type { Interface, InterfaceAddress } from '../model/interface.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
@@ -95,8 +95,9 @@ export class Host {
   #findUnnamedPort(): number {
     const { rules, sockets } = this.state;
     const named = (port: number) =>
-      rules.some(({ sourcePort }) => sourcePort && sourcePort.from <= port && port <= sourcePort.to) ||
-      sockets.some(({ remote }) => remote?.port === port);
+      rules.some(
+        ({ sourcePort }) => sourcePort && sourcePort.from <= port && port <= sourcePort.to,
+      ) || sockets.some(({ remote }) => remote?.port === port);
     for (let port = 49152; port <= 65535; port++) if (!named(port)) return port;
     return 49152;
   }

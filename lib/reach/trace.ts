@@ -117,7 +117,11 @@ function courseOf(host: Host, flow: Flow): Course {
   const { family } = destination;
   const fromHere = host.devices.get(ingress)?.link.loopback ?? ingress === 'lo';
   if (!source && !fromHere)
-    throw invalid('source', source, `say which peer asks on ${ingress}; only a flow of this host may leave it out`);
+    throw invalid(
+      'source',
+      source,
+      `say which peer asks on ${ingress}; only a flow of this host may leave it out`,
+    );
   const from = source ? addressOf('source.address', source.address) : unspecified(family);
   if (from.family !== family)
     throw invalid(
