@@ -1,0 +1,39 @@
+{
+  "targets": [
+    {
+      "target_name": "earshot",
+      "sources": [
+        "native/addon.cc",
+        "native/files/read.cc",
+        "native/binding/arguments.cc",
+        "native/binding/failure.cc",
+        "native/binding/files.cc",
+        "native/binding/netlink.cc",
+        "native/binding/owners.cc",
+        "native/binding/sockets.cc",
+        "native/namespaces/run.cc",
+        "native/netlink/answer.cc",
+        "native/netlink/socket.cc",
+        "native/processes/cgroups.cc",
+        "native/processes/owners.cc",
+        "native/sockets/diag.cc",
+        "native/sockets/filter.cc",
+        "native/sockets/interfaces.cc",
+        "native/sockets/procfs.cc",
+        "native/sockets/read.cc",
+        "native/sockets/table.cc",
+      ],
+      "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NAPI_CPP_EXCEPTIONS",
+        # A worker thread that is being terminated runs no more JavaScript: nobody is left to hear.
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+      ],
+      "cflags!": ["-fno-exceptions"],
+      "cflags_cc!": ["-fno-exceptions", "-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"],
+      "conditions": [["OS!='linux'", {"type": "none", "sources": []}]],
+    }
+  ]
+}

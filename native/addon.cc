@@ -1,0 +1,31 @@
+#include <napi.h>
+
+#include "binding/files.h"
+#include "binding/netlink.h"
+#include "binding/owners.h"
+#include "binding/sockets.h"
+
+namespace earshot::binding {
+
+/** What JavaScript sees: lib/native.ts declares it. */
+Napi::Object exportAll(Napi::Env env, Napi::Object exports) {
+  const auto set = [&](const char* name, auto function) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
+  set("readSockets", answer<kReadSockets>);
+  set("readSocketsSync", answerSync<kReadSockets>);
+  set("dumpSocketsSync", answerSync<kDumpSockets>);
+  set("decodeSockets", decodeSockets);
+  set("decodeProcSockets", decodeProcSockets);
+  set("netlink", answer<kNetlink>);
+  set("netlinkSync", answerSync<kNetlink>);
+  set("readFiles", answer<kReadFiles>);
+  set("readFilesSync", answerSync<kReadFiles>);
+  set("owners", answer<kOwners>);
+  set("ownersSync", answerSync<kOwners>);
+  return exports;
+}
+
+NODE_API_MODULE(earshot, exportAll)
+
+}  // namespace earshot::binding

@@ -1,0 +1,51 @@
+#include "binding/netlink.h"
+
+#include "binding/arguments.h"
+
+namespace earshot::binding {
+namespace {
+
+netlink::Query query(const Napi::CallbackInfo& info) {
+  const Napi::Object object = objectArgument(info, 0);
+  netlink::Query query;
+  query.protocol = static_cast<int>(number(object, "protocol"));
+  const Napi::Array requests = array(object, "requests");
+  for (uint32_t at = 0; at < requests.Length(); at++) {
+    const Napi::Object request = requests.Get(at).ToObject();
+    const auto payload = optionalBytes(request, "payload").value_or(std::span<const uint8_t>());
+    query.requests.push_back({static_cast<uint16_t>(number(request, "type")),
+                              static_cast<uint16_t>(number(request, "flags")),
+                              {payload.begin(), payload.end()}});
+  }
+  const Napi::Array groups = array(object, "watchGroups");
+  for (uint32_t at = 0; at < groups.Length(); at++) {
+    query.watchGroups.push_back(groups.Get(at).ToNumber().Uint32Value());
+  }
+  query.netns = optionalString(object, "netns");
+  return query;
+}
+
+Napi::Value present(Napi::Env env, netlink::Answer& answer) {
+  const auto replies = Napi::Array::New(env, answer.replies.size());
+  for (uint32_t at = 0; at < answer.replies.size(); at++) {
+    if (const auto* bytes = std::get_if<std::vector<uint8_t>>(&answer.replies[at])) {
+      replies.Set(at, toBytes(env, *bytes));
+    } else {
+      const auto& refusal = std::get<netlink::Refusal>(answer.replies[at]);
+      auto refused = Napi::Object::New(env);
+      refused.Set("errno", Napi::Number::New(env, refusal.code));
+      refused.Set("detail", Napi::String::New(env, refusal.detail));
+      replies.Set(at, refused);
+    }
+  }
+  auto result = Napi::Object::New(env);
+  result.Set("replies", replies);
+  result.Set("changed", Napi::Boolean::New(env, answer.changed));
+  return result;
+}
+
+}  // namespace
+
+const Question<netlink::Query, netlink::Answer> kNetlink{query, netlink::ask, present};
+
+}  // namespace earshot::binding

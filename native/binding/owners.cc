@@ -1,0 +1,54 @@
+#include "binding/owners.h"
+
+#include <cstring>
+
+#include "binding/arguments.h"
+
+namespace earshot::binding {
+namespace {
+
+processes::Query query(const Napi::CallbackInfo& info) {
+  const Napi::Object object = objectArgument(info, 0);
+  processes::Query query;
+  if (const auto inodes = optionalLongs(object, "inodes")) {
+    query.inodes.emplace(inodes->begin(), inodes->end());
+  }
+  query.procRoot = string(object, "procRoot");
+  return query;
+}
+
+Napi::Value column(Napi::Env env, const std::vector<uint32_t>& values) {
+  auto array = Napi::Uint32Array::New(env, values.size());
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(uint32_t));
+  return array;
+}
+
+Napi::Value present(Napi::Env env, processes::Owners& owners) {
+  const auto processes = Napi::Array::New(env, owners.processes.size());
+  for (uint32_t at = 0; at < owners.processes.size(); at++) {
+    const processes::Process& process = owners.processes[at];
+    const auto command = Napi::Array::New(env, process.command.size());
+    for (uint32_t part = 0; part < process.command.size(); part++) {
+      command.Set(part, Napi::String::New(env, process.command[part]));
+    }
+    auto described = Napi::Object::New(env);
+    described.Set("pid", Napi::Number::New(env, process.pid));
+    described.Set("name", Napi::String::New(env, process.name));
+    described.Set("command", command);
+    described.Set("uid", Napi::Number::New(env, process.uid));
+    processes.Set(at, described);
+  }
+  auto result = Napi::Object::New(env);
+  result.Set("inode", column(env, owners.inode));
+  result.Set("pid", column(env, owners.pid));
+  result.Set("fd", column(env, owners.fd));
+  result.Set("processes", processes);
+  result.Set("denied", Napi::Number::New(env, owners.denied));
+  return result;
+}
+
+}  // namespace
+
+const Question<processes::Query, processes::Owners> kOwners{query, processes::findOwners, present};
+
+}  // namespace earshot::binding

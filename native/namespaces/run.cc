@@ -1,0 +1,75 @@
+#include "namespaces/run.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <exception>
+#include <system_error>
+#include <thread>
+
+#include "descriptor.h"
+#include "error.h"
+
+namespace earshot::namespaces {
+namespace {
+
+/** Entering needs CAP_SYS_ADMIN even for one's own namespace: an ordinary user need not enter it.
+ */
+bool isOwn(int fd) {
+  struct stat wanted {};
+  struct stat own {};
+  return fstat(fd, &wanted) == 0 && stat("/proc/thread-self/ns/net", &own) == 0 &&
+         wanted.st_dev == own.st_dev && wanted.st_ino == own.st_ino;
+}
+
+[[noreturn]] void refuse(const char* syscall, int code, const std::string& path) {
+  throw Failure{Operation::kNetns, syscall, code, path};
+}
+
+/** All signals stay with Node's own threads: a new thread inherits what its creator blocks. */
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+void run(const std::optional<std::string>& path, const std::function<void()>& read) {
+  if (!path) return read();
+  // Not blocking, since a path can also name a pipe.
+  const Descriptor target(open(path->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!target) refuse("open", errno, *path);
+  if (isOwn(target.get())) return read();
+
+  std::exception_ptr thrown;
+  const auto body = [&] {
+    try {
+      if (setns(target.get(), CLONE_NEWNET) < 0) refuse("setns", errno, *path);
+      read();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  };
+  std::thread thread;
+  try {
+    const SignalsBlocked blocked;
+    thread = std::thread(body);
+  } catch (const std::system_error& error) {
+    refuse("pthread_create", error.code().value(), *path);
+  }
+  thread.join();
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+}  // namespace earshot::namespaces

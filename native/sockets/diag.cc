@@ -1,0 +1,137 @@
+#include "sockets/diag.h"
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <string>
+
+#include "error.h"
+
+namespace earshot::sockets::diag {
+namespace {
+
+// INET_DIAG_*, of which the older headers that this builds with lack some. The kernel tells these
+// without being asked (inet_diag_msg_attrs_fill), so a request has no extension bits: those would
+// add tcp_info and the like, which nobody here reads.
+enum : uint16_t {
+  kSkV6only = 11,  // on IPv6 sockets in LISTEN and CLOSE only
+  kMark = 15,      // to CAP_NET_ADMIN only
+  kCgroupId = 21,  // Linux 5.8
+  kSockopt = 22,   // Linux 5.10
+};
+
+/** struct inet_diag_sockopt is a bit field: its first byte, read on either endianness. */
+bool isTransparent(uint8_t options) {
+  return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? options & 0x20 : options & 0x04;
+}
+
+Address addressOf(const uint32_t (&words)[4], uint8_t family) {
+  Address address{};
+  std::memcpy(address.data(), words, family == 4 ? 4 : 16);
+  return address;
+}
+
+}  // namespace
+
+void decode(const netlink::Message& message, uint8_t protocol, Row& row) {
+  if (message.type != SOCK_DIAG_BY_FAMILY) {
+    throwDecode("a message of type " + std::to_string(message.type) + " is none of sock_diag");
+  }
+  inet_diag_msg socket;
+  if (!netlink::load(message.payload, socket)) {
+    throwDecode("a sock_diag message of " + std::to_string(message.payload.size()) +
+                " bytes is shorter than its fixed part");
+  }
+  if (socket.idiag_family != AF_INET && socket.idiag_family != AF_INET6) {
+    throwDecode("a sock_diag message is of address family " + std::to_string(socket.idiag_family));
+  }
+  row = {};
+  row.protocol = protocol;
+  row.family = socket.idiag_family == AF_INET ? 4 : 6;
+  // A request socket is NEW_SYN_RECV inside the kernel and SYN_RECV here (inet_req_diag_fill).
+  row.state = socket.idiag_state;
+  row.localPort = ntohs(socket.id.idiag_sport);
+  row.remotePort = ntohs(socket.id.idiag_dport);
+  row.localAddress = addressOf(socket.id.idiag_src, row.family);
+  row.remoteAddress = addressOf(socket.id.idiag_dst, row.family);
+  row.boundInterface = socket.id.idiag_if;
+  row.cookie = uint64_t{socket.id.idiag_cookie[1]} << 32 | socket.id.idiag_cookie[0];
+  row.inode = socket.idiag_inode;
+  row.uid = socket.idiag_uid;
+  row.receiveQueue = socket.idiag_rqueue;
+  row.sendQueue = socket.idiag_wqueue;
+
+  netlink::Attributes attributes(netlink::after(message.payload, sizeof socket));
+  netlink::Attribute attribute;
+  uint8_t byte;
+  while (attributes.next(attribute)) {
+    bool whole = true;
+    switch (attribute.type) {
+      case kSkV6only:
+        whole = attribute.read(byte);
+        if (whole) row.flags |= kV6onlyKnown | (byte ? kV6only : 0);
+        break;
+      case kMark:
+        whole = attribute.read(row.mark);
+        if (whole) row.flags |= kMarkKnown;
+        break;
+      case kCgroupId:
+        whole = attribute.read(row.cgroup);
+        break;
+      case kSockopt:
+        whole = attribute.read(byte);
+        if (whole) row.flags |= kTransparentKnown | (isTransparent(byte) ? kTransparent : 0);
+        break;
+    }
+    if (!whole) {
+      throwDecode("sock_diag attribute " + std::to_string(attribute.type) + " has only " +
+                  std::to_string(attribute.value.size()) + " bytes");
+    }
+  }
+  if (attributes.fault()) {
+    throwDecode(std::string("an attribute of a sock_diag message ") + attributes.fault());
+  }
+}
+
+std::optional<netlink::Refusal> dump(netlink::Socket& socket, TableName name, uint32_t states,
+                                     const Filter& filter, netlink::Sink& sink) {
+  inet_diag_req_v2 request{};
+  request.sdiag_family = name.family == 4 ? AF_INET : AF_INET6;
+  request.sdiag_protocol = name.protocol;
+  request.idiag_states = states;
+  std::vector<uint8_t> payload;
+  netlink::put(payload, request);
+  const size_t plain = payload.size();
+  if (!filter.program().empty()) {
+    netlink::putAttribute(payload, INET_DIAG_REQ_BYTECODE, filter.program());
+  }
+  auto refusal = socket.request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, payload, sink);
+  // An older kernel does not know every operation (EINVAL), and a mark may only be asked for with
+  // CAP_NET_ADMIN (EPERM): the rows are checked again here anyway, so let the kernel tell all.
+  if (refusal && payload.size() > plain && (refusal->code == EINVAL || refusal->code == EPERM)) {
+    payload.resize(plain);
+    refusal = socket.request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, payload, sink);
+  }
+  return refusal;
+}
+
+Table decodeAll(netlink::Bytes bytes, uint8_t protocol) {
+  Table table;
+  Row row;
+  netlink::Messages messages(bytes);
+  netlink::Message message;
+  while (messages.next(message)) {
+    decode(message, protocol, row);
+    table.append(row);
+  }
+  if (messages.fault()) {
+    throwDecode("the message at byte " + std::to_string(messages.offset()) + " of " +
+                std::to_string(bytes.size()) + " " + messages.fault());
+  }
+  return table;
+}
+
+}  // namespace earshot::sockets::diag

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <optional>
+
+#include "netlink/socket.h"
+#include "sockets/filter.h"
+#include "sockets/query.h"
+#include "sockets/table.h"
+
+namespace earshot::sockets::diag {
+
+/** Decodes one sock_diag message of a protocol into `row`; throws what is wrong with it. */
+void decode(const netlink::Message& message, uint8_t protocol, Row& row);
+
+/** Asks for one table; the messages of sockets that the kernel's filter lets through go to `sink`.
+ */
+std::optional<netlink::Refusal> dump(netlink::Socket& socket, TableName name, uint32_t states,
+                                     const Filter& filter, netlink::Sink& sink);
+
+/** Recorded messages of one protocol as a table. */
+Table decodeAll(netlink::Bytes bytes, uint8_t protocol);
+
+}  // namespace earshot::sockets::diag

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "sockets/query.h"
+
+namespace earshot::sockets {
+
+/**
+ * The query's conditions, twice: as a program that the kernel runs on each socket before it writes
+ * a message, and as a check of each row here. The program may let too much through (a kernel may
+ * not know it at all), the check is exact.
+ */
+class Filter {
+ public:
+  /** `boundIndex`: the index of the query's device; it must have one if it names one. */
+  Filter(const Query& query, std::optional<uint32_t> boundIndex);
+
+  bool matches(const Row& row) const;
+
+  /** INET_DIAG_REQ_BYTECODE; empty: the kernel has nothing to check. */
+  const std::vector<uint8_t>& program() const { return program_; }
+
+ private:
+  std::vector<PortRange> localPorts_;
+  std::vector<PortRange> remotePorts_;
+  std::optional<Prefix> local_;
+  std::optional<Prefix> remote_;
+  std::optional<uint32_t> boundIndex_;
+  std::optional<uint32_t> uid_;
+  std::optional<uint32_t> mark_;
+  std::vector<uint8_t> program_;
+};
+
+/** Is the address in the prefix? An IPv4 prefix also holds the IPv4 addresses mapped into IPv6. */
+bool holds(const Prefix& prefix, uint8_t family, const Address& address);
+
+}  // namespace earshot::sockets

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "sockets/table.h"
+
+namespace earshot::sockets {
+
+/** The interfaces of the calling thread's network namespace, and which addresses they own. */
+class Interfaces {
+ public:
+  /** Reads links and addresses by rtnetlink. */
+  static Interfaces read();
+
+  /** The index of the interface of this name, or 0. */
+  uint32_t indexOf(const std::string& name) const;
+
+  /**
+   * The interfaces on which a socket stands, as a number for sets(): the device it is bound to,
+   * else those that own its local address, else (a wildcard) all. None for an address of nobody, as
+   * IP_FREEBIND and IP_TRANSPARENT allow.
+   */
+  uint32_t setOf(uint8_t family, const Address& local, uint32_t bound);
+
+  /** The names of each set; set 0 is every interface. */
+  std::vector<std::vector<std::string>> sets() const;
+
+  const std::map<uint32_t, std::string>& names() const { return names_; }
+
+ private:
+  struct Owned {
+    uint8_t family;
+    uint8_t prefixLength;
+    Address address;
+    uint32_t index;
+  };
+  struct LinkSink;
+  struct AddressSink;
+
+  Interfaces() = default;
+  std::vector<uint32_t> ownersOf(uint8_t family, const Address& address) const;
+  uint32_t intern(std::vector<uint32_t> indexes);
+
+  std::map<uint32_t, std::string> names_;
+  std::vector<uint32_t> loopbacks_;
+  std::vector<Owned> addresses_;
+  std::vector<std::vector<uint32_t>> sets_;
+  /** What setOf() has answered, by family, address and device. */
+  std::unordered_map<std::string, uint32_t> answered_;
+};
+
+}  // namespace earshot::sockets

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sockets/query.h"
+#include "sockets/table.h"
+
+namespace earshot::sockets {
+
+/** One read of the socket tables: SocketTableData of lib/native.ts. */
+struct Reading {
+  Table table;
+  std::vector<std::vector<std::string>> interfaceSets;
+  std::map<uint32_t, std::string> interfaceNames;
+  std::vector<std::pair<uint64_t, std::string>> cgroups;
+};
+
+Reading read(const Query& query);
+
+/** The messages of one dump, as the kernel sent them. */
+struct Recording {
+  TableName name;
+  std::vector<uint8_t> bytes;
+};
+
+/** What read() would decode, undecoded; always by netlink. */
+std::vector<Recording> record(const Query& query);
+
+}  // namespace earshot::sockets
