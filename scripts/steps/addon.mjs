@@ -23,7 +23,7 @@ const addon = {
 const labAddon = {
   name: 'lab-addon',
   directory: 'test/lab/native',
-  sources: filesUnder('test/lab/native'),
+  sources: filesUnder('test/lab/native', (path) => !path.startsWith('test/lab/native/build/')),
 };
 
 /**
@@ -47,10 +47,7 @@ const inputsOf = (target) =>
   );
 
 /** @param {Target} target */
-function isCurrent(target) {
-  if (!existsSync(inRoot(target.directory, 'binding.gyp'))) return true;
-  return hasBinary(target) && isStamped(target.name, inputsOf(target));
-}
+const isCurrent = (target) => hasBinary(target) && isStamped(target.name, inputsOf(target));
 
 /** @param {Target} target */
 function hasBinary(target) {

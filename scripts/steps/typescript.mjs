@@ -5,8 +5,6 @@ import { runNode, StepError } from '../support/step.mjs';
 
 const common = ['package-lock.json', 'tsconfig.base.json', ...filesUnder('scripts/steps')];
 
-const hasCommand = existsSync(inRoot('lib/cli/main.ts'));
-
 /**
  * @typedef {object} Project
  * @property {string} name
@@ -20,7 +18,7 @@ const lib = {
   name: 'lib',
   source: 'lib',
   output: 'dist',
-  more: hasCommand ? ['dist/earshot.js', 'dist/earshot.licenses.txt'] : [],
+  more: ['dist/earshot.js', 'dist/earshot.licenses.txt'],
 };
 /** @type {Project} */
 const test = { name: 'test', source: 'test', output: 'build/test', more: [] };
@@ -43,7 +41,7 @@ export async function compile({ tests }) {
   if (!libDone) {
     // Loaded on need: esbuild is not there before the packages are, and takes time to load.
     const { bundleCommand } = await import('./bundle.mjs');
-    if (hasCommand) await bundleCommand();
+    await bundleCommand();
     stamp(lib.name, libInputs);
   }
   if (!testDone) stamp(test.name, testInputs);
