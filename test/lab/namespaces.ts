@@ -1,4 +1,5 @@
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { addon, type ProgramResult } from './addon.js';
 
 /*
@@ -80,7 +81,11 @@ export class Namespace {
 
   /** Runs a program inside; one that fails is an error that shows what it said and was given. */
   async run(command: string[], input = ''): Promise<string> {
-    const result: ProgramResult = await addon.run(this.fd, command, input);
+    const result: ProgramResult = await addon.run(
+      this.fd,
+      [program(command[0]!), ...command.slice(1)],
+      input,
+    );
     if (result.status !== 0) {
       const given = input === '' ? '' : `\ninput:\n${numbered(input)}`;
       throw new Error(
@@ -123,6 +128,17 @@ export function makeNamespaces(names: string[]): Namespace[] {
     namespace.sysctl(quickWherePossible, true);
   }
   return namespaces;
+}
+
+/**
+ * Where the system keeps a program. Not by PATH alone: npm puts node_modules/.bin first there, and
+ * packages bring programs named as the system's are (`nft` is also a tracer of imports).
+ */
+function program(name: string): string {
+  const found = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
+    .map((directory) => join(directory, name))
+    .find((path) => existsSync(path));
+  return found ?? name;
 }
 
 /** In a sysctl name a dot that belongs to an interface's name is written as a slash (sysctl(8)). */
