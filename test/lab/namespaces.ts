@@ -25,7 +25,6 @@ const quick: Sysctls = {
   'net.ipv4.icmp_ratemask': 0,
   'net.ipv6.icmp.ratelimit': 0,
   'net.ipv4.tcp_syn_retries': 1,
-  'net.ipv4.ping_group_range': '0 2147483647',
 };
 
 /** Only newer kernels have these for each namespace; the others work without. */

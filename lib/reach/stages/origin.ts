@@ -51,9 +51,9 @@ export function passOrigin(course: Course): Fate | null {
   }
   course.arrival = loopback;
   course.device = loopback;
-  // IPv6 takes such a packet to have come in on the interface that owns the address (ipv6_rcv).
-  course.inputIndex =
-    packet.family === 'ipv6' ? (route.device?.index ?? LOOPBACK_INDEX) : LOOPBACK_INDEX;
+  // Sockets take such a packet to have come in on the interface of its local route, which is the one
+  // that owns the address (orig_oif in ip_route_output_key_hash_rcu; ipv6_rcv).
+  course.inputIndex = route.device?.index ?? LOOPBACK_INDEX;
   course.step('routing', 'pass', `${describeRoute(route)}: stays on this host, over lo`);
   passHook(course, 'output', 'request', null);
   passHook(course, 'postrouting', 'request', null);
