@@ -1,4 +1,4 @@
-import type { Blocked, Reach } from '../../reach/exposure.js';
+import type { Blocked, Reach } from '../../reach/exposure-row.js';
 import { type Advice, type CauseWords, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import { byInterface } from './who.js';

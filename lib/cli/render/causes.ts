@@ -124,6 +124,18 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         brief: `forwarded by ${shown(cause.interface)}`,
         hint: 'Ask on the host that it is forwarded to.',
       };
+    case 'leaves-this-host':
+      return {
+        why: `The packet leaves this host${cause.interface === null ? '' : ` by ${shown(cause.interface)}`}${cause.gateway === null ? '' : ` to ${cause.gateway}`}: what becomes of it is decided elsewhere.`,
+        brief: 'leaves this host',
+        hint: 'Ask on the host that it goes to.',
+      };
+    case 'assumed-on-link':
+      return {
+        why: `The socket is bound to ${shown(cause.interface)} and no route leads to ${cause.destination} by it: the answer arrives only if the peer is on that very link.`,
+        brief: 'no route by its device',
+        hint: `Add a route: ip route add ${cause.destination} dev ${shown(cause.interface)}`,
+      };
     case 'not-a-unicast-address':
       return {
         why: `${cause.destination} is ${cause.type === 'anycast' ? 'an anycast' : `a ${cause.type}`} address: no connection to one host can be made with it.`,
@@ -236,6 +248,8 @@ export function symptomWords(symptom: Symptom | null): string {
       return 'operation not permitted (EPERM)';
     case 'EINVAL':
       return 'invalid argument (EINVAL)';
+    case 'EADDRNOTAVAIL':
+      return 'address not available (EADDRNOTAVAIL)';
     case null:
       return 'a failure; which one depends on what could not be read';
   }

@@ -1,6 +1,6 @@
 import type { HostState } from '../../model/host-state.js';
 import type { Socket, Transport } from '../../model/socket.js';
-import type { Exposure } from '../../reach/exposure.js';
+import type { Exposure } from '../../reach/exposure-row.js';
 import { type Failure, failures } from './blocked.js';
 import { type Advice, sentence, symptomWords } from './causes.js';
 import { type Field, fields, sideBySide } from './fields.js';

@@ -1,4 +1,4 @@
-import type { Blocked, Reach } from '../../reach/exposure.js';
+import type { Blocked, Reach } from '../../reach/exposure-row.js';
 import { type Advice, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import type { Row } from './rows.js';
