@@ -73,10 +73,7 @@ export class PrefixMap<T> {
    * Offers the values whose prefix holds the address, the longest prefix first, until `accept`
    * returns something other than undefined, and returns that.
    */
-  longest<R>(
-    address: Address,
-    accept: (value: T, length: number) => R | undefined,
-  ): R | undefined {
+  longest<R>(address: Address, accept: (value: T, length: number) => R | undefined): R | undefined {
     const bits = bitsOf(address.family);
     let count = 0;
     for (let node = this.#root; node; ) {
@@ -121,7 +118,6 @@ function commonBits(one: Address, other: Address): number {
 }
 
 function bitAt(address: Address, index: number): number {
-  const word =
-    index < 32 ? address.a : index < 64 ? address.b : index < 96 ? address.c : address.d;
+  const word = index < 32 ? address.a : index < 64 ? address.b : index < 96 ? address.c : address.d;
   return (word >>> (31 - (index & 31))) & 1;
 }

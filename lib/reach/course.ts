@@ -78,7 +78,13 @@ export class Course {
   }
 
   /** Notes what could not be evaluated, and goes on. */
-  doubt(stage: Stage, cause: Cause, redirects: boolean, detail: string, direction: Direction): void {
+  doubt(
+    stage: Stage,
+    cause: Cause,
+    redirects: boolean,
+    detail: string,
+    direction: Direction,
+  ): void {
     this.doubts.push({ stage, cause, redirects });
     this.step(stage, 'unknown', detail, direction);
   }

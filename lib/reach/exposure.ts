@@ -1,15 +1,14 @@
 import { isLinkLocal, isUnspecified, isV4Mapped, parseAddress } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
-import { type AddressRange, rangesToPrefixes } from '../model/prefix-set.js';
+import { type AddressRange, addressToNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
-import { checkState } from '../model/state-check.js';
 import type { Blocked, Exposure, Reach, Scope } from './exposure-row.js';
 import { type Device, type Host, hostOf } from './host.js';
 import { type Piece, peersBehind } from './peers.js';
 import { covers } from './stages/socket.js';
 import { type Followed, follow } from './trace.js';
-import type { Cause, Symptom } from './verdict.js';
+import type { Cause } from './verdict.js';
 
 /**
  * Who reaches each listening socket, by which interface and address; who does not, and why.
@@ -31,8 +30,8 @@ import type { Cause, Symptom } from './verdict.js';
  * ```
  */
 export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[] {
-  const host = hostOf(checkState(state));
-  checkFilter(filter);
+  const host = hostOf(state);
+  const wanted = checkFilter(filter);
   const peers = new Map<string, Piece[]>();
   const behind = (device: Device, family: Family) => {
     const key = `${family} ${device.name}`;
@@ -42,7 +41,7 @@ export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[
   };
   return state.sockets
     .filter((socket) => socket.state === 'listen' || socket.state === 'unconnected')
-    .filter((socket) => matchesFilter(socket, filter))
+    .filter((socket) => matchesFilter(socket, wanted))
     .map((socket) => exposureOf(host, socket, behind));
 }
 
@@ -125,16 +124,8 @@ function doors(host: Host, socket: Socket): Door[] {
 function fromHere(host: Host, socket: Socket, door: Door): Group[] {
   const asked = ask(host, socket, door, undefined);
   if (!asked) return [];
-  const { source } = asked.followed.course.packet;
-  const first = BigInt(source.a >>> 0);
-  const range =
-    door.family === 'ipv4'
-      ? first
-      : (first << 96n) |
-        (BigInt(source.b >>> 0) << 64n) |
-        (BigInt(source.c >>> 0) << 32n) |
-        BigInt(source.d >>> 0);
-  return [{ fate: asked.fate, ranges: [{ first: range, last: range }], beyond: false }];
+  const itself = addressToNumber(asked.followed.course.packet.source);
+  return [{ fate: asked.fate, ranges: [{ first: itself, last: itself }], beyond: false }];
 }
 
 function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Piece[]): Group[] {
@@ -199,7 +190,10 @@ function ask(
   // Another socket serves an address that this one does not stand on: not this one's business.
   if (!mine || !covers(course, mine)) return null;
   const by = takers[0]!.socket;
-  return { followed, fate: { outcome: 'unreachable', cause: { code: 'shadowed', by }, symptom: null } };
+  return {
+    followed,
+    fate: { outcome: 'unreachable', cause: { code: 'shadowed', by }, symptom: null },
+  };
 }
 
 /** Nobody takes it: then the near miss that counts here is this very socket. */

@@ -1,8 +1,8 @@
 import {
   type Address,
   isUnspecified,
-  parsePrefix,
   type Prefix,
+  parsePrefix,
   prefixHolds,
 } from '../model/address.js';
 import { PrefixMap } from '../model/prefix-map.js';
@@ -163,7 +163,5 @@ function usable(
 ): boolean {
   if (nexthop.flags.length === 0) return true;
   if (nexthop.flags.includes('dead')) return false;
-  return (
-    ignoreLinkState || !nexthop.flags.includes('linkdown') || !device?.ignoresLinkdown[family]
-  );
+  return ignoreLinkState || !nexthop.flags.includes('linkdown') || !device?.ignoresLinkdown[family];
 }

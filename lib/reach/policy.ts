@@ -1,4 +1,11 @@
-import { type Address, isUnspecified, parsePrefix, type Prefix, prefixHolds, unspecified } from '../model/address.js';
+import {
+  type Address,
+  isUnspecified,
+  type Prefix,
+  parsePrefix,
+  prefixHolds,
+  unspecified,
+} from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import type { Route } from '../model/route.js';
 import type { Rule } from '../model/rule.js';
@@ -88,9 +95,7 @@ export class Policy {
   /** fib_lookup and fib6_rule_lookup. `preferred` is the interface that IPv6 scores higher. */
   lookup(key: RouteKey, preferred = key.output, ignoreLinkState = false): RoutingAnswer {
     const ask = (table: Fib): TableAnswer =>
-      this.family === 'ipv4'
-        ? table.lookup4(key, ignoreLinkState)
-        : table.lookup6(key, preferred);
+      this.family === 'ipv4' ? table.lookup4(key, ignoreLinkState) : table.lookup6(key, preferred);
     if (this.#merged) return lookupMerged(this.#merged, ask);
     for (let place = 0; place < this.#rules.length; place++) {
       let ready = this.#rules[place] as ReadyRule;
@@ -203,7 +208,9 @@ function selects(ready: ReadyRule, key: RouteKey): boolean {
   if (to && !prefixHolds(to, key.destination)) return false;
   if (rule.tos !== 0 && rule.tos !== key.tos) return false;
   if (rule.ipProtocol !== null && rule.ipProtocol !== key.protocol) return false;
-  return inRange(rule.sourcePort, key.sourcePort) && inRange(rule.destinationPort, key.destinationPort);
+  return (
+    inRange(rule.sourcePort, key.sourcePort) && inRange(rule.destinationPort, key.destinationPort)
+  );
 }
 
 function inRange(range: PortRange | null, port: number): boolean {

@@ -1,7 +1,6 @@
 import { EarshotError } from '../errors.js';
 import { type Address, formatAddress, parseAddress, unspecified } from '../model/address.js';
 import type { HostState, MissingPart } from '../model/host-state.js';
-import { checkState } from '../model/state-check.js';
 import { Course, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
 import type { Flow } from './flow.js';
@@ -35,7 +34,7 @@ import type { Verdict } from './verdict.js';
  * ```
  */
 export function trace(state: HostState, flow: Flow): Verdict {
-  const course = follow(hostOf(checkState(state)), flow);
+  const course = follow(hostOf(state), flow);
   const { fate } = course;
   return {
     outcome: fate.outcome,
@@ -117,7 +116,11 @@ function courseOf(host: Host, flow: Flow): Course {
   const { family } = destination;
   const fromHere = host.devices.get(ingress)?.link.loopback ?? ingress === 'lo';
   if (!source && !fromHere)
-    throw invalid('source', source, `say which peer asks on ${ingress}; only a flow of this host may leave it out`);
+    throw invalid(
+      'source',
+      source,
+      `say which peer asks on ${ingress}; only a flow of this host may leave it out`,
+    );
   const from = source ? addressOf('source.address', source.address) : unspecified(family);
   if (from.family !== family)
     throw invalid(

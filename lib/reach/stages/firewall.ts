@@ -100,7 +100,10 @@ export function passHook(
   if (legacyTablesAt[hook].length === 0) return;
   if (legacy) {
     const loaded = legacy[packet.family].filter((name) => legacyTablesAt[hook].includes(name));
-    seen('legacy', loaded.map((name) => `table ${name}`));
+    seen(
+      'legacy',
+      loaded.map((name) => `table ${name}`),
+    );
   } else unread('legacy', missingPart(host, 'legacy-tables'));
 }
 

@@ -87,7 +87,8 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
     }
     const { found } = answer;
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
-    if (found.route.type !== 'local' && found.route.type !== 'anycast') return leaves(course, found);
+    if (found.route.type !== 'local' && found.route.type !== 'anycast')
+      return leaves(course, found);
     if (look === 1) return found;
     setSource(course, sourceFor(course, found));
     key.source = packet.source;

@@ -141,7 +141,11 @@ function settle(course: Course, key: RouteKey, answer: RoutingAnswer, transparen
     const where = fromHere ? 'out of this host' : 'to this host itself';
     const cause = fromHere
       ? ({ code: 'no-route', destination: packet.sourceText, direction: 'reply' } as const)
-      : ({ code: 'source-is-ours', source: packet.sourceText, interface: course.device.name } as const);
+      : ({
+          code: 'source-is-ours',
+          source: packet.sourceText,
+          interface: course.device.name,
+        } as const);
     const detail = `${describeRoute(found)} takes the answer ${where}`;
     return { lost: course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply') };
   }
@@ -151,7 +155,11 @@ function settle(course: Course, key: RouteKey, answer: RoutingAnswer, transparen
   }
   const outward = !device.link.loopback;
   if (outward && ipv4 && isLoopback(key.source) && !device.routeLocalnet) {
-    const cause = { code: 'martian-source', source: packet.destinationText, interface: device.name } as const;
+    const cause = {
+      code: 'martian-source',
+      source: packet.destinationText,
+      interface: device.name,
+    } as const;
     const detail = `an answer from ${packet.destinationText} may not leave by ${device.name} (route_localnet is off)`;
     return { lost: course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply') };
   }

@@ -2,6 +2,7 @@ import { isLoopback, isMulticast, isUnspecified } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
 import type { RouteKey } from '../fib.js';
 import { LOOPBACK_INDEX } from '../host.js';
+import { withAnswer } from './reply.js';
 import {
   describeRoute,
   forwarded,
@@ -11,7 +12,6 @@ import {
   notReady,
   refusalOf,
 } from './routing.js';
-import { withAnswer } from './reply.js';
 
 const limitedBroadcast = -1; // 255.255.255.255
 

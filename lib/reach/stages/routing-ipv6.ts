@@ -6,9 +6,17 @@ import {
   isV4Mapped,
 } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
-import { describeRoute, forwarded, icmpSymptom, incomingKey, notOurs, notReady, refusalOf } from './routing.js';
-import { notUnicast } from './routing-ipv4.js';
 import { withAnswer } from './reply.js';
+import {
+  describeRoute,
+  forwarded,
+  icmpSymptom,
+  incomingKey,
+  notOurs,
+  notReady,
+  refusalOf,
+} from './routing.js';
+import { notUnicast } from './routing-ipv4.js';
 
 /** ip6_rcv_core (net/ipv6/ip6_input.c) and ip6_route_input (net/ipv6/route.c). */
 export function routeIncomingIpv6(course: Course): Fate | null {

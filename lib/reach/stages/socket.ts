@@ -17,10 +17,15 @@ export function passSocket(course: Course): Fate | null {
   const { packet, host } = course;
   const candidates = host.receivers(packet.protocol, packet.destinationPort);
   const undecided = candidates.find((one) => maybeDualStack(course, one));
-  const best = packet.protocol === 'tcp' ? bestListener(course, candidates) : bestUdp(course, candidates);
+  const best =
+    packet.protocol === 'tcp' ? bestListener(course, candidates) : bestUdp(course, candidates);
   if (undecided && !best) {
     const what = `whether ${describe(undecided.socket)} takes IPv4 too (IPV6_V6ONLY)`;
-    return course.cannotTell('socket', { code: 'not-evaluated', what }, `${what} could not be read`);
+    return course.cannotTell(
+      'socket',
+      { code: 'not-evaluated', what },
+      `${what} could not be read`,
+    );
   }
   const taker = best?.[0];
   if (!taker) return refuse(course, candidates);
@@ -41,7 +46,8 @@ export function passSocket(course: Course): Fate | null {
     );
   }
   const others = best.length - 1;
-  const group = others > 0 ? `; ${others} more stand on the same address and may take it instead` : '';
+  const group =
+    others > 0 ? `; ${others} more stand on the same address and may take it instead` : '';
   course.step('socket', 'deliver', `taken by ${describe(socket)}${group}`);
   return null;
 }
@@ -124,8 +130,12 @@ function bestUdp(course: Course, receivers: readonly Receiver[]): Receiver[] | n
     if (exact ? !sameAddress(side, packet.destination) : !isUnspecified(side)) return -1;
     let score = packet.family === 'ipv4' && receiver.socket.family === 'ipv4' ? 2 : 1;
     if (receiver.remote) {
-      const remote = isV4Mapped(receiver.remote) && packet.family === 'ipv4' ? fromV4Mapped(receiver.remote) : receiver.remote;
-      if (!sameAddress(remote, packet.source) || receiver.remotePort !== packet.sourcePort) return -1;
+      const remote =
+        isV4Mapped(receiver.remote) && packet.family === 'ipv4'
+          ? fromV4Mapped(receiver.remote)
+          : receiver.remote;
+      if (!sameAddress(remote, packet.source) || receiver.remotePort !== packet.sourcePort)
+        return -1;
       score += 2 * weight;
     }
     return score + (receiver.device === 0 ? 0 : weight);
@@ -154,9 +164,7 @@ function nearMiss(course: Course, candidates: readonly Receiver[]): Cause {
   if (ranked[0]) return ranked[0].cause;
   const other = packet.protocol === 'tcp' ? 'udp' : 'tcp';
   const elsewhere = host.receivers(other, packet.destinationPort)[0];
-  return elsewhere
-    ? { code: 'other-protocol', socket: elsewhere.socket }
-    : { code: 'no-listener' };
+  return elsewhere ? { code: 'other-protocol', socket: elsewhere.socket } : { code: 'no-listener' };
 }
 
 function missOf(course: Course, receiver: Receiver): { rank: number; cause: Cause } {
