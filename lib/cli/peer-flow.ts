@@ -1,4 +1,10 @@
-import { type Address, formatAddress, isLinkLocal, isLoopback, parseAddress } from '../model/address.js';
+import {
+  type Address,
+  formatAddress,
+  isLinkLocal,
+  isLoopback,
+  parseAddress,
+} from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import { addressArgument } from './arguments.js';
 import type { Context } from './context.js';

@@ -1,3 +1,4 @@
+import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
 import type { Cause, Symptom } from '../../reach/verdict.js';
 import { commandText } from './processes.js';
@@ -19,6 +20,8 @@ export interface Advice {
   port: number;
   /** The address that peers would be given, `null` for none. */
   shareable: string | null;
+  /** All that the program listens on there, where that is known. */
+  sockets: readonly Socket[];
 }
 
 /**
@@ -170,15 +173,15 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
       };
     case 'bound-to-loopback':
       return {
-        why: `${owner(cause.socket)} listens on ${cause.socket.local.address}, and loopback addresses answer this host alone.`,
+        why: `${owner(cause.socket)} listens on ${places(cause.socket, advice, true)}, and loopback addresses answer this host alone.`,
         brief: `bound to ${cause.socket.local.address}`,
         hint: listenElsewhere(advice),
       };
     case 'bound-to-other-address':
       return {
-        why: `${owner(cause.socket)} listens on ${cause.socket.local.address} and on no other address.`,
+        why: `${owner(cause.socket)} listens on ${places(cause.socket, advice, false)} and on no other address.`,
         brief: `bound to ${cause.socket.local.address}`,
-        hint: `Connect to ${cause.socket.local.address}, or let it listen on ${everyAddress(cause.socket)}.`,
+        hint: `Connect to ${places(cause.socket, advice, false, 'or')}, or let it listen on every address.`,
       };
     case 'bound-to-other-device':
       return {
@@ -315,8 +318,17 @@ function listenElsewhere(advice: Advice): string {
   return `Let the server listen on ${every} for everyone${own}.`;
 }
 
-function everyAddress(socket: Socket): string {
-  return socket.family === 'ipv4' ? '0.0.0.0' : '::';
+/** The addresses of the program that a cause speaks of: it may listen on several. */
+function places(socket: Socket, advice: Advice, loopback: boolean, conjunction = 'and'): string {
+  const known = advice.sockets.length > 0 ? advice.sockets : [socket];
+  const all = known.map(({ local }) => local.address);
+  const fitting = all.filter((text) => {
+    const address = parseAddress(text);
+    return address !== null && isLoopback(address) === loopback && !isUnspecified(address);
+  });
+  const texts = [...new Set(fitting)];
+  if (texts.length === 0) return socket.local.address;
+  return texts.length === 2 ? texts.join(` ${conjunction} `) : enumerate(texts, 3);
 }
 
 function owner(socket: Socket): string {

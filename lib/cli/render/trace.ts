@@ -119,6 +119,7 @@ export function verdictFields(state: HostState, flow: Flow, verdict: Verdict): F
     protocol: flow.protocol,
     port: flow.destination.port,
     shareable: shareableAddress(state),
+    sockets: [],
   });
   return [
     ...(verdict.outcome === 'unreachable'
