@@ -1,4 +1,4 @@
-import { isUnspecified, parseAddress } from '../../model/address.js';
+import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Transport } from '../../model/socket.js';
 import type { Exposure } from '../../reach/exposure-row.js';
@@ -133,7 +133,9 @@ function flowsOf(state: HostState, peer: Peer, { number, protocols, exposures }:
       ...addressesFor(state, peer.address.family, peer.ingress),
       ...bound.filter((text) => {
         const address = parseAddress(text);
-        return address?.family === peer.address.family && !isUnspecified(address);
+        if (address?.family !== peer.address.family || isUnspecified(address)) return false;
+        // Nobody outside would try a loopback address.
+        return peer.ingress === 'lo' || !isLoopback(address);
       }),
     ];
     return [...new Set(addresses)].map((address) => ({

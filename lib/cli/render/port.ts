@@ -12,7 +12,7 @@ import { PeerNames } from './peers.js';
 import { commandLine, commandText, holders } from './processes.js';
 import { hostName, type Row, rowsOf, standingOf } from './rows.js';
 import { reachText, share, shareableAddress } from './share.js';
-import { interfaceLines, standsOn } from './stands-on.js';
+import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
 import { count, enumerate, fold, paragraph, printable, shorten } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 import { outsiders, standingStyle, whoReaches } from './who.js';
@@ -139,8 +139,10 @@ function placeLines(sockets: readonly Socket[], { state, view }: Surrounding): s
   const lines = interfaceLines(state, sockets);
   const told = view.interactive ? lines.slice(0, mostInterfaces) : lines;
   const more = lines.length - told.length;
+  // The lines say it all where no socket takes every address, and each address is an interface's.
+  const summary = sockets.some(isWildcard) || lines.length === 0 ? [standsOn(sockets, 6)] : [];
   return [
-    standsOn(sockets, 6),
+    ...summary,
     ...told,
     ...(more > 0 ? [`and ${count(more, 'more interface')}`] : []),
   ];

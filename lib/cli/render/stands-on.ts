@@ -24,7 +24,8 @@ export function standsOn(sockets: readonly Socket[], most = 3): string {
   return enumerate([...new Set(places)], most);
 }
 
-function isWildcard(socket: Socket): boolean {
+/** Does it take every address of its family? */
+export function isWildcard(socket: Socket): boolean {
   const address = parseAddress(socket.local.address);
   return address !== null && isUnspecified(address);
 }
@@ -59,7 +60,8 @@ export function interfaceLines(state: HostState, sockets: readonly Socket[]): st
       .map(({ address }) => address)
       .filter((address) => sockets.some((socket) => covers(socket, device.name, address)));
     const lasting = addresses.filter((address) => !isLinkLocal(parseAddress(address)!));
-    const told = lasting.length > 0 ? lasting : addresses;
+    // A port of a bridge has a link-local address that its master answers for.
+    const told = lasting.length > 0 || device.master !== null ? lasting : addresses;
     const what = nameInterface(device).what + (device.up ? '' : ', down');
     return told.length === 0
       ? []
