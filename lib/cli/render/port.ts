@@ -79,7 +79,7 @@ function rowText(row: Row, around: Surrounding): string {
     ...fields(listenerFields(row, around), view.width, '  ', colours.faint),
     ...section('Gets in', reachLines(row, around), colours),
     ...section('Unknown', failureLines(open, colours.unknown, around), colours),
-    ...section('Does not get in', failureLines(closed, colours.strong, around), colours),
+    ...section('Does not get in', failureLines(closed, colours.danger, around), colours),
   ].join('\n');
 }
 
@@ -242,7 +242,7 @@ function failureFields(failure: Failure): Field[] {
 }
 
 function section(title: string, lines: readonly string[], colours: Palette): string[] {
-  return lines.length === 0 ? [] : ['', `  ${colours.faint(title)}`, ...lines];
+  return lines.length === 0 ? [] : ['', `  ${colours.strong(title)}`, ...lines];
 }
 
 function nobodyText(state: HostState, { port, protocols }: PortQuestion, view: View): string {
