@@ -9,7 +9,7 @@ export const RowFlag = {
   procfs: 32,
 } as const;
 
-/** One read of the socket tables: struct of arrays, a row a socket. */
+/** One read of the socket tables: struct of arrays, a row a socket. All are views on one buffer. */
 export interface SocketColumns {
   length: number;
   /** 6 TCP, 17 UDP. */
