@@ -167,23 +167,35 @@ function packageRoot(): string {
 }
 
 /** The addon's functions; an addon error becomes an EarshotError. */
-export const native: Addon = new Proxy({} as Addon, {
-  get(_, name) {
-    const target = load()[name as keyof Addon] as (query: unknown, ...rest: unknown[]) => unknown;
-    return (query: unknown, ...rest: unknown[]) => {
-      try {
-        const result = target(query, ...rest);
-        return result instanceof Promise
-          ? result.catch((error) => {
-              throw translate(error, query);
-            })
-          : result;
-      } catch (error) {
-        throw translate(error, query);
-      }
+export const native: Addon = {
+  readSockets: translated('readSockets'),
+  readSocketsSync: translated('readSocketsSync'),
+  dumpSocketsSync: translated('dumpSocketsSync'),
+  decodeSockets: translated('decodeSockets'),
+  decodeProcSockets: translated('decodeProcSockets'),
+  netlink: translated('netlink'),
+  netlinkSync: translated('netlinkSync'),
+  readFiles: translated('readFiles'),
+  readFilesSync: translated('readFilesSync'),
+  owners: translated('owners'),
+  ownersSync: translated('ownersSync'),
+};
+
+function translated<Name extends keyof Addon>(name: Name): Addon[Name] {
+  const call = (...values: unknown[]): unknown => {
+    const target = load()[name] as (...values: unknown[]) => unknown;
+    const fail = (error: unknown): never => {
+      throw translate(error, values[0]);
     };
-  },
-});
+    try {
+      const result = target(...values);
+      return result instanceof Promise ? result.catch(fail) : result;
+    } catch (error) {
+      return fail(error);
+    }
+  };
+  return call as Addon[Name];
+}
 
 function translate(error: unknown, query: unknown): unknown {
   if (!(error instanceof Error) || !('operation' in error)) return error;

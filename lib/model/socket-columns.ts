@@ -16,7 +16,7 @@ export interface SocketColumns {
   protocol: Uint8Array;
   /** 4 or 6. */
   family: Uint8Array;
-  /** The kernel's TCP_* number. */
+  /** The kernel's TCP_* number; a socket that is bound and no more has 13 (TCP_BOUND_INACTIVE). */
   state: Uint8Array;
   flags: Uint8Array;
   localPort: Uint16Array;
