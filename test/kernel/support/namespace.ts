@@ -2,13 +2,22 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 
+/**
+ * The environment of the programs that tests run. ava puts node_modules/.bin first in PATH, and a
+ * package there brings a program `nft` that is not nft(8).
+ */
+export const SYSTEM_ENVIRONMENT = {
+  ...process.env,
+  PATH: `/usr/sbin:/sbin:${process.env.PATH}`,
+};
+
 /** A network namespace of a test's own, by name, with `lo` as the kernel makes it: down. */
 export class Namespace {
   readonly name = `earshot-${process.pid}-${randomBytes(3).toString('hex')}`;
   readonly path = `/run/netns/${this.name}`;
 
   constructor() {
-    execFileSync('ip', ['netns', 'add', this.name]);
+    execFileSync('ip', ['netns', 'add', this.name], { env: SYSTEM_ENVIRONMENT });
   }
 
   /** Runs lines of ip(8), one command each; `$1` and so on stand for the names of other namespaces. */
@@ -30,6 +39,7 @@ export class Namespace {
       .replace(/\$(\d)/g, (_, number) => others[Number(number) - 1]!.name);
     execFileSync('ip', [...options, '-n', this.name, '-batch', '-'], {
       input,
+      env: SYSTEM_ENVIRONMENT,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
   }
@@ -38,6 +48,8 @@ export class Namespace {
   run(program: string, ...args: string[]): string {
     return execFileSync('ip', ['netns', 'exec', this.name, program, ...args], {
       encoding: 'utf8',
+      env: SYSTEM_ENVIRONMENT,
+      stdio: ['ignore', 'pipe', 'pipe'],
       maxBuffer: 1 << 28,
     });
   }
@@ -52,7 +64,7 @@ export class Namespace {
   }
 
   remove(): void {
-    execFileSync('ip', ['netns', 'del', this.name]);
+    execFileSync('ip', ['netns', 'del', this.name], { env: SYSTEM_ENVIRONMENT });
   }
 }
 
