@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -22,6 +23,9 @@ enum : uint16_t {
   kCgroupId = 21,  // Linux 5.8
   kSockopt = 22,   // Linux 5.10
 };
+
+constexpr uint8_t kTcpClose = 7;
+constexpr uint8_t kTcpBoundInactive = 13;  // Linux 6.8
 
 /** struct inet_diag_sockopt is a bit field: its first byte, read on either endianness. */
 bool isTransparent(uint8_t options) {
@@ -53,6 +57,9 @@ void decode(const netlink::Message& message, uint8_t protocol, Row& row) {
   row.family = socket.idiag_family == AF_INET ? 4 : 6;
   // A request socket is NEW_SYN_RECV inside the kernel and SYN_RECV here (inet_req_diag_fill).
   row.state = socket.idiag_state;
+  // A socket that is bound and no more is asked for as TCP_BOUND_INACTIVE, yet told as TCP_CLOSE.
+  // The other tables of inet_diag_dump_icsk hold no closed socket.
+  if (protocol == IPPROTO_TCP && row.state == kTcpClose) row.state = kTcpBoundInactive;
   row.localPort = ntohs(socket.id.idiag_sport);
   row.remotePort = ntohs(socket.id.idiag_dport);
   row.localAddress = addressOf(socket.id.idiag_src, row.family);

@@ -61,23 +61,40 @@ bool isUnavailable(int code) {
   }
 }
 
+InterfaceList readInterfaces(Source source) {
+  if (source == Source::kProcfs) return readInterfacesByProcfs();
+  try {
+    return readInterfacesByNetlink();
+  } catch (const Failure& failure) {
+    if (source == Source::kNetlink || !isUnavailable(failure.code)) throw;
+    return readInterfacesByProcfs();
+  }
+}
+
+bool hasState(uint32_t states, uint8_t state) { return state < 32 && (states >> state & 1) != 0; }
+
 /** Rows that match go into the table. */
 class RowSink : public netlink::Sink {
  public:
-  RowSink(Table& table, const Filter& filter, uint8_t protocol)
-      : table_(table), filter_(filter), protocol_(protocol), start_(table.length()) {}
+  RowSink(Table& table, const Filter& filter, uint8_t protocol, uint32_t states)
+      : table_(table),
+        filter_(filter),
+        protocol_(protocol),
+        states_(states),
+        start_(table.length()) {}
 
   void begin() override { table_.truncate(start_); }
 
   void message(const netlink::Message& message) override {
     diag::decode(message, protocol_, row_);
-    if (filter_.matches(row_)) table_.append(row_);
+    if (hasState(states_, row_.state) && filter_.matches(row_)) table_.append(row_);
   }
 
  private:
   Table& table_;
   const Filter& filter_;
   const uint8_t protocol_;
+  const uint32_t states_;
   const size_t start_;
   Row row_;
 };
@@ -108,27 +125,29 @@ class Reader {
     throw *refusal;
   }
 
+  /** Reads the table, or says why not and leaves none of it behind. */
   std::optional<Failure> readNetlink(TableName name) {
-    if (unavailable_) return unavailable_;
+    const uint32_t states = statesOf(query_, name);
+    const size_t start = table_.length();
     try {
       if (!socket_) socket_.emplace(NETLINK_SOCK_DIAG);
+      RowSink sink(table_, filter_, name.protocol, states);
+      const auto refusal = diag::dump(*socket_, name, states, filter_, sink);
+      if (!refusal) return std::nullopt;
+      return Failure{Operation::kKernel, socket_->name(), refusal->code,
+                     refusal->detail.empty() ? "reading the sockets; /proc/net may still tell them"
+                                             : refusal->detail};
     } catch (const Failure& failure) {
-      return unavailable_ = failure;
+      table_.truncate(start);
+      socket_.reset();
+      return failure;
     }
-    RowSink sink(table_, filter_, name.protocol);
-    const auto refusal = diag::dump(*socket_, name, statesOf(query_, name), filter_, sink);
-    if (!refusal) return std::nullopt;
-    return Failure{Operation::kKernel, socket_->name(), refusal->code,
-                   refusal->detail.empty()
-                       ? "reading the sockets; source 'auto' or 'procfs' reads them from /proc/net"
-                       : refusal->detail};
   }
 
   void readProcfs(TableName name) {
     const uint32_t states = statesOf(query_, name);
     procfs::read(name, [&](const Row& row) {
-      const bool stateMatches = row.state < 32 && (states >> row.state & 1) != 0;
-      if (stateMatches && filter_.matches(row)) table_.append(row);
+      if (hasState(states, row.state) && filter_.matches(row)) table_.append(row);
     });
   }
 
@@ -136,7 +155,6 @@ class Reader {
   const Filter& filter_;
   Table& table_;
   std::optional<netlink::Socket> socket_;
-  std::optional<Failure> unavailable_;
 };
 
 std::vector<uint64_t> cgroupsOf(Table& table) {
@@ -158,7 +176,7 @@ std::vector<uint64_t> cgroupsOf(Table& table) {
 Reading read(const Query& query) {
   Reading reading;
   namespaces::run(query.netns, [&] {
-    Interfaces interfaces = Interfaces::read();
+    Interfaces interfaces(readInterfaces(query.source));
     Table& table = reading.table;
     if (const auto filter = filterOf(query, interfaces)) {
       Reader reader(query, *filter, table);
@@ -182,7 +200,7 @@ Reading read(const Query& query) {
 std::vector<Recording> record(const Query& query) {
   std::vector<Recording> recordings;
   namespaces::run(query.netns, [&] {
-    const auto filter = filterOf(query, Interfaces::read());
+    const auto filter = filterOf(query, Interfaces(readInterfacesByNetlink()));
     if (!filter) return;
     netlink::Socket socket(NETLINK_SOCK_DIAG);
     for (const TableName name : kTables) {
