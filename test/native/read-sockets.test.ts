@@ -164,7 +164,7 @@ asRoot('conditions given together all hold, on whatever socket, however they are
       }).flat(),
     );
   let matched = 0;
-  for (let round = 0; round < 1500; round++) {
+  for (let round = 0; round < 400; round++) {
     const conditions: Partial<SocketQuery> = {};
     if (random(3) === 0) conditions.localPorts = ports();
     if (random(6) === 0) conditions.remotePorts = ports();
@@ -189,7 +189,7 @@ asRoot('conditions given together all hold, on whatever socket, however they are
     matched += wanted.length;
     t.deepEqual(sorted(got.columns, distinguishing), wanted, JSON.stringify(conditions));
   }
-  t.true(matched > 100);
+  t.true(matched > 50);
 });
 
 const distinguishing = allColumns.filter((name) => name !== 'interfaceSet');
