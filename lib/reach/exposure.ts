@@ -3,7 +3,6 @@ import type { HostState } from '../model/host-state.js';
 import { type AddressRange, addressToNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
-import { checkState } from '../model/state-check.js';
 import type { Blocked, Exposure, Reach, Scope } from './exposure-row.js';
 import { type Device, type Host, hostOf } from './host.js';
 import { type Piece, peersBehind } from './peers.js';
@@ -31,7 +30,7 @@ import type { Cause } from './verdict.js';
  * ```
  */
 export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[] {
-  const host = hostOf(checkState(state));
+  const host = hostOf(state);
   const wanted = checkFilter(filter);
   const peers = new Map<string, Piece[]>();
   const behind = (device: Device, family: Family) => {

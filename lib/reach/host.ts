@@ -2,6 +2,7 @@ import { type Address, type Prefix, parseAddress, parsePrefix } from '../model/a
 import type { HostState } from '../model/host-state.js';
 import type { Interface, InterfaceAddress } from '../model/interface.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
+import { checkState } from '../model/state-check.js';
 import { Policy } from './policy.js';
 
 /** The index of the loopback interface in every namespace (LOOPBACK_IFINDEX). */
@@ -197,11 +198,14 @@ function receiverKey(protocol: Transport, port: number): number {
 
 const hosts = new WeakMap<HostState, Host>();
 
-/** The index of a state, built at the first question and kept as long as the state lives. */
+/**
+ * The index of a state: checked and built at the first question, kept as long as the state lives.
+ * A state is a record of one moment: to ask about a changed one, make a changed copy.
+ */
 export function hostOf(state: HostState): Host {
-  let host = hosts.get(state);
+  let host = typeof state === 'object' && state !== null ? hosts.get(state) : undefined;
   if (!host) {
-    host = new Host(state);
+    host = new Host(checkState(state));
     hosts.set(state, host);
   }
   return host;

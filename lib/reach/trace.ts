@@ -1,7 +1,6 @@
 import { EarshotError } from '../errors.js';
 import { type Address, formatAddress, parseAddress, unspecified } from '../model/address.js';
 import type { HostState, MissingPart } from '../model/host-state.js';
-import { checkState } from '../model/state-check.js';
 import { Course, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
 import type { Flow } from './flow.js';
@@ -35,7 +34,7 @@ import type { Verdict } from './verdict.js';
  * ```
  */
 export function trace(state: HostState, flow: Flow): Verdict {
-  const course = follow(hostOf(checkState(state)), flow);
+  const course = follow(hostOf(state), flow);
   const { fate } = course;
   return {
     outcome: fate.outcome,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { repositoryRoot } from '../support/repository.js';
 
 /*
  * The only file that names what the test addon exports. It trusts its arguments: every key of
@@ -62,6 +62,8 @@ export interface RawFlow {
 export interface RawResult {
   error: string | null;
   failedAt: string;
+  source: string;
+  sourcePort: number;
   connected: boolean;
   takers: number[];
   seenSource: string;
@@ -96,15 +98,8 @@ interface LabAddon {
   runFlows(servers: RawServer[], flows: RawFlow[], window: number): Promise<RawResult[]>;
 }
 
-/** The root of the repository: the directory of its package.json. */
-export function repositoryRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
-  return directory;
-}
-
 function load(): LabAddon {
-  const file = join(repositoryRoot(), 'test/lab/native/build/Release/lab.node');
+  const file = join(repositoryRoot, 'test/lab/native/build/Release/lab.node');
   if (!existsSync(file)) {
     throw new Error(
       `the lab's addon is not built: run 'npx node-gyp -C test/lab/native rebuild' (looked for ${file})`,

@@ -91,9 +91,20 @@ export class Namespace {
     return result.stdout;
   }
 
-  /** Runs lines of ip(8) in one process. */
+  /**
+   * Runs lines of ip(8) in one process. A line that has to say its family, as policy rules do,
+   * starts with `-6 `: ip takes that for a whole batch only, so each run of such lines is a process.
+   */
   async ip(lines: string[]): Promise<string> {
-    return lines.length === 0 ? '' : this.run(['ip', '-batch', '-'], `${lines.join('\n')}\n`);
+    let output = '';
+    for (let from = 0, to = 0; from < lines.length; from = to) {
+      const ipv6 = lines[from]!.startsWith('-6 ');
+      while (to < lines.length && lines[to]!.startsWith('-6 ') === ipv6) to++;
+      const batch = lines.slice(from, to).map((line) => `${ipv6 ? line.slice(3) : line}\n`);
+      const command = ipv6 ? ['ip', '-6', '-batch', '-'] : ['ip', '-batch', '-'];
+      output += await this.run(command, batch.join(''));
+    }
+    return output;
   }
 
   /** Loads rules of nft(8). */

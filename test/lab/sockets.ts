@@ -128,6 +128,8 @@ export interface FlowResult {
   symptom: string | null;
   /** Which call told: bind, connect, send, handshake, answer; or silence. */
   failedAt: string | null;
+  /** What the client asked from; `null` where connect() was refused before it chose. */
+  askedFrom: { address: string; port: number } | null;
   /** TCP: connect() succeeded, even if nothing was heard afterwards. */
   connected: boolean;
   /** The listener that took the flow. */
@@ -180,6 +182,7 @@ export async function runFlows(
       outcome: raw.error ? 'unreachable' : 'reachable',
       symptom: raw.error,
       failedAt: raw.error ? raw.failedAt : null,
+      askedFrom: raw.source ? { address: raw.source, port: raw.sourcePort } : null,
       connected: raw.connected,
       acceptedBy: takers[0] ?? null,
       takers,

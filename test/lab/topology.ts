@@ -1,4 +1,4 @@
-import { formatPrefix, parsePrefix } from '#earshot/model/address.js';
+import { formatAddress, formatPrefix, ipv6, parsePrefix } from '#earshot/model/address.js';
 import { addon } from './addon.js';
 import { makeNamespaces, type Namespace, type Sysctls } from './namespaces.js';
 
@@ -58,6 +58,8 @@ export interface Port {
 export interface Machine {
   readonly name: string;
   readonly namespace: Namespace;
+  /** The interface by which what it sends arrives on the host; `lo` for the host itself. */
+  readonly ingress: string;
   readonly ports: Record<string, Port>;
 }
 
@@ -69,7 +71,7 @@ export async function build(
   description: HostDescription,
 ): Promise<{ machines: Map<string, Machine>; close(): void }> {
   const plan = new Plan();
-  plan.addMachine(HOST, { loopback: true, ...description }, null);
+  plan.addMachine(HOST, { loopback: true, ...description }, 'lo', null);
   const namespaces = makeNamespaces(plan.machines.map(({ name }) => name));
   const closers: (() => void)[] = namespaces.map((namespace) => () => namespace.close());
   const close = (): void => {
@@ -90,18 +92,19 @@ export async function build(
       }),
     );
     await Promise.all(
-      plan.machines.map(async ({ name, description: { sysctls, ip, nft, interfaces } }) => {
+      plan.machines.map(async ({ name, description: { sysctls, ip, nft, interfaces, claims } }) => {
         const namespace = of.get(name)!;
         if (name !== HOST && interfaces) namespace.sysctl(forwarding);
+        if (claims) namespace.sysctl({ 'net.ipv6.ip_nonlocal_bind': 1 });
         if (sysctls) namespace.sysctl(sysctls);
         if (ip) await namespace.ip(ip);
         if (nft) await namespace.nft(nft);
       }),
     );
     const machines = new Map(
-      plan.machines.map(({ name, ports }) => [
+      plan.machines.map(({ name, ingress, ports }) => [
         name,
-        { name, namespace: of.get(name)!, ports: Object.fromEntries(ports) },
+        { name, namespace: of.get(name)!, ingress, ports: Object.fromEntries(ports) },
       ]),
     );
     return { machines, close };
@@ -127,7 +130,8 @@ interface Station extends End {
 
 interface MachinePlan {
   name: string;
-  description: MachineDescription;
+  ingress: string;
+  description: MachineDescription & Partial<PeerDescription>;
   /** Lines for ip(8) inside. */
   lines: string[];
   ports: Map<string, Port>;
@@ -147,11 +151,23 @@ class Plan {
   #switch: MachinePlan | null = null;
 
   /** Gives the prefixes that lie behind the machine. */
-  addMachine(name: string, description: MachineDescription, uplink: Station | null): string[] {
+  addMachine(
+    name: string,
+    description: MachineDescription,
+    ingress: string,
+    uplink: Station | null,
+  ): string[] {
     if (this.machines.some((machine) => machine.name === name)) {
       throw new Error(`two machines of the lab are named '${name}'`);
     }
-    const machine: MachinePlan = { name, description, lines: [], ports: new Map(), up: [] };
+    const machine: MachinePlan = {
+      name,
+      ingress,
+      description,
+      lines: [],
+      ports: new Map(),
+      up: [],
+    };
     this.machines.push(machine);
     if (description.loopback) machine.lines.push('link set lo up');
     if (uplink) this.#addPort(machine, uplink, uplink.addresses);
@@ -184,7 +200,8 @@ class Plan {
     const prefixes = [...network.addresses];
     for (const [index, [peer, description]] of peers.entries()) {
       const station = stations[index]!;
-      const behind = this.addMachine(peer, description, station);
+      const ingress = owner.name === HOST ? name : owner.ingress;
+      const behind = this.addMachine(peer, description, ingress, station);
       const machine = this.machines.find((candidate) => candidate.name === peer)!;
       for (const prefix of description.claims ?? []) {
         machine.lines.push(`route add local ${prefix} dev eth0`);
@@ -224,7 +241,14 @@ class Plan {
 
   /** A bridge in a machine that has nothing but bridges. */
   #addSwitch(): string {
-    this.#switch ??= { name: 'switch', description: {}, lines: [], ports: new Map(), up: [] };
+    this.#switch ??= {
+      name: 'switch',
+      ingress: '',
+      description: {},
+      lines: [],
+      ports: new Map(),
+      up: [],
+    };
     if (!this.machines.includes(this.#switch)) this.machines.push(this.#switch);
     const name = `sw${this.#switch.lines.length}`;
     this.#switch.lines.push(`link add ${name} type bridge mcast_snooping 0`, `link set ${name} up`);
@@ -236,7 +260,7 @@ class Plan {
     for (const [index, station] of stations.entries()) {
       const port = `${bridge.slice(0, 12)}-${index}`;
       this.#cable({ on: owner.name, name: port, mac: this.#mac(), addresses: [] }, station);
-      owner.lines.push(`link set ${port} addrgenmode none master ${bridge} up`);
+      owner.lines.push(`link set ${port} addrgenmode none`, `link set ${port} master ${bridge} up`);
       owner.up.push(port);
     }
   }
@@ -253,7 +277,8 @@ class Plan {
     const { name, mac } = station;
     const linkLocal = mac && linkLocalOf(mac);
     // The link-local address is added here and not left to the kernel, which would do so later.
-    machine.lines.push(`link set ${name} addrgenmode none up`);
+    // One line would set the interface up first (do_setlink).
+    machine.lines.push(`link set ${name} addrgenmode none`, `link set ${name} up`);
     if (linkLocal) machine.lines.push(`address add ${linkLocal}/64 dev ${name} nodad`);
     for (const address of addresses) {
       machine.lines.push(
@@ -266,11 +291,13 @@ class Plan {
 
   /** A peer sends what it has no better route for to the owner of its network. */
   #routeBack(peer: MachinePlan, owner: Station): void {
-    for (const family of [isIpv4, isIpv6]) {
+    for (const [family, everywhere] of [
+      [isIpv4, '0.0.0.0/0'],
+      [isIpv6, '::/0'],
+    ] as const) {
       const gateway = owner.addresses.find(family);
-      const version = family === isIpv4 ? '-4' : '-6';
       const via = owner.mac && gateway ? `via ${plain(gateway)} ` : '';
-      if (gateway) peer.lines.push(`${version} route add default ${via}dev eth0`);
+      if (gateway) peer.lines.push(`route add ${everywhere} ${via}dev eth0`);
     }
   }
 
@@ -318,8 +345,9 @@ function network(address: string): string {
 }
 
 function linkLocalOf(mac: string): string {
-  const bytes = mac.split(':').map((byte) => Number.parseInt(byte, 16));
-  const [a, b, c, d, e, f] = bytes as [number, number, number, number, number, number];
-  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
-  return `fe80::${groups.map((group) => group.toString(16)).join(':')}`;
+  const [a, b, c, d, e, f] = mac.split(':').map((byte) => Number.parseInt(byte, 16)) as Six;
+  const [high, low] = [((a ^ 2) << 24) | (b << 16) | (c << 8) | 0xff, (0xfe << 24) | (d << 16)];
+  return formatAddress(ipv6(0xfe80 << 16, 0, high, low | (e << 8) | f));
 }
+
+type Six = [number, number, number, number, number, number];

@@ -34,6 +34,9 @@ struct FlowResult {
   /// 0: the answer came back. ETIMEDOUT with `failedAt` "silence": nothing came in time.
   int error = 0;
   const char* failedAt = "";
+  /// What the client asked from, once connect() has chosen it.
+  std::string source;
+  uint16_t sourcePort = 0;
   /// TCP: connect() succeeded, whatever came after.
   bool connected = false;
   /// The servers that got the flow, by index: several for a broadcast.

@@ -270,6 +270,8 @@ Napi::Value fromResult(Napi::Env env, const lab::FlowResult& result) {
   auto object = Napi::Object::New(env);
   object.Set("error", errorName(env, result.error));
   object.Set("failedAt", result.failedAt);
+  object.Set("source", result.source);
+  object.Set("sourcePort", static_cast<int>(result.sourcePort));
   object.Set("connected", result.connected);
   auto takers = Napi::Array::New(env, result.takers.size());
   for (uint32_t index = 0; index < result.takers.size(); index++)

@@ -1,6 +1,8 @@
 #include "netns.h"
 
 #include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -64,6 +66,12 @@ namespace {
 bool isRunning(int socket, const std::string& interface) {
   ifreq request{};
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
+  // A change of carrier may wait a second to be noticed (linkwatch_schedule_work); asking for the
+  // carrier notices it at once (linkwatch_sync_dev), since Linux 6.7.
+  ethtool_value link{};
+  link.cmd = ETHTOOL_GLINK;
+  request.ifr_data = reinterpret_cast<char*>(&link);
+  ioctl(socket, SIOCETHTOOL, &request);
   return ioctl(socket, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING) != 0;
 }
 
