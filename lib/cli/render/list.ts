@@ -1,5 +1,5 @@
 import type { HostState } from '../../model/host-state.js';
-import type { Exposure } from '../../reach/exposure.js';
+import type { Exposure } from '../../reach/exposure-row.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
 import { holdersText } from './processes.js';

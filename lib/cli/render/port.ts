@@ -1,6 +1,8 @@
+import { isLinkLocal, parseAddress } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
+import type { Interface } from '../../model/interface.js';
 import type { Socket, Transport } from '../../model/socket.js';
-import type { Exposure } from '../../reach/exposure.js';
+import type { Exposure, Reach } from '../../reach/exposure-row.js';
 import { type Failure, failures } from './blocked.js';
 import { type Advice, sentence, symptomWords } from './causes.js';
 import { type Field, fields, sideBySide } from './fields.js';
@@ -10,8 +12,8 @@ import { PeerNames } from './peers.js';
 import { commandLine, commandText, holders } from './processes.js';
 import { hostName, type Row, rowsOf, standingOf } from './rows.js';
 import { reachText, share, shareableAddress } from './share.js';
-import { standsOn } from './stands-on.js';
-import { enumerate, fold, paragraph, printable, shorten } from './text.js';
+import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
+import { count, enumerate, fold, paragraph, printable, shorten } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 import { outsiders, standingStyle, whoReaches } from './who.js';
 
@@ -57,6 +59,7 @@ function rowText(row: Row, around: Surrounding): string {
     protocol: row.protocol,
     port: row.port,
     shareable: shareableAddress(state),
+    sockets: row.sockets,
   };
   const closed = failures(
     row.exposures.flatMap((exposure) => exposure.blocked),
@@ -121,11 +124,27 @@ function listenerFields(row: Row, around: Surrounding): Field[] {
         : ['nobody on this host: the port is forwarded'],
     },
     standing
-      ? { label: 'Stands on', lines: [standsOn(row.sockets, 6)] }
+      ? { label: 'Stands on', lines: placeLines(row.sockets, around) }
       : { label: 'Goes to', lines: [enumerate([...new Set(targets)], 6)] },
     found
       ? { label: 'Share', lines: [found.text], style: colours.link }
       : { label: 'Share', lines: [nothingToShare(row)] },
+  ];
+}
+
+/** How many interfaces are told on a terminal; a file gets all. */
+const mostInterfaces = 8;
+
+function placeLines(sockets: readonly Socket[], { state, view }: Surrounding): string[] {
+  const lines = interfaceLines(state, sockets);
+  const told = view.interactive ? lines.slice(0, mostInterfaces) : lines;
+  const more = lines.length - told.length;
+  // The lines say it all where no socket takes every address, and each address is an interface's.
+  const summary = sockets.some(isWildcard) || lines.length === 0 ? [standsOn(sockets, 6)] : [];
+  return [
+    ...summary,
+    ...told,
+    ...(more > 0 ? [`and ${count(more, 'more interface')}`] : []),
   ];
 }
 
@@ -167,11 +186,8 @@ function reachLines(row: Row, { state, names, view, colours }: Surrounding): str
   const reach = row.exposures.flatMap((exposure) => exposure.reach);
   const pairs = interfacesByInterest(state).flatMap((device) => {
     const here = reach.filter((entry) => entry.interface === device.name);
-    const own = here.filter(({ address }) =>
-      device.addresses.some((entry) => entry.address === address),
-    );
     const byWho = new Map<string, Set<string>>();
-    for (const entry of own.length > 0 ? own : here) {
+    for (const entry of worthTelling(here, device)) {
       const who = names.describe({ interface: device.name, peers: entry.peers });
       const at = byWho.get(who) ?? new Set();
       byWho.set(who, at.add(reachText(entry)));
@@ -183,6 +199,18 @@ function reachLines(row: Row, { state, names, view, colours }: Surrounding): str
     }));
   });
   return sideBySide(pairs, view.width, '    ');
+}
+
+/** Of an interface's addresses those that people use: its own, and link-local ones for want of others. */
+function worthTelling(reach: readonly Reach[], device: Interface): readonly Reach[] {
+  const own = reach.filter(({ address }) =>
+    device.addresses.some((entry) => entry.address === address),
+  );
+  const lasting = own.filter(({ address }) => {
+    const parsed = parseAddress(address);
+    return parsed !== null && !isLinkLocal(parsed);
+  });
+  return [lasting, own].find((list) => list.length > 0) ?? reach;
 }
 
 function limited(items: readonly string[]): string[] {
