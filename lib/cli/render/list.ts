@@ -54,7 +54,7 @@ function placeText(row: Row): string {
 const openTo: Readonly<Record<Standing, string>> = {
   routed: 'to the wider network',
   link: 'to neighbours',
-  unknown: 'unknown',
+  unknown: 'of unknown exposure',
   host: 'to this host only',
   nobody: 'to nobody',
 };

@@ -15,7 +15,7 @@ import { reachText, share, shareableAddress } from './share.js';
 import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
 import { count, enumerate, fold, paragraph, printable, shorten } from './text.js';
 import { type Palette, palette, type View } from './view.js';
-import { outsiders, standingStyle, whoReaches } from './who.js';
+import { outsiders, standingStyle } from './who.js';
 
 /** What was asked: one port, of one protocol or of both. */
 export interface PortQuestion {
@@ -79,30 +79,31 @@ function rowText(row: Row, around: Surrounding): string {
     ...fields(listenerFields(row, around), view.width, '  ', colours.faint),
     ...section('Gets in', reachLines(row, around), colours),
     ...section('Unknown', failureLines(open, colours.unknown, around), colours),
-    ...section('Does not get in', failureLines(closed, colours.strong, around), colours),
+    ...section('Does not get in', failureLines(closed, colours.danger, around), colours),
   ].join('\n');
 }
 
-function headline(row: Row, { names, view, colours, state }: Surrounding): string {
-  const standing = standingOf(row);
-  const reach = row.exposures.flatMap((exposure) => exposure.reach);
+function headline(row: Row, { names, view, colours }: Surrounding): string {
   const on = `${row.port}/${row.protocol}`;
-  const text = (() => {
-    switch (standing) {
-      case 'routed':
-      case 'link':
-        return `is open to ${enumerate(outsiders(reach, names), 3)}.`;
-      case 'host':
-        return 'is open to this host only.';
-      case 'nobody':
-        return 'is open to nobody.';
-      case 'unknown':
-        return `on ${printable(hostName(state))}: ${whoReaches(row, names).join('; ')}.`;
-    }
-  })();
-  const style = standingStyle(standing, colours);
-  const [first, ...rest] = fold(`${on} ${text}`, view.width) as [string, ...string[]];
+  const style = standingStyle(standingOf(row), colours);
+  const text = `${on} ${headlineText(row, names)}`;
+  const [first, ...rest] = fold(text, view.width) as [string, ...string[]];
   return [colours.strong(on) + style(first.slice(on.length)), ...rest.map(style)].join('\n');
+}
+
+function headlineText(row: Row, names: PeerNames): string {
+  const others = row.uncertain ? '; whether to others is unknown' : '';
+  switch (row.scope) {
+    case 'routed':
+    case 'link': {
+      const reach = row.exposures.flatMap((exposure) => exposure.reach);
+      return `is open to ${enumerate(outsiders(reach, names), 3)}${others}.`;
+    }
+    case 'host':
+      return row.uncertain ? `is open to this host${others}.` : 'is open to this host only.';
+    case 'nobody':
+      return row.uncertain ? 'may be open: who gets in could not be told.' : 'is open to nobody.';
+  }
 }
 
 function listenerFields(row: Row, around: Surrounding): Field[] {
@@ -141,11 +142,7 @@ function placeLines(sockets: readonly Socket[], { state, view }: Surrounding): s
   const more = lines.length - told.length;
   // The lines say it all where no socket takes every address, and each address is an interface's.
   const summary = sockets.some(isWildcard) || lines.length === 0 ? [standsOn(sockets, 6)] : [];
-  return [
-    ...summary,
-    ...told,
-    ...(more > 0 ? [`and ${count(more, 'more interface')}`] : []),
-  ];
+  return [...summary, ...told, ...(more > 0 ? [`and ${count(more, 'more interface')}`] : [])];
 }
 
 function nothingToShare(row: Row): string {
@@ -245,7 +242,7 @@ function failureFields(failure: Failure): Field[] {
 }
 
 function section(title: string, lines: readonly string[], colours: Palette): string[] {
-  return lines.length === 0 ? [] : ['', `  ${colours.faint(title)}`, ...lines];
+  return lines.length === 0 ? [] : ['', `  ${colours.strong(title)}`, ...lines];
 }
 
 function nobodyText(state: HostState, { port, protocols }: PortQuestion, view: View): string {

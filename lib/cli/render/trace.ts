@@ -107,6 +107,8 @@ export function verdictFields(state: HostState, flow: Flow, verdict: Verdict): F
   // The explanation names the symptom that a peer sees, where it is known.
   const told = verdict.symptom !== null && verdict.explanation.includes(verdict.symptom);
   const sees = verdict.outcome === 'unreachable' && !told ? symptomWords(verdict.symptom) : null;
+  const remedyTold =
+    'remedy' in verdict.cause && verdict.explanation.includes(verdict.cause.remedy);
   const { hint } = causeWords(verdict.cause, {
     protocol: flow.protocol,
     port: flow.destination.port,
@@ -115,6 +117,6 @@ export function verdictFields(state: HostState, flow: Flow, verdict: Verdict): F
   });
   return [
     ...(sees === null ? [] : [{ label: 'Sees', lines: [sees] }]),
-    ...(hint === null ? [] : [{ label: 'Change', lines: [hint] }]),
+    ...(hint === null || remedyTold ? [] : [{ label: 'Change', lines: [hint] }]),
   ];
 }
