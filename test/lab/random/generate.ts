@@ -28,8 +28,19 @@ interface Draft {
   readonly ip: string[];
 }
 
-/** What a peer must not filter itself: answers from 127.0.0.0/8 are martians to it too. */
-const openMinded: Sysctls = { 'net.ipv4.conf.all.route_localnet': 1 };
+/**
+ * What a peer must not decide itself: it takes answers from 127.0.0.0/8, which are martians to it
+ * too, and passes on what the host sends by it to another peer of the link.
+ */
+const openMinded: Sysctls = {
+  'net.ipv4.conf.all.route_localnet': 1,
+  'net.ipv4.ip_forward': 1,
+  'net.ipv6.conf.all.forwarding': 1,
+  'net.ipv4.conf.all.accept_redirects': 0,
+  'net.ipv6.conf.all.accept_redirects': 0,
+  'net.ipv4.conf.all.send_redirects': 0,
+  'net.ipv4.conf.eth0.send_redirects': 0,
+};
 
 const ports = [4000, 4001, 4002, 4003, 4004];
 
@@ -69,6 +80,7 @@ function addInterface(draft: Draft, index: number): void {
   const peers: Record<string, PeerDescription> = {};
   const many = kind === 'tun' ? 1 : random.between(1, 2);
   for (let place = 0; place < many; place++) addPeer(draft, index, place, name, peers, kind);
+  knowEachOther(draft, peers, name);
   draft.interfaces[name] = { kind, addresses: own, peers };
   draft.own.set(
     name,
@@ -112,6 +124,23 @@ function addPeer(
     draft.askers.push({ machine: beyond, behind, addresses, gateway: null });
   }
   peers[machine] = peer;
+}
+
+/** The peers of a link have routes to whatever stands on or behind one another. */
+function knowEachOther(draft: Draft, peers: Record<string, PeerDescription>, behind: string): void {
+  const here = draft.askers.filter((asker) => asker.behind === behind);
+  const router = here.find((asker) => asker.gateway !== null);
+  for (const [machine, peer] of Object.entries(peers)) {
+    peer.ip = here.flatMap((asker) => {
+      const via = asker.gateway ?? router?.gateway;
+      const reached = asker.gateway ? asker.addresses.slice(2) : asker.addresses;
+      const itself = asker.machine === machine || (!asker.gateway && router?.machine === machine);
+      if (itself || !via) return [];
+      return reached.map(
+        (address) => `route add ${address} via ${address.includes(':') ? via.ipv6 : via.ipv4}`,
+      );
+    });
+  }
 }
 
 /** Addresses that stand on no network: on lo, and whole prefixes that are local (AnyIP). */
