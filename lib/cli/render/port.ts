@@ -92,7 +92,7 @@ function headline(row: Row, { names, view, colours }: Surrounding): string {
 }
 
 function headlineText(row: Row, names: PeerNames): string {
-  const others = row.uncertain ? '; whether to others is unknown' : '';
+  const others = row.uncertain ? '; whether others get in is unknown' : '';
   switch (row.scope) {
     case 'routed':
     case 'link': {
