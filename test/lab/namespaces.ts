@@ -1,4 +1,5 @@
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { addon, type ProgramResult } from './addon.js';
 
 /*
@@ -24,7 +25,6 @@ const quick: Sysctls = {
   'net.ipv4.icmp_ratemask': 0,
   'net.ipv6.icmp.ratelimit': 0,
   'net.ipv4.tcp_syn_retries': 1,
-  'net.ipv4.ping_group_range': '0 2147483647',
 };
 
 /** Only newer kernels have these for each namespace; the others work without. */
@@ -80,7 +80,11 @@ export class Namespace {
 
   /** Runs a program inside; one that fails is an error that shows what it said and was given. */
   async run(command: string[], input = ''): Promise<string> {
-    const result: ProgramResult = await addon.run(this.fd, command, input);
+    const result: ProgramResult = await addon.run(
+      this.fd,
+      [program(command[0]!), ...command.slice(1)],
+      input,
+    );
     if (result.status !== 0) {
       const given = input === '' ? '' : `\ninput:\n${numbered(input)}`;
       throw new Error(
@@ -123,6 +127,17 @@ export function makeNamespaces(names: string[]): Namespace[] {
     namespace.sysctl(quickWherePossible, true);
   }
   return namespaces;
+}
+
+/**
+ * Where the system keeps a program. Not by PATH alone: npm puts node_modules/.bin first there, and
+ * packages bring programs named as the system's are (`nft` is also a tracer of imports).
+ */
+function program(name: string): string {
+  const found = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
+    .map((directory) => join(directory, name))
+    .find((path) => existsSync(path));
+  return found ?? name;
 }
 
 /** In a sysctl name a dot that belongs to an interface's name is written as a slash (sysctl(8)). */

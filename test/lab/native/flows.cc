@@ -10,6 +10,8 @@
 #include <deque>
 #include <functional>
 #include <queue>
+#include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include "address.h"
@@ -99,9 +101,11 @@ class Run {
   std::vector<FlowResult> go() {
     std::array<epoll_event, 256> events;
     while (!waiting_.empty() || inFlight_ > 0) {
-      for (int started = 0; started < kBurst && inFlight_ < window_ && !waiting_.empty(); started++)
-        startNext();
-      int count = epoll_wait(epoll_.get(), events.data(), events.size(), patience());
+      bool stuck = false;
+      for (int started = 0; started < kBurst && inFlight_ < window_ && !waiting_.empty() && !stuck;
+           started++)
+        stuck = !startNext();
+      int count = epoll_wait(epoll_.get(), events.data(), events.size(), patience(stuck));
       if (count < 0 && errno != EINTR) throw Failure("epoll_wait");
       for (int index = 0; index < count; index++) handle(events[static_cast<size_t>(index)]);
       // Silence is believed only when nothing else is left to be heard.
@@ -132,31 +136,32 @@ class Run {
 
   // ------------------------------------------------------------------ clients
 
-  void startNext() {
-    size_t index = waiting_.front();
-    waiting_.pop_front();
-    Client& client = clients_[index];
-    if (client.phase == Phase::waiting && client.started == Clock::time_point{})
-      client.started = Clock::now();
-    inFlight_++;
-    extend(index);
-    try {
-      const char* call = start(index);
-      if (call == nullptr) return;
-      int error = errno;
-      // Another flow of this batch holds the port that this one wants: wait for it.
-      bool taken = error == EADDRINUSE && flows_[index].sourcePort != 0;
-      if (taken && Clock::now() - client.started < std::chrono::seconds(30)) {
-        client.fd.reset();
-        client.phase = Phase::waiting;
-        inFlight_--;
+  /// Starts a flow whose source port no flow before it still holds; false: there is none now.
+  bool startNext() {
+    for (size_t looked = 0; looked < waiting_.size() && looked < kBurst; looked++) {
+      size_t index = waiting_.front();
+      waiting_.pop_front();
+      const FlowSpec& flow = flows_[index];
+      if (flow.sourcePort != 0 && !heldPorts_.insert(portOfFlow(flow)).second) {
         waiting_.push_back(index);
-        return;
+        continue;
       }
-      finish(index, error, call);
-    } catch (const Failure& failure) {
-      finish(index, failure.error, "address");
+      clients_[index].started = Clock::now();
+      inFlight_++;
+      extend(index);
+      try {
+        if (const char* call = start(index)) finish(index, errno, call);
+      } catch (const Failure& failure) {
+        finish(index, failure.error, "address");
+      }
+      return true;
     }
+    return false;
+  }
+
+  using HeldPort = std::tuple<int, int, uint16_t>;
+  static HeldPort portOfFlow(const FlowSpec& flow) {
+    return {flow.netns, flow.protocol, flow.sourcePort};
   }
 
   /// The call that failed, errno as it left it; `nullptr` while the flow goes on.
@@ -312,6 +317,7 @@ class Run {
         std::chrono::duration<double, std::milli>(Clock::now() - client.started).count();
     client.fd.reset();
     client.phase = Phase::done;
+    heldPorts_.erase(portOfFlow(flows_[index]));
     inFlight_--;
   }
 
@@ -324,8 +330,8 @@ class Run {
   }
 
   /// How long epoll may wait, in milliseconds.
-  int patience() const {
-    if (!waiting_.empty() && inFlight_ < window_) return inFlight_ == 0 ? 1 : 0;
+  int patience(bool stuck) const {
+    if (!waiting_.empty() && inFlight_ < window_ && !stuck) return 0;
     if (deadlines_.empty()) return 0;
     auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadlines_.top().first -
                                                                       Clock::now());
@@ -460,6 +466,7 @@ class Run {
   int current_ = -1;
   size_t inFlight_ = 0;
   std::deque<size_t> waiting_;
+  std::set<HeldPort> heldPorts_;
   using Deadline = std::pair<Clock::time_point, size_t>;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   std::unordered_map<int, Connection> connections_;
