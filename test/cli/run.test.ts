@@ -316,3 +316,20 @@ test('--help and --version answer without asking the kernel', async (t) => {
     t.true(out.split('\n').every((line) => line.length <= 80));
   }
 });
+
+test('a firewall that is in doubt makes no loopback server reachable from elsewhere', async (t) => {
+  const [first] = exposures[5432]!;
+  const cause = { code: 'not-evaluated', what: 'a rule' } as const;
+  const doubt = {
+    interface: 'lo',
+    address: '127.0.0.1',
+    peers: ['127.0.0.1'],
+    cause,
+    symptom: null,
+    remedies: [],
+  };
+  const held = { ...first!, scope: 'unknown' as const, reach: [], unknown: [doubt] };
+  const { status, out } = await earshot(['5432'], { exposure: async () => [held] });
+  t.is(status, 1);
+  t.regex(out, /^5432\/tcp is open to this host at most/);
+});

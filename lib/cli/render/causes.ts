@@ -64,7 +64,7 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
       };
     case 'firewall-not-evaluated':
       return {
-        why: `${chainsText(cause.chains, cause.backend)} at the ${cause.hook} hook would decide over the ${packet(cause.direction)}, and this version of earshot does not evaluate them.`,
+        why: `${chainsText(cause.chains, cause.backend)} at the ${cause.hook} hook would decide over the ${packet(cause.direction)}, and this version of earshot does not evaluate ${cause.chains.length === 1 ? 'it' : 'them'}.`,
         brief: `${backendName(cause.backend)} rules at ${cause.hook} not evaluated`,
         hint:
           cause.backend === 'nftables'

@@ -17,6 +17,8 @@ export interface Row {
   scope: Scope;
   /** Somebody farther off may get in: that could not be told. */
   uncertain: boolean;
+  /** Nobody beyond this host gets in, and whether this host does could not be told. */
+  atMost: boolean;
 }
 
 /**
@@ -72,13 +74,21 @@ function row(exposures: Exposure[]): Row {
   const scope = exposures
     .map(sureScope)
     .reduce((widest, each) => (width[each] < width[widest] ? each : widest));
+  const untold = exposures.flatMap(({ unknown }) => unknown);
+  const uncertain = scope !== 'routed' && untold.some((entry) => entry.interface !== 'lo');
+  const atMost = scope === 'nobody' && !uncertain && untold.length > 0;
   return {
     ...first.endpoint,
-    sockets: exposures.flatMap(({ socket }) => socket ?? []),
+    sockets: exposures.flatMap(({ socket }) => socket ?? []).sort(byFamily),
     exposures,
-    scope,
-    uncertain: scope !== 'routed' && exposures.some((exposure) => exposure.scope === 'unknown'),
+    scope: atMost ? 'host' : scope,
+    uncertain,
+    atMost,
   };
+}
+
+function byFamily(one: Socket, other: Socket): number {
+  return one.family.localeCompare(other.family);
 }
 
 /** An exposure that is told as unknown may still surely reach this host, or neighbours. */
