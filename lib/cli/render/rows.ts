@@ -69,7 +69,8 @@ function workerKey(group: readonly Exposure[]): string {
 
 const width: Readonly<Record<Scope, number>> = { routed: 0, link: 1, host: 3, nobody: 4 };
 
-function row(exposures: Exposure[]): Row {
+function row(members: Exposure[]): Row {
+  const exposures = members.sort(byFamily);
   const [first] = exposures as [Exposure];
   const scope = exposures
     .map(sureScope)
@@ -79,7 +80,7 @@ function row(exposures: Exposure[]): Row {
   const atMost = scope === 'nobody' && !uncertain && untold.length > 0;
   return {
     ...first.endpoint,
-    sockets: exposures.flatMap(({ socket }) => socket ?? []).sort(byFamily),
+    sockets: exposures.flatMap(({ socket }) => socket ?? []),
     exposures,
     scope: atMost ? 'host' : scope,
     uncertain,
@@ -87,8 +88,8 @@ function row(exposures: Exposure[]): Row {
   };
 }
 
-function byFamily(one: Socket, other: Socket): number {
-  return one.family.localeCompare(other.family);
+function byFamily(one: Exposure, other: Exposure): number {
+  return (one.socket?.family ?? '').localeCompare(other.socket?.family ?? '');
 }
 
 /** An exposure that is told as unknown may still surely reach this host, or neighbours. */
