@@ -56,10 +56,34 @@ export function passSocket(course: Course): Fate | null {
  * (__udp4_lib_mcast_deliver).
  */
 function takersOf(course: Course, candidates: readonly Receiver[]): Receiver[] | null {
-  if (course.packet.protocol === 'tcp') return bestListener(course, candidates);
-  if (course.destinationType !== 'broadcast') return bestUdp(course, candidates);
+  if (course.destinationType !== 'broadcast') {
+    const tcp = course.packet.protocol === 'tcp';
+    const best = tcp ? bestListener(course, candidates) : bestUdp(course, candidates);
+    return best && withGroup(best, candidates);
+  }
   const all = candidates.filter((one) => covers(course, one) && fromItsPeer(course, one));
   return all.length > 0 ? all : null;
+}
+
+/**
+ * The best sockets and the rest of their SO_REUSEPORT group, any of which may take it instead. The
+ * kernel does not tell the option, but sockets of one user that stand on the very same address, one
+ * of them without a device, can hardly do so otherwise; and a group pays no heed to devices
+ * (inet_reuseport_add_sock, udp_reuseport_add_sock).
+ */
+function withGroup(best: Receiver[], candidates: readonly Receiver[]): Receiver[] {
+  const { socket, address } = best[0]!;
+  if (candidates.length === 1 || best[0]!.remote) return best;
+  const group = candidates.filter(
+    (one) =>
+      one.remote === null &&
+      one.socket.family === socket.family &&
+      one.socket.v6only === socket.v6only &&
+      one.socket.uid === socket.uid &&
+      sameAddress(one.address, address),
+  );
+  if (group.length < 2 || !group.some((one) => one.device === 0)) return best;
+  return [...best, ...group.filter((one) => !best.includes(one))];
 }
 
 /** A connected socket takes from its peer alone. */
