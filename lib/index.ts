@@ -40,3 +40,18 @@ export type {
 } from './model/socket.js';
 export type { SocketTable, TypedArray } from './model/socket-table.js';
 export { checkState, parseState } from './model/state-check.js';
+export { exposure } from './reach/exposure.js';
+export type { Blocked, Exposure, Reach, Remedy, Scope } from './reach/exposure-row.js';
+export type { Flow } from './reach/flow.js';
+export { trace } from './reach/trace.js';
+export type {
+  Cause,
+  CauseCode,
+  Direction,
+  Outcome,
+  Stage,
+  Step,
+  StepAction,
+  Symptom,
+  Verdict,
+} from './reach/verdict.js';

@@ -107,7 +107,7 @@ interface NativeError extends Error {
 interface Addon {
   readSockets(query: SocketQuery): Promise<SocketTableData>;
   readSocketsSync(query: SocketQuery): SocketTableData;
-  /** The raw bytes of each sock_diag dump that `readSockets` would make, for recording. */
+  /** What `readSockets` reads by netlink, as the raw messages of each table, for recording. */
   dumpSocketsSync(query: SocketQuery): { protocol: number; family: number; bytes: Uint8Array }[];
   /** Pure: recorded sock_diag messages of one protocol into columns (interfaceSet all 0). */
   decodeSockets(bytes: Uint8Array, protocol: number): SocketColumns;

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url';
-import { buildAddons } from './build/addon.mjs';
-import { compile } from './build/typescript.mjs';
 import { setUp } from './setup.mjs';
+import { buildAddons } from './steps/addon.mjs';
+import { compile } from './steps/typescript.mjs';
 import { main, say } from './support/step.mjs';
 
 /**

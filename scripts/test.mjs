@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
+import { createInterface } from 'node:readline';
 import { build } from './build.mjs';
 import { setUp } from './setup.mjs';
 import { inRoot, root } from './support/paths.mjs';
@@ -23,9 +25,8 @@ await main(async () => {
   rmSync(skippedFile, { force: true });
   rmSync(resultFile, { force: true });
 
-  const { status, tail } = await ava(process.argv.slice(2).map(compiled));
+  const result = await ava(process.argv.slice(2).map(compiled));
   tellSkipped();
-  const result = count(tail, status);
   writeFileSync(resultFile, `${JSON.stringify(result)}\n`);
   process.stdout.write(`\n${result.passed} passed, ${result.failed} failed\n`);
   if (result.failed > 0) process.exitCode = 1;
@@ -44,9 +45,9 @@ function compiled(argument) {
 /**
  * Runs ava, its output passed on as it comes.
  * @param {string[]} args
- * @returns {Promise<{ status: number, tail: string }>} the exit status and the end of the output
+ * @returns {Promise<{ passed: number, failed: number }>}
  */
-function ava(args) {
+async function ava(args) {
   const colour = process.stdout.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: '1' } : {};
   const child = spawn(process.execPath, [inRoot('node_modules/ava/entrypoints/cli.mjs'), ...args], {
     cwd: root,
@@ -58,33 +59,29 @@ function ava(args) {
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let tail = '';
-  child.stdout.on('data', (chunk) => {
-    process.stdout.write(chunk);
-    tail = (tail + chunk).slice(-100_000);
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ status: code ?? 1, tail }));
-  });
+  child.stdout.pipe(process.stdout, { end: false });
+  const ended = once(child, 'close');
+  const result = { passed: 0, failed: 0 };
+  for await (const line of createInterface({ input: child.stdout })) count(line, result);
+  const [status] = await ended;
+  // Whatever else made ava fail (a file that could not be loaded, a time-out, no tests at all) counts.
+  if (status !== 0 && result.failed === 0) result.failed = 1;
+  return result;
 }
 
 /**
- * The numbers in ava's closing lines. Whatever else made ava fail (an exception outside a test, a
- * file that could not be loaded, a time-out, no tests at all) counts as a failure too.
- * @param {string} tail
- * @param {number} status
+ * Counts by ava's lines: a tick for each test that passed (the closing lines leave their number out
+ * when another failed), and the closing lines for what did not.
+ * @param {string} line
+ * @param {{ passed: number, failed: number }} result
  */
-function count(tail, status) {
+function count(line, result) {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control characters.
-  const lines = tail.replace(/\x1b\[[0-9;]*m/g, '').split('\n');
-  const number = (/** @type {RegExp} */ pattern) =>
-    lines.reduce((sum, line) => sum + Number(pattern.exec(line)?.[1] ?? 0), 0);
-  const passed = number(/^\s*(\d+) tests? passed$/);
-  const failed =
-    number(/^\s*(\d+) (?:tests?|hooks?) failed$/) +
-    number(/^\s*(\d+) (?:uncaught exceptions?|unhandled rejections?)$/);
-  return { passed, failed: status === 0 ? failed : Math.max(failed, 1) };
+  const text = line.replace(/\x1b\[[0-9;]*m/g, '');
+  if (/^\s*[✔√] /.test(text)) result.passed += 1;
+  const failures =
+    /^\s*(\d+) (?:(?:tests?|hooks?) failed|uncaught exceptions?|unhandled rejections?)$/.exec(text);
+  if (failures) result.failed += Number(failures[1]);
 }
 
 function tellSkipped() {

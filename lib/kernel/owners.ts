@@ -1,6 +1,6 @@
+import { invalid, show } from '../model/arguments.js';
 import type { Process, ReadOptions, Socket } from '../model/socket.js';
 import { native, type OwnerTable } from '../native.js';
-import { invalid, show } from './arguments.js';
 import { checkReadOptions } from './read-options.js';
 
 const PROC_ROOT = '/proc';

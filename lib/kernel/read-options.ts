@@ -1,5 +1,5 @@
+import { checkKeys, checkOneOf, invalid, show } from '../model/arguments.js';
 import type { ReadOptions } from '../model/socket.js';
-import { checkKeys, checkOneOf, invalid, show } from './arguments.js';
 
 const KEYS: readonly (keyof ReadOptions)[] = ['netns', 'source', 'owners'];
 const SOURCES = ['auto', 'netlink', 'procfs'] as const;

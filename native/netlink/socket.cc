@@ -55,6 +55,13 @@ Descriptor open(int protocol) {
   prefer(fd, kCapAck);
   if (protocol == NETLINK_ROUTE) prefer(fd, kGetStrictChk);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  // Without a port of its own a socket has port 0, and do_one_broadcast leaves out whoever has the
+  // port that a notification comes from, which is 0 for the kernel: it would never hear a group.
+  sockaddr_nl any{};
+  any.nl_family = AF_NETLINK;
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof any) < 0) {
+    throwErrno("bind", std::string("giving a socket of ") + nameOf(protocol) + " its port");
+  }
   return descriptor;
 }
 

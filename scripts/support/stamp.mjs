@@ -19,8 +19,8 @@ export function filesUnder(directory, keep = () => true) {
   return readdirSync(inRoot(directory), { withFileTypes: true })
     .flatMap((entry) => {
       const path = `${directory}/${entry.name}`;
-      if (!entry.isDirectory()) return keep(path) ? [path] : [];
-      return entry.name === 'build' || entry.name === 'node_modules' ? [] : filesUnder(path, keep);
+      if (entry.isDirectory()) return filesUnder(path, keep);
+      return keep(path) ? [path] : [];
     })
     .sort();
 }
