@@ -179,6 +179,27 @@ live('an ordinary user may not enter another namespace, and is told so', (t) => 
   t.true(message.includes(other.path) && message.includes('CAP_SYS_ADMIN'), message);
 });
 
+live('an ordinary user who asks for a mark is told that marks are not told', async (t) => {
+  const here = namespaceFor(t);
+  const crowd = await openCrowd(here, namespaceFor(t), 1);
+  t.teardown(() => crowd.close());
+  const { code, message } = nobody(here, '--mark') as { code: string; message: string };
+  t.is(code, 'ERR_PERMISSION');
+  t.regex(message, /filter\.mark is 0.*CAP_NET_ADMIN/);
+});
+
+live('/proc/net, which tells neither mark nor device, refuses a filter by them', async (t) => {
+  const here = namespaceFor(t);
+  const crowd = await openCrowd(here, namespaceFor(t), 1);
+  t.teardown(() => crowd.close());
+  for (const filter of [{ mark: 0 }, { interface: 'lan0' }]) {
+    await t.throwsAsync(sockets(filter, { netns: here.path, source: 'procfs' }), {
+      code: 'ERR_INVALID_ARGUMENT',
+      message: /cannot be answered from \/proc\/net/,
+    });
+  }
+});
+
 live('a namespace that does not exist, and what is none, are refused', async (t) => {
   for (const read of [capture, sockets.bind(null, {}), listeners.bind(null, {})]) {
     await t.throwsAsync(read({ netns: '/run/netns/earshot-nothere' }), {
