@@ -335,7 +335,7 @@ function flow(draft: Draft, family: ScenarioFamily, listeners: ListenerSpec[]): 
     random.pick(ownAddresses),
     random.pick(others),
     // Who may send to many at once is a matter of the sender; TCP never may.
-    ...(protocol === 'udp' && !fromHost ? [random.pick(broadcast)] : []),
+    ...(protocol === 'udp' && !fromHost && asker.gateway ? [random.pick(broadcast)] : []),
     ...(bound.length > 0 ? [random.pick(bound)] : []),
   ].filter((address) => address.includes(':') === wanted);
   const address = candidates.length > 0 ? random.pick(candidates) : random.pick(ownAddresses);

@@ -80,7 +80,8 @@ function judge(lab: Lab, state: HostState, flow: LabFlow, result: FlowResult): H
   const members = course.takers.map(({ socket }) => socket.inode);
   const { wayBack } = course;
   if (took.some((inode) => !members.includes(inode))) return of('wrong', 'the accepting socket');
-  const strays = !course.fromHere && wayBack !== null && wayBack.device !== course.device;
+  const ways = wayBack && !course.fromHere ? [wayBack.device, ...wayBack.others] : [];
+  const strays = ways.some((device) => device !== course.device);
   // The answer leaves by another interface: whether it gets there is not this host's doing.
   if (strays && result.symptom === 'ETIMEDOUT' && symptom !== 'ETIMEDOUT') return of('elsewhere');
   if (outcome !== result.outcome) return of('wrong', 'the outcome');
