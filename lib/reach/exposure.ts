@@ -1,50 +1,223 @@
-import type { Socket, Transport } from '../model/socket.js';
-import type { Cause, Symptom, Verdict } from './verdict.js';
+import { isLinkLocal, isUnspecified, isV4Mapped, parseAddress } from '../model/address.js';
+import type { HostState } from '../model/host-state.js';
+import { type AddressRange, addressToNumber, rangesToPrefixes } from '../model/prefix-set.js';
+import type { Family, Socket, SocketFilter } from '../model/socket.js';
+import { checkFilter, matchesFilter } from '../model/socket-filter.js';
+import type { Blocked, Exposure, Reach, Scope } from './exposure-row.js';
+import { type Device, type Host, hostOf } from './host.js';
+import { type Piece, peersBehind } from './peers.js';
+import { covers } from './stages/socket.js';
+import { type Followed, follow } from './trace.js';
+import type { Cause } from './verdict.js';
 
-/** The farthest who get in: nobody, this host, directly connected peers, anyone routed to it. */
-export type Scope = 'nobody' | 'host' | 'link' | 'routed';
-
-/** A change that makes a blocked flow work, with the verdict on a copy of the state that proves it. */
-export interface Remedy {
-  summary: string;
-  /** A command line that makes the change, or `null` where there is none to give. */
-  command: string | null;
-  /** The flow's verdict on the changed state. */
-  proof: Verdict;
+/**
+ * Who reaches each listening socket, by which interface and address; who does not, and why.
+ *
+ * For every interface that is up, and every address of it (and the one the socket is bound to),
+ * the space of peers is cut where anything on the host tells two peers apart, and one flow for each
+ * piece is traced. Pure, like `trace`.
+ *
+ * @param state what `capture()` or `parseState()` gave
+ * @param filter which sockets; listening TCP and unconnected UDP are looked at, nothing else
+ * @returns a record for each socket, in the order of the state
+ * @throws EarshotError `ERR_INVALID_STATE`, `ERR_INVALID_ARGUMENT`
+ * @example
+ * ```js
+ * import { capture, exposure } from 'earshot';
+ * for (const { endpoint, scope } of exposure(await capture(), { protocol: 'tcp' })) {
+ *   console.log(endpoint.port, scope);
+ * }
+ * ```
+ */
+export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[] {
+  const host = hostOf(state);
+  const wanted = checkFilter(filter);
+  const peers = new Map<string, Piece[]>();
+  const behind = (device: Device, family: Family) => {
+    const key = `${family} ${device.name}`;
+    const known = peers.get(key) ?? peersBehind(host, device, family);
+    peers.set(key, known);
+    return known;
+  };
+  return state.sockets
+    .filter((socket) => socket.state === 'listen' || socket.state === 'unconnected')
+    .filter((socket) => matchesFilter(socket, wanted))
+    .map((socket) => exposureOf(host, socket, behind));
 }
 
-/** Peers that get in by one interface to one address. */
-export interface Reach {
-  interface: string;
-  address: string;
-  port: number;
-  /** CIDR texts: exactly who; this host itself is its own addresses, by interface `lo`. */
-  peers: string[];
-  /** What to type into a browser or a client; `null` where no peer could use one. */
-  url: string | null;
-  /** ADDRESS:PORT the flow is forwarded to, or `null` where it ends here. */
-  forwardedTo: string | null;
+export type { Blocked, Exposure, Reach, Remedy, Scope } from './exposure-row.js';
+
+type PeersBehind = (device: Device, family: Family) => readonly Piece[];
+
+/** Peers with one fate at one door. */
+interface Group {
+  readonly fate: Omit<Followed['fate'], 'stage'>;
+  readonly ranges: AddressRange[];
+  /** Some of them stand beyond the link. */
+  beyond: boolean;
 }
 
-/** Peers that do not get in by one interface to one address, all for one cause. */
-export interface Blocked {
-  interface: string;
-  address: string;
-  peers: string[];
-  cause: Cause;
-  symptom: Symptom | null;
-  remedies: Remedy[];
+function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
+  const reach: Reach[] = [];
+  const blocked: Blocked[] = [];
+  const unknown: Blocked[] = [];
+  let scope: Scope = 'nobody';
+  let doubtful = false;
+  for (const door of doors(host, socket)) {
+    const { device, address, family } = door;
+    const local = device.link.loopback;
+    const groups = local
+      ? fromHere(host, socket, door)
+      : groupPeers(host, socket, door, behind(device, family));
+    for (const { fate, ranges, beyond } of groups) {
+      const row = { interface: device.name, address, peers: rangesToPrefixes(ranges, family) };
+      if (fate.outcome === 'reachable') {
+        const url = urlFor(socket, address);
+        reach.push({ ...row, port: socket.local.port, url, forwardedTo: null });
+        scope = farther(scope, local ? 'host' : beyond ? 'routed' : 'link');
+        continue;
+      }
+      const fault = { ...row, cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
+      if (fate.outcome === 'unknown') {
+        unknown.push(fault);
+        doubtful ||= !local || scope === 'nobody';
+      } else blocked.push(fault);
+    }
+  }
+  const endpoint = { protocol: socket.protocol, port: socket.local.port };
+  if (doubtful && scope !== 'routed') scope = 'unknown';
+  return { endpoint, socket, scope, reach, blocked, unknown };
 }
 
-/** Who reaches one listening socket, by which interface and address; and who does not, and why. */
-export interface Exposure {
-  endpoint: { protocol: Transport; port: number };
-  /** `null`: nobody here listens, the port is forwarded elsewhere. */
-  socket: Socket | null;
-  scope: Scope;
-  reach: Reach[];
-  /** Peers that surely do not get in. */
-  blocked: Blocked[];
-  /** Peers whose fate cannot be told from what was read; the cause says what would tell. */
-  unknown: Blocked[];
+const order: readonly Scope[] = ['nobody', 'host', 'link', 'routed'];
+
+function farther(one: Scope, other: Scope): Scope {
+  return order.indexOf(other) > order.indexOf(one) ? other : one;
+}
+
+/** One address of the host, asked for by one interface. */
+interface Door {
+  readonly device: Device;
+  readonly address: string;
+  readonly family: Family;
+}
+
+/** Where a peer would knock: an interface's own addresses, and the one the socket is bound to. */
+function doors(host: Host, socket: Socket): Door[] {
+  const bound = parseAddress(socket.local.address);
+  const specific =
+    bound && !isUnspecified(bound) && !isV4Mapped(bound) ? socket.local.address : null;
+  const result: Door[] = [];
+  for (const device of host.devices.values()) {
+    // What a port of a bridge or bond receives, its master answers.
+    if (!device.link.up || device.seenAs !== device) continue;
+    const own = device.link.addresses.map((entry) => entry.address);
+    const addresses = specific === null || own.includes(specific) ? own : [...own, specific];
+    for (const address of addresses) {
+      const parsed = parseAddress(address);
+      if (!parsed || (isLinkLocal(parsed) && !own.includes(address))) continue;
+      result.push({ device, address, family: parsed.family });
+    }
+  }
+  return result;
+}
+
+/** This host itself, from the source that the kernel selects. */
+function fromHere(host: Host, socket: Socket, door: Door): Group[] {
+  const asked = ask(host, socket, door, undefined);
+  if (!asked) return [];
+  const itself = addressToNumber(asked.followed.course.packet.source);
+  return [{ fate: asked.fate, ranges: [{ first: itself, last: itself }], beyond: false }];
+}
+
+function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Piece[]): Group[] {
+  const groups = new Map<string, Group>();
+  const linkOnly = isLinkLocal(parseAddress(door.address)!);
+  let current: Group | null = null;
+  let waiting: AddressRange[] = []; // nobody's addresses before the first peer of a stretch
+  for (const piece of pieces) {
+    if (piece.who === 'nobody') {
+      if (current) current.ranges.push(piece);
+      else waiting.push(piece);
+      continue;
+    }
+    const asks = piece.who === 'peer' && (!linkOnly || piece.onLink);
+    const asked = asks ? ask(host, socket, door, piece.text) : null;
+    if (!asked) {
+      current = null;
+      waiting = [];
+      continue;
+    }
+    const key = keyOf(asked.fate);
+    const group: Group = groups.get(key) ?? { fate: asked.fate, ranges: [], beyond: false };
+    groups.set(key, group);
+    group.ranges.push(...waiting, piece);
+    if (!piece.onLink) group.beyond = true;
+    waiting = [];
+    current = group;
+  }
+  return [...groups.values()];
+}
+
+/** Fates that a person would give one reason for; the peer's own address is not part of it. */
+function keyOf(fate: Group['fate']): string {
+  return `${fate.outcome} ${fate.symptom} ${JSON.stringify(fate.cause, leaveOutPeer)}`;
+}
+
+function leaveOutPeer(key: string, value: unknown): unknown {
+  if (key === 'socket' || key === 'by') return (value as Socket).inode ?? value;
+  return key === 'source' ? undefined : value;
+}
+
+/** One peer asks at one door; null where the answer says nothing about this socket. */
+function ask(
+  host: Host,
+  socket: Socket,
+  door: Door,
+  peer: string | undefined,
+): { followed: Followed; fate: Group['fate'] } | null {
+  const followed = follow(host, {
+    protocol: socket.protocol,
+    ingress: door.device.name,
+    ...(peer === undefined ? {} : { source: { address: peer } }),
+    destination: { address: door.address, port: socket.local.port },
+  });
+  const { course, fate } = followed;
+  const { takers } = course;
+  if (takers.length === 0 || takers.some((taker) => taker.socket === socket))
+    return { followed, fate: asSeenBy(socket, fate, course.takers.length === 0) };
+  const mine = host
+    .receivers(socket.protocol, socket.local.port)
+    .find((receiver) => receiver.socket === socket);
+  // Another socket serves an address that this one does not stand on: not this one's business.
+  if (!mine || !covers(course, mine)) return null;
+  const by = takers[0]!.socket;
+  return {
+    followed,
+    fate: { outcome: 'unreachable', cause: { code: 'shadowed', by }, symptom: null },
+  };
+}
+
+/** Nobody takes it: then the near miss that counts here is this very socket. */
+function asSeenBy(socket: Socket, fate: Followed['fate'], untaken: boolean): Group['fate'] {
+  const { outcome, symptom, cause } = fate;
+  if (!untaken || !cause || !('socket' in cause) || cause.socket === socket)
+    return { outcome, symptom, cause };
+  return { outcome, symptom, cause: { ...cause, ...nearMissOf(socket, cause) } as Cause };
+}
+
+function nearMissOf(socket: Socket, cause: Cause): Partial<Cause> {
+  return cause.code === 'accept-queue-full' ? {} : ({ socket } as Partial<Cause>);
+}
+
+/** What to type; a link-local address needs a zone, which no URL can carry everywhere. */
+function urlFor(socket: Socket, address: string): string | null {
+  if (socket.protocol !== 'tcp') return null;
+  const parsed = parseAddress(address);
+  if (!parsed || isLinkLocal(parsed)) return null;
+  const { port } = socket.local;
+  const secure = port === 443 || port === 8443;
+  const host = address.includes(':') ? `[${address}]` : address;
+  const standard = port === (secure ? 443 : 80);
+  return `${secure ? 'https' : 'http'}://${host}${standard ? '' : `:${port}`}/`;
 }

@@ -11,4 +11,6 @@ export interface Flow {
    */
   source?: { address: string; port?: number };
   destination: Endpoint;
+  /** For a flow from this host: the user who asks, where policy rules look at users. */
+  uid?: number;
 }

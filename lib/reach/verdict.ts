@@ -12,7 +12,8 @@ export type Symptom =
   | 'ENETUNREACH'
   | 'EACCES'
   | 'EPERM'
-  | 'EINVAL';
+  | 'EINVAL'
+  | 'EADDRNOTAVAIL';
 
 /** The stages of a packet's life, in the order in which they are passed. */
 export type Stage =
@@ -63,6 +64,8 @@ export type Cause =
   | { code: 'wrong-scope'; address: string; interface: string }
   | { code: 'not-our-address'; destination: string }
   | { code: 'forwarded'; interface: string; gateway: string | null }
+  | { code: 'leaves-this-host'; interface: string | null; gateway: string | null }
+  | { code: 'assumed-on-link'; destination: string; interface: string }
   | {
       code: 'not-a-unicast-address';
       destination: string;

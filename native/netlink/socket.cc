@@ -221,6 +221,17 @@ std::optional<Bytes> Socket::datagram() {
 }
 
 void Socket::join(uint32_t group) {
+  // do_one_broadcast leaves out the port that asked for the change, or 0 where nobody did: a socket
+  // hears notifications only once it has a port of its own.
+  sockaddr_nl own{};
+  socklen_t size = sizeof own;
+  getsockname(descriptor_.get(), reinterpret_cast<sockaddr*>(&own), &size);
+  own.nl_family = AF_NETLINK;
+  own.nl_groups = 0;
+  if (own.nl_pid == 0 &&
+      bind(descriptor_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) < 0) {
+    throwErrno("bind", std::string("giving a port to ") + name());
+  }
   if (setsockopt(descriptor_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) <
       0) {
     throwErrno("setsockopt",

@@ -1,0 +1,23 @@
+import type { SocketFilter } from '../../model/socket.js';
+import type { Answer, Context } from '../context.js';
+import { ExitStatus } from '../exit-status.js';
+import { type ProtocolOptions, protocolsAsked } from '../protocols.js';
+import { listText } from '../render/list.js';
+import { jsonDocument } from '../render/text.js';
+import { obtainState, type StateOptions } from '../state-source.js';
+
+export interface ListOptions extends StateOptions, ProtocolOptions {
+  json?: boolean;
+}
+
+/** `earshot`: every listening socket and who reaches it. */
+export async function list(options: ListOptions, context: Context): Promise<Answer> {
+  const protocols = protocolsAsked(options);
+  const state = await obtainState(options, context);
+  const filter: SocketFilter = protocols.length === 2 ? {} : { protocol: protocols };
+  const exposures = await context.services.exposure(state, filter);
+  return {
+    text: options.json ? jsonDocument(exposures) : listText(state, exposures, context.view),
+    status: ExitStatus.yes,
+  };
+}

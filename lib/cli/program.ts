@@ -1,0 +1,187 @@
+import { Command, Option } from 'commander';
+import type { CaptureOptions } from './commands/capture.js';
+import type { ListOptions } from './commands/list.js';
+import type { PortOptions } from './commands/port.js';
+import type { TraceOptions } from './commands/trace.js';
+import type { Answer, Context } from './context.js';
+import { UsageError } from './usage-error.js';
+
+/** A command line with what it does, for help, completion and the manual. */
+export interface Example {
+  line: string;
+  does: string;
+}
+
+const examplesOf = new WeakMap<Command, readonly Example[]>();
+
+/** The examples of a command, as its help shows them. */
+export function examples(command: Command): readonly Example[] {
+  return examplesOf.get(command) ?? [];
+}
+
+/** Called with what a command answers. */
+export type Answered = (answer: Answer) => void;
+
+/**
+ * The command line, its options and its help, in one place. What a command does is loaded when it is
+ * called; the context is made then, so that --help and --version touch nothing.
+ */
+export function defineProgram(context: () => Context, answered: Answered): Command {
+  const program = new Command('earshot')
+    .description(
+      'Who can reach a listening socket on this Linux host, why others cannot, and what would change it.',
+    )
+    .usage(
+      '[PORT] [options]\n       earshot trace --from ADDRESS ADDRESS:PORT [options]\n       earshot capture [-o FILE] [options]',
+    )
+    .argument('[port]', 'the port to explain; without one every listening socket is listed')
+    .option('--tcp', 'TCP only')
+    .option('--udp', 'UDP only')
+    .option('--from <address>', 'can this peer reach the port?')
+    .option(
+      '--in <interface>',
+      'where the packets of --from arrive (default: where the route back to it goes)',
+    )
+    .enablePositionalOptions()
+    .helpCommand('help [command]', 'show the help of a command')
+    .showSuggestionAfterError()
+    .action(async (port: string | undefined, _: unknown, command: Command) => {
+      const options: PortOptions & ListOptions = ownOptions(command);
+      if (port !== undefined) {
+        suggestCommand(port, command);
+        answered(await (await import('./commands/port.js')).port(port, options, context()));
+        return;
+      }
+      const lone = options.from ?? options.in;
+      if (lone !== undefined) {
+        const name = options.from === undefined ? '--in' : '--from';
+        throw new UsageError(
+          `${name} ${lone} needs a port to ask for: write 'earshot PORT ${name} ${lone}'`,
+        );
+      }
+      answered(await (await import('./commands/list.js')).list(options, context()));
+    });
+  shared(program);
+  describe(
+    program,
+    [
+      { line: 'earshot', does: 'every listening socket and who reaches it' },
+      { line: 'earshot 3000', does: 'who reaches port 3000, who does not and why' },
+      { line: 'earshot 3000 --from 192.168.1.7', does: 'whether this colleague does' },
+      { line: 'earshot --netns blue', does: 'in the network namespace /run/netns/blue' },
+      { line: 'earshot 3000 --json | jq', does: 'the same for programs' },
+    ],
+    exitStatusText,
+  );
+
+  const trace = program
+    .command('trace')
+    .summary('follow one packet step by step')
+    .description(
+      'Follow the first packet of one connection through the kernel, step by step, to the rule, route or socket that decides.',
+    )
+    .argument('<address:port>', 'the destination; an IPv6 address in brackets: [::1]:3000')
+    .option('--from <address>', 'the peer that sends it (default: this host itself)')
+    .option('--in <interface>', 'where it arrives (default: where the route back to the peer goes)')
+    .option('--from-port <port>', "the peer's port (default: one that no rule names)")
+    .option('--tcp', 'a TCP connection (default)')
+    .option('--udp', 'a UDP datagram')
+    .action(async (destination: string, _: unknown, command: Command) => {
+      const options: TraceOptions = ownOptions(command);
+      answered(await (await import('./commands/trace.js')).trace(destination, options, context()));
+    });
+  shared(trace);
+  describe(
+    trace,
+    [
+      { line: 'earshot trace --from 192.168.1.7 192.168.1.10:3000', does: '' },
+      { line: "earshot trace --from fe80::7 --in eth0 '[fe80::1]:3000'", does: '' },
+      { line: 'earshot trace --udp --from 10.8.0.2 10.8.0.1:53', does: '' },
+    ],
+    exitStatusText,
+  );
+
+  const capture = program
+    .command('capture')
+    .summary('save what the answers depend on')
+    .description(
+      'Write all that the answers depend on as JSON: to ask again later, or on another machine, with --state.',
+    )
+    .addOption(
+      new Option(
+        '-o, --output <file>',
+        'write to a file, whole or not at all (default: standard output)',
+      ),
+    )
+    .action(async (_: unknown, command: Command) => {
+      const options: CaptureOptions = ownOptions(command);
+      answered(await (await import('./commands/capture.js')).capture(options, context()));
+    });
+  shared(capture);
+  describe(capture, [
+    { line: 'earshot capture -o host.json', does: '' },
+    { line: 'earshot 3000 --state host.json', does: '' },
+    { line: 'ssh host sudo earshot capture | earshot --state -', does: '' },
+  ]);
+  return program;
+}
+
+/** The options that every command has. */
+function shared(command: Command): void {
+  command
+    .option('--json', 'one JSON document instead of text')
+    .option(
+      '--netns <namespace>',
+      'another network namespace: a name below /run/netns, a path, or a process id',
+    )
+    .option(
+      '--state <file>',
+      "answer from a capture made with 'earshot capture'; - for standard input",
+    )
+    .helpOption('-h, --help', 'show this help');
+}
+
+const exitStatusText = `
+Exit status: 0 yes, it is reachable from another host (trace: reachable)
+             1 no
+             2 the question could not be understood or asked
+             3 unknown: what would decide could not be read`;
+
+function describe(command: Command, list: readonly Example[], after = ''): void {
+  examplesOf.set(command, list);
+  const widest = Math.max(...list.map(({ line }) => line.length));
+  const lines = list.map(({ line, does }) => `  ${line.padEnd(widest)}  ${does}`.trimEnd());
+  command.addHelpText(
+    'after',
+    `\nExamples:\n${lines.join('\n')}${after === '' ? '' : `\n${after}`}`,
+  );
+}
+
+/**
+ * The options of a command, those that stand before its name included; one that it does not have is
+ * refused, because it would be ignored.
+ */
+function ownOptions<T>(command: Command): T {
+  for (const option of command.parent?.options ?? []) {
+    const name = option.attributeName();
+    if (command.parent?.getOptionValue(name) === undefined) continue;
+    if (!command.options.some((own) => own.attributeName() === name)) {
+      throw new UsageError(
+        `option ${option.long} does not belong to 'earshot ${command.name()}': leave it out`,
+      );
+    }
+  }
+  return command.optsWithGlobals() as T;
+}
+
+/** A first word that is neither a port nor a command was meant as one of them. */
+function suggestCommand(word: string, program: Command): void {
+  if (/^[\d+-]/.test(word)) return;
+  const names = program.commands.map((command) => command.name());
+  const near = names.find(
+    (name) => name[0] === word[0] || name.includes(word) || word.includes(name),
+  );
+  throw new UsageError(
+    `'${word}' is neither a port nor a command: give a port from 1 to 65535, or one of ${names.join(', ')}${near ? ` (did you mean ${near}?)` : ''}`,
+  );
+}

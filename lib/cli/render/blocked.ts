@@ -1,0 +1,69 @@
+import type { Blocked, Reach } from '../../reach/exposure-row.js';
+import { type Advice, type CauseWords, causeWords } from './causes.js';
+import type { PeerNames } from './peers.js';
+import { byInterface } from './who.js';
+
+/** Peers that fail for one reason, with the reason in words. */
+export interface Failure {
+  who: string[];
+  words: CauseWords;
+  symptom: Blocked['symptom'];
+  /** Changes that were proven to help; empty where none was found. */
+  remedies: Blocked['remedies'];
+}
+
+/**
+ * Blocked peers as a person would be told of them: those who get in by the same interface at another
+ * address are left out, and so are senders that no neighbour can be (this host's own addresses,
+ * martians); one entry for each reason.
+ */
+export function failures(
+  blocked: readonly Blocked[],
+  reach: readonly Reach[],
+  names: PeerNames,
+  advice: Advice,
+): Failure[] {
+  const told = new Map<string, string[]>();
+  const served = new Map(byInterface(reach).map((group) => [group.interface, group.peers]));
+  const groups = new Map<string, { words: CauseWords; members: Blocked[] }>();
+  // Nobody outside would try a loopback address: that one fails is worth a word only where all do.
+  const unlikely = ({ cause }: Blocked) => cause.code === 'martian-destination';
+  for (const entry of [...blocked].sort((a, b) => Number(unlikely(a)) - Number(unlikely(b)))) {
+    const known = served.get(entry.interface) ?? [];
+    const peers = leftOut(entry, known, names);
+    if (peers === null) continue;
+    if (!unlikely(entry))
+      told.set(entry.interface, [...(told.get(entry.interface) ?? []), ...peers]);
+    else if (leftOut(entry, [...known, ...(told.get(entry.interface) ?? [])], names) === null)
+      continue;
+    const words = causeWords(entry.cause, advice);
+    const key = `${words.why}\n${words.hint}\n${entry.symptom}`;
+    const member = { ...entry, peers };
+    const group = groups.get(key);
+    if (group) group.members.push(member);
+    else groups.set(key, { words, members: [member] });
+  }
+  return [...groups.values()].map(({ words, members }) => ({
+    who: names.sorted(byInterface(members)).map((group) => names.describe(group, true)),
+    words,
+    symptom: members[0]!.symptom,
+    remedies: distinct(members.flatMap(({ remedies }) => remedies)),
+  }));
+}
+
+function leftOut(entry: Blocked, served: readonly string[], names: PeerNames): string[] | null {
+  if (entry.interface === 'lo') return served.length > 0 ? null : entry.peers;
+  if (entry.cause.code === 'martian-source' || entry.cause.code === 'source-is-ours') return null;
+  const peers = names.remaining(entry, served);
+  return peers.length > 0 ? peers : null;
+}
+
+function distinct(remedies: Blocked['remedies']): Blocked['remedies'] {
+  const seen = new Set<string>();
+  return remedies.filter(({ summary, command }) => {
+    const key = `${summary}\n${command}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}

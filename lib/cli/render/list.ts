@@ -1,0 +1,74 @@
+import type { HostState } from '../../model/host-state.js';
+import type { Exposure } from '../../reach/exposure-row.js';
+import { missingText } from './missing.js';
+import { PeerNames } from './peers.js';
+import { holdersText } from './processes.js';
+import { countByStanding, hostName, type Row, rowsOf, type Standing, standingOf } from './rows.js';
+import { standsOn } from './stands-on.js';
+import { type Cell, type Column, table } from './table.js';
+import { count, enumerate, paragraph, printable } from './text.js';
+import { type Palette, palette, type View } from './view.js';
+import { standingStyle, whoReaches } from './who.js';
+
+const columns: readonly Column[] = [
+  { header: 'PORT', least: 9 },
+  { header: 'PROCESS', least: 14 },
+  { header: 'STANDS ON', least: 15 },
+  { header: 'WHO REACHES IT', least: 24 },
+];
+
+/** Every listening socket and who reaches it, the widest exposed first. */
+export function listText(state: HostState, exposures: readonly Exposure[], view: View): string {
+  const colours = palette(view);
+  const rows = rowsOf(exposures);
+  const names = new PeerNames(state);
+  const parts = [paragraph(summary(state, rows), view.width)];
+  if (rows.length > 0) {
+    const cells = rows.map((row) => rowCells(row, names, colours));
+    parts.push(table(columns, cells, view.width, colours.strong).join('\n'));
+  }
+  if (state.missing.length > 0) parts.push(missingText(state, view));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function rowCells(row: Row, names: PeerNames, colours: Palette): Cell[] {
+  return [
+    { text: `${row.port}/${row.protocol}`, style: colours.strong },
+    { text: row.sockets.length > 0 ? holdersText(row.sockets) : 'forwarded' },
+    { text: placeText(row) },
+    {
+      text: whoReaches(row, names).join('\n'),
+      style: standingStyle(standingOf(row), colours),
+    },
+  ];
+}
+
+function placeText(row: Row): string {
+  if (row.sockets.length > 0) return standsOn(row.sockets);
+  const targets = row.exposures.flatMap(({ reach }) =>
+    reach.flatMap((each) => each.forwardedTo ?? []),
+  );
+  return `to ${enumerate([...new Set(targets)], 2)}`;
+}
+
+const openTo: Readonly<Record<Standing, string>> = {
+  routed: 'to the wider network',
+  link: 'to neighbours',
+  unknown: 'of unknown exposure',
+  host: 'to this host only',
+  nobody: 'to nobody',
+};
+
+function summary(state: HostState, rows: readonly Row[]): string {
+  const host = printable(hostName(state));
+  if (state.missing.some(({ what }) => what === 'sockets') && rows.length === 0) {
+    return `Which sockets listen on ${host} could not be read.`;
+  }
+  if (rows.length === 0) return `Nobody listens on ${host}.`;
+  const counted = [...countByStanding(rows)].filter(([, number]) => number > 0);
+  const opened = counted.find(([standing]) => standing !== 'unknown')?.[0];
+  const parts = counted.map(
+    ([standing, number]) => `${number} ${standing === opened ? 'open ' : ''}${openTo[standing]}`,
+  );
+  return `${count(rows.length, 'listening port')} on ${host}: ${parts.join(', ')}.`;
+}

@@ -1,0 +1,85 @@
+import { fold, pad, widthOf } from './text.js';
+
+/** One column of a table. */
+export interface Column {
+  header: string;
+  /** The narrowest it may be made when the table is too wide. */
+  least: number;
+  align?: 'left' | 'right';
+}
+
+/** What stands in a row of a column: plain text that may hold line ends, and how it is coloured. */
+export interface Cell {
+  text: string;
+  style?: (text: string) => string;
+}
+
+const gap = 2;
+
+/**
+ * A table in at most `width` columns. Each column is as wide as its widest cell; where that is too
+ * much the widest gives way first, and cells are folded to the lines below.
+ */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  width: number,
+  headerStyle: (text: string) => string = (text) => text,
+): string[] {
+  const widths = fitted(columns, rows, width);
+  const header = columns.map((column) => ({ text: column.header, style: headerStyle }));
+  return [header, ...rows].flatMap((row) => rowLines(columns, row, widths));
+}
+
+function fitted(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  width: number,
+): number[] {
+  const widths = columns.map((column) => widthOf(column.header));
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) {
+      for (const line of cell.text.split('\n')) {
+        widths[index] = Math.max(widths[index]!, widthOf(line));
+      }
+    }
+  }
+  const room = width - gap * (columns.length - 1);
+  let excess = widths.reduce((sum, each) => sum + each, 0) - room;
+  while (excess > 0) {
+    const widest = widestShrinkable(widths, columns);
+    if (widest < 0) break;
+    widths[widest]!--;
+    excess--;
+  }
+  return widths;
+}
+
+function widestShrinkable(widths: readonly number[], columns: readonly Column[]): number {
+  let found = -1;
+  for (const [index, column] of columns.entries()) {
+    const able = widths[index]! > Math.max(column.least, widthOf(column.header));
+    if (able && (found < 0 || widths[index]! > widths[found]!)) found = index;
+  }
+  return found;
+}
+
+function rowLines(
+  columns: readonly Column[],
+  row: readonly Cell[],
+  widths: readonly number[],
+): string[] {
+  const folded = row.map((cell, index) =>
+    cell.text.split('\n').flatMap((line) => fold(line, widths[index]!)),
+  );
+  const height = Math.max(...folded.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, line) => {
+    const pieces = row.map((cell, index) => {
+      const text = folded[index]![line] ?? '';
+      const blank = pad('', widths[index]! - widthOf(text));
+      const styled = text === '' || !cell.style ? text : cell.style(text);
+      return columns[index]!.align === 'right' ? blank + styled : styled + blank;
+    });
+    return pieces.join(' '.repeat(gap)).trimEnd();
+  });
+}

@@ -1,0 +1,42 @@
+import type { HostState } from '../model/host-state.js';
+import type { ReadOptions, SocketFilter } from '../model/socket.js';
+import type { Exposure } from '../reach/exposure-row.js';
+import type { Flow } from '../reach/flow.js';
+import type { Verdict } from '../reach/verdict.js';
+
+/** The parts of the library that the command stands on, so that it can be tested without a kernel. */
+export interface Services {
+  capture(options: ReadOptions): Promise<HostState>;
+  parseState(text: string): Promise<HostState>;
+  exposure(state: HostState, filter?: SocketFilter): Promise<Exposure[]>;
+  trace(state: HostState, flow: Flow): Promise<Verdict>;
+  /**
+   * The interface by which this host would send to a peer, `null` where it has no route there: by
+   * it a packet of that peer can be expected to arrive.
+   */
+  wayBack(state: HostState, peer: string): Promise<string | null>;
+  /** The name of a user of this machine, `null` where none is known. */
+  userName(uid: number): Promise<string | null>;
+}
+
+/** The real ones, each loaded when it is first called: `earshot --version` needs none of them. */
+export const services: Services = {
+  async capture(options) {
+    return (await import('../kernel/capture.js')).capture(options);
+  },
+  async parseState(text) {
+    return (await import('../model/state-check.js')).parseState(text);
+  },
+  async exposure(state, filter) {
+    return (await import('../reach/exposure.js')).exposure(state, filter);
+  },
+  async trace(state, flow) {
+    return (await import('../reach/trace.js')).trace(state, flow);
+  },
+  async wayBack(state, peer) {
+    return (await import('./way-back.js')).wayBack(state, peer);
+  },
+  async userName(uid) {
+    return (await import('./user-names.js')).userName(uid);
+  },
+};

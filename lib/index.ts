@@ -1,0 +1,57 @@
+export { EarshotError, type ErrorCode, type KernelRefusal } from './errors.js';
+export { capture } from './kernel/capture.js';
+export { interfaces } from './kernel/interfaces.js';
+export { owners } from './kernel/owners.js';
+export { listeners, listenersSync, sockets, socketsSync, socketTable } from './kernel/sockets.js';
+export type {
+  Firewall,
+  Hook,
+  LegacyTables,
+  Nftables,
+  NftChain,
+  NftFamily,
+  NftTable,
+} from './model/firewall.js';
+export {
+  type CapturePlace,
+  HOST_STATE_VERSION,
+  type HostState,
+  type Missing,
+  type MissingPart,
+} from './model/host-state.js';
+export type {
+  Interface,
+  InterfaceAddress,
+  Ipv4Settings,
+  Ipv6Settings,
+} from './model/interface.js';
+export type { NextHop, Route, RouteType } from './model/route.js';
+export type { Rule, RuleAction } from './model/rule.js';
+export type {
+  Endpoint,
+  Family,
+  PortRange,
+  Process,
+  ReadOptions,
+  Socket,
+  SocketFilter,
+  SocketState,
+  Transport,
+} from './model/socket.js';
+export type { SocketTable, TypedArray } from './model/socket-table.js';
+export { checkState, parseState } from './model/state-check.js';
+export { exposure } from './reach/exposure.js';
+export type { Blocked, Exposure, Reach, Remedy, Scope } from './reach/exposure-row.js';
+export type { Flow } from './reach/flow.js';
+export { trace } from './reach/trace.js';
+export type {
+  Cause,
+  CauseCode,
+  Direction,
+  Outcome,
+  Stage,
+  Step,
+  StepAction,
+  Symptom,
+  Verdict,
+} from './reach/verdict.js';

@@ -1,0 +1,116 @@
+import { statSync } from 'node:fs';
+import { hostname, release } from 'node:os';
+import type { CapturePlace, HostState, Missing } from '../model/host-state.js';
+import { HOST_STATE_VERSION } from '../model/host-state.js';
+import type { Process, ReadOptions, Socket } from '../model/socket.js';
+import { native } from '../native.js';
+import { readFirewall } from './firewall.js';
+import { readNetwork } from './network.js';
+import { readOwners } from './owners.js';
+import { checkReadOptions } from './read-options.js';
+import { partOrMissing, privilegeRemedy } from './refusal.js';
+import { readSettings } from './settings.js';
+import { readStates } from './sockets.js';
+
+/** TCP_LISTEN and TCP_BOUND_INACTIVE; UDP in both its states: what decides who gets a first packet. */
+const CAPTURED_STATES = { tcp: (1 << 10) | (1 << 13), udp: (1 << 1) | (1 << 7) };
+
+/** These exist where the kernel has the family, also when no address is set. */
+const FAMILY_FILES = ['/proc/thread-self/net/route', '/proc/thread-self/net/if_inet6'];
+
+/**
+ * Reads everything that decides who reaches a socket of a network namespace, as plain JSON data:
+ * links, addresses, routes of all tables, policy rules, settings, sockets with their processes, and
+ * the firewalls. Verdicts on it need no privileges and no Linux.
+ *
+ * What this user may not read, or this kernel does not tell, is named in `missing` with the reason
+ * and the remedy. Throws an `EarshotError` only where nothing can be read at all: an option that is
+ * not of its form, a namespace that cannot be entered, no binary, not Linux.
+ *
+ * @example
+ * const state = await capture();
+ * writeFileSync('host.json', JSON.stringify(state));
+ */
+export async function capture(options?: ReadOptions): Promise<HostState> {
+  const checked = checkReadOptions(options);
+  const { netns } = checked;
+  const when = new Date().toISOString();
+  const missing: Missing[] = [];
+  const [network, files, { settings, missing: settingsMissing }, firewall, sockets] =
+    await Promise.all([
+      partOrMissing('interfaces', missing, null, () => readNetwork(netns)),
+      native.readFiles({ paths: FAMILY_FILES, netns }),
+      readSettings(netns),
+      readFirewall(netns),
+      partOrMissing('sockets', missing, [], async () =>
+        Array.from(await readStates(CAPTURED_STATES, checked)),
+      ),
+    ]);
+  if (!network) {
+    const { reason, remedy } = missing.find(({ what }) => what === 'interfaces')!;
+    missing.push({ what: 'routes', reason, remedy }, { what: 'rules', reason, remedy });
+  }
+  if (checked.owners !== false) {
+    await partOrMissing('owners', missing, undefined, () => addOwners(sockets, missing));
+  }
+  return {
+    version: HOST_STATE_VERSION,
+    when,
+    where: placeOf(netns),
+    families: {
+      ipv4: (network?.families.ipv4 ?? false) || typeof files[0] !== 'number',
+      ipv6: (network?.families.ipv6 ?? false) || typeof files[1] !== 'number',
+    },
+    interfaces: network?.interfaces ?? [],
+    routes: network?.routes ?? [],
+    rules: network?.rules ?? [],
+    settings,
+    sockets,
+    firewall: firewall.firewall,
+    missing: [
+      ...missing,
+      ...(network?.missing ?? []),
+      ...settingsMissing,
+      ...firewall.missing,
+      ...missingMarks(sockets),
+    ],
+  };
+}
+
+function placeOf(netns: string | null): CapturePlace {
+  return { hostname: hostname(), kernel: release(), netns: inodeOf(netns) };
+}
+
+function inodeOf(netns: string | null): number | null {
+  try {
+    return statSync(netns ?? '/proc/thread-self/ns/net').ino;
+  } catch {
+    return null;
+  }
+}
+
+async function addOwners(sockets: Socket[], missing: Missing[]): Promise<void> {
+  const { byInode, denied } = await readOwners(Uint32Array.from(sockets, ({ inode }) => inode));
+  for (const socket of sockets) socket.owners = byInode.get(socket.inode) ?? ([] as Process[]);
+  const unseen = sockets.filter(({ owners }) => owners?.length === 0).length;
+  if (denied === 0 || unseen === 0) return;
+  missing.push({
+    what: 'owners',
+    reason:
+      `this user may not see the descriptors of ${denied} processes, and ${unseen} of ` +
+      `${sockets.length} sockets are held by none of those it may see`,
+    remedy: privilegeRemedy('CAP_SYS_PTRACE'),
+  });
+}
+
+function missingMarks(sockets: Socket[]): Missing[] {
+  const unmarked = sockets.filter(({ mark }) => mark === null).length;
+  if (unmarked === 0) return [];
+  return [
+    {
+      what: 'marks',
+      reason: `the marks (SO_MARK) of ${unmarked} of ${sockets.length} sockets were not told: sock_diag tells them to CAP_NET_ADMIN alone, /proc/net to nobody`,
+      remedy: privilegeRemedy('CAP_NET_ADMIN'),
+    },
+  ];
+}

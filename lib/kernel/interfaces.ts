@@ -1,0 +1,64 @@
+import type { Interface } from '../model/interface.js';
+import type { ReadOptions } from '../model/socket.js';
+import { type NetlinkRefusal, native } from '../native.js';
+import { addressesRequest, decodeAddresses, joinAddresses } from './addresses.js';
+import { decodeLinks, linksRequest } from './links.js';
+import {
+  decodeFilterPoints,
+  filtersRequest,
+  holdsFilter,
+  markFiltered,
+  qdiscsRequest,
+} from './qdiscs.js';
+import { checkReadOptions } from './read-options.js';
+import { bytesOf } from './refusal.js';
+
+/** NETLINK_ROUTE */
+export const NETLINK_ROUTE = 0;
+
+const EOPNOTSUPP = 95;
+
+/**
+ * The network interfaces of a namespace with their addresses, in the order of the kernel.
+ *
+ * @example
+ * const up = (await interfaces()).filter((entry) => entry.up && !entry.loopback);
+ */
+export async function interfaces(options?: ReadOptions): Promise<Interface[]> {
+  const { netns } = checkReadOptions(options);
+  const { replies } = await native.netlink({
+    protocol: NETLINK_ROUTE,
+    requests: [linksRequest(), addressesRequest(), qdiscsRequest()],
+    watchGroups: [],
+    netns,
+  });
+  const [links, addresses, qdiscs] = replies;
+  const entries = decodeLinks(bytesOf(links, 'links'));
+  joinAddresses(entries, decodeAddresses(bytesOf(addresses, 'addresses')));
+  await readFilters(entries, qdiscs!, netns);
+  return entries;
+}
+
+/**
+ * Asks every interface with an `ingress` or `clsact` qdisc for its tc filters, and marks those that
+ * have some. `qdiscs` is the answer to `qdiscsRequest`.
+ */
+export async function readFilters(
+  entries: Interface[],
+  qdiscs: Uint8Array | NetlinkRefusal,
+  netns: string | null,
+): Promise<void> {
+  // A kernel without traffic control has no filters.
+  if (!(qdiscs instanceof Uint8Array) && qdiscs.errno === EOPNOTSUPP) return;
+  const points = decodeFilterPoints(bytesOf(qdiscs, 'queueing disciplines'));
+  if (points.length === 0) return;
+  const { replies } = await native.netlink({
+    protocol: NETLINK_ROUTE,
+    requests: points.map(filtersRequest),
+    watchGroups: [],
+    netns,
+  });
+  for (const [index, point] of points.entries()) {
+    if (holdsFilter(bytesOf(replies[index], 'tc filters'))) markFiltered(entries, point);
+  }
+}

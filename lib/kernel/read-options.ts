@@ -1,0 +1,43 @@
+import { checkKeys, checkOneOf, invalid, show } from '../model/arguments.js';
+import type { ReadOptions } from '../model/socket.js';
+
+const KEYS: readonly (keyof ReadOptions)[] = ['netns', 'source', 'owners'];
+const SOURCES = ['auto', 'netlink', 'procfs'] as const;
+
+/** Read options that have been checked, with nothing left out. */
+export interface CheckedOptions {
+  /** The path of a network namespace, or `null` for this thread's own. */
+  netns: string | null;
+  source: 'auto' | 'netlink' | 'procfs';
+  /** `null` where the caller did not say. */
+  owners: boolean | null;
+}
+
+/** Checks read options; throws `ERR_INVALID_ARGUMENT` that names the key and the value met. */
+export function checkReadOptions(options: ReadOptions = {}): CheckedOptions {
+  checkKeys(options, 'options', KEYS);
+  const { netns, source = 'auto', owners } = options;
+  if (owners !== undefined && typeof owners !== 'boolean') {
+    throw invalid(`options.owners is ${show(owners)}, not true or false`);
+  }
+  return {
+    netns: netnsPath(netns),
+    source: checkOneOf(source, 'options.source', SOURCES),
+    owners: owners ?? null,
+  };
+}
+
+/** The path that an option `netns` names: a path is used as it is, a process id names that process's. */
+function netnsPath(netns: unknown): string | null {
+  if (netns === undefined) return null;
+  if (typeof netns === 'number') {
+    if (Number.isInteger(netns) && netns > 0 && netns <= 0x7fffffff) return `/proc/${netns}/ns/net`;
+    throw invalid(`options.netns is ${show(netns)}: a process id is a whole number from 1 on`);
+  }
+  if (typeof netns !== 'string' || netns === '' || netns.includes('\0')) {
+    throw invalid(
+      `options.netns is ${show(netns)}: give a path such as '/run/netns/blue', or a process id`,
+    );
+  }
+  return netns;
+}

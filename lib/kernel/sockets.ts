@@ -1,0 +1,109 @@
+import type { ReadOptions, Socket, SocketFilter } from '../model/socket.js';
+import type { SocketTableData } from '../model/socket-columns.js';
+import { SocketTable } from '../model/socket-table.js';
+import { native, type SocketQuery } from '../native.js';
+import { ownersByInode, ownersByInodeSync } from './owners.js';
+import { type CheckedOptions, checkReadOptions } from './read-options.js';
+import { LISTENING_STATES, type StateMasks, socketQuery } from './socket-filter.js';
+
+/** What a read that asks for no state at all gives, without asking the kernel. */
+const NOTHING: SocketTableData = {
+  columns: {
+    length: 0,
+    protocol: new Uint8Array(0),
+    family: new Uint8Array(0),
+    state: new Uint8Array(0),
+    flags: new Uint8Array(0),
+    localPort: new Uint16Array(0),
+    remotePort: new Uint16Array(0),
+    localAddress: new Uint8Array(0),
+    remoteAddress: new Uint8Array(0),
+    boundInterface: new Uint32Array(0),
+    inode: new Uint32Array(0),
+    cookie: new BigUint64Array(0),
+    uid: new Uint32Array(0),
+    receiveQueue: new Uint32Array(0),
+    sendQueue: new Uint32Array(0),
+    mark: new Uint32Array(0),
+    cgroup: new BigUint64Array(0),
+    interfaceSet: new Uint32Array(0),
+  },
+  interfaceSets: [],
+  interfaceNames: [],
+  cgroups: [],
+};
+
+/**
+ * The TCP and UDP sockets of a network namespace that a filter lets through, every state but
+ * `bound` unless `state` says otherwise. Read by sock_diag(7), or from /proc/net where that is not
+ * to be had; each record's `source` says which.
+ *
+ * Throws an `EarshotError`: `ERR_INVALID_ARGUMENT` for a filter or option that is not of its form,
+ * `ERR_NETNS`, `ERR_PERMISSION` or `ERR_KERNEL` where the kernel refuses.
+ *
+ * @example
+ * const established = await sockets({ protocol: 'tcp', state: 'established', localPort: 443 });
+ */
+export async function sockets(filter?: SocketFilter, options?: ReadOptions): Promise<Socket[]> {
+  return Array.from(await socketTable(filter, options));
+}
+
+/** As `sockets`, blocking the thread while the kernel is read. */
+export function socketsSync(filter?: SocketFilter, options?: ReadOptions): Socket[] {
+  const checked = checkReadOptions(options);
+  return Array.from(readSync(socketQuery(filter, checked), checked.owners ?? false));
+}
+
+/**
+ * The sockets that wait for peers: listening TCP, and UDP that is bound and not connected. With the
+ * processes that hold them, unless `owners` is false.
+ *
+ * @example
+ * for (const { local, interfaces, owners } of await listeners({ protocol: 'tcp' })) {
+ *   console.log(local.port, interfaces.join(' '), owners?.map((owner) => owner.name).join(' '));
+ * }
+ */
+export async function listeners(filter?: SocketFilter, options?: ReadOptions): Promise<Socket[]> {
+  const checked = checkReadOptions(options);
+  const query = socketQuery(filter, checked, LISTENING_STATES);
+  return Array.from(await read(query, checked.owners ?? true));
+}
+
+/** As `listeners`, blocking the thread while the kernel is read. */
+export function listenersSync(filter?: SocketFilter, options?: ReadOptions): Socket[] {
+  const checked = checkReadOptions(options);
+  const query = socketQuery(filter, checked, LISTENING_STATES);
+  return Array.from(readSync(query, checked.owners ?? true));
+}
+
+/**
+ * As `sockets`, as typed-array columns that make a record when one is asked for: for hosts with
+ * hundreds of thousands of sockets.
+ */
+export async function socketTable(
+  filter?: SocketFilter,
+  options?: ReadOptions,
+): Promise<SocketTable> {
+  const checked = checkReadOptions(options);
+  return read(socketQuery(filter, checked), checked.owners ?? false);
+}
+
+/** The sockets in given states, for what is built on this: states in the kernel's numbers. */
+export function readStates(states: StateMasks, options: CheckedOptions): Promise<SocketTable> {
+  const query = socketQuery({}, options);
+  return read({ ...query, tcpStates: states.tcp, udpStates: states.udp }, false);
+}
+
+async function read(query: SocketQuery, withOwners: boolean): Promise<SocketTable> {
+  const data = asksNothing(query) ? NOTHING : await native.readSockets(query);
+  return new SocketTable(data, withOwners ? await ownersByInode(data.columns.inode) : null);
+}
+
+function readSync(query: SocketQuery, withOwners: boolean): SocketTable {
+  const data = asksNothing(query) ? NOTHING : native.readSocketsSync(query);
+  return new SocketTable(data, withOwners ? ownersByInodeSync(data.columns.inode) : null);
+}
+
+function asksNothing(query: SocketQuery): boolean {
+  return query.tcpStates === 0 && query.udpStates === 0;
+}

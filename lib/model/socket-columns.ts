@@ -1,0 +1,52 @@
+/** Bits of `SocketColumns.flags`. */
+export const RowFlag = {
+  v6onlyKnown: 1,
+  v6only: 2,
+  markKnown: 4,
+  transparentKnown: 8,
+  transparent: 16,
+  /** Read from /proc/net, not from netlink. */
+  procfs: 32,
+} as const;
+
+/** One read of the socket tables: struct of arrays, a row a socket. All are views on one buffer. */
+export interface SocketColumns {
+  length: number;
+  /** 6 TCP, 17 UDP. */
+  protocol: Uint8Array;
+  /** 4 or 6. */
+  family: Uint8Array;
+  /** The kernel's TCP_* number; a socket that is bound and no more has 13 (TCP_BOUND_INACTIVE). */
+  state: Uint8Array;
+  flags: Uint8Array;
+  localPort: Uint16Array;
+  remotePort: Uint16Array;
+  /** 16 bytes a row in network order; an IPv4 address is the first 4, the rest zero. */
+  localAddress: Uint8Array;
+  remoteAddress: Uint8Array;
+  /** Interface index of SO_BINDTODEVICE, 0 for none. */
+  boundInterface: Uint32Array;
+  inode: Uint32Array;
+  /** 0 where not told. */
+  cookie: BigUint64Array;
+  uid: Uint32Array;
+  /** As the kernel says it: for a TCP listener the accept queue and its limit (the limit only by netlink). */
+  receiveQueue: Uint32Array;
+  sendQueue: Uint32Array;
+  mark: Uint32Array;
+  /** 0 where not told. */
+  cgroup: BigUint64Array;
+  /** Index into `interfaceSets`: the interfaces that own the local address. */
+  interfaceSet: Uint32Array;
+}
+
+/** The columns, and the texts that their numbers stand for. */
+export interface SocketTableData {
+  columns: SocketColumns;
+  /** Names of interfaces; set 0 is every interface of the namespace. */
+  interfaceSets: string[][];
+  /** Interface names by index, as pairs, for `boundInterface`. */
+  interfaceNames: [number, string][];
+  /** Paths of the cgroups met, by id; an id that could not be resolved is absent. */
+  cgroups: [bigint, string][];
+}

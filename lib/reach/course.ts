@@ -1,0 +1,123 @@
+import type { Address } from '../model/address.js';
+import type { Family, Socket, Transport } from '../model/socket.js';
+import type { Flow } from './flow.js';
+import type { Device, Host, Receiver } from './host.js';
+import type { Cause, Direction, Outcome, Stage, Step, StepAction, Symptom } from './verdict.js';
+
+/** The first packet of a flow, as far as it decides. */
+export interface Packet {
+  readonly protocol: Transport;
+  /** IPPROTO_TCP or IPPROTO_UDP. */
+  readonly protocolNumber: 6 | 17;
+  readonly family: Family;
+  source: Address;
+  sourceText: string;
+  readonly sourcePort: number;
+  destination: Address;
+  destinationText: string;
+  readonly destinationPort: number;
+  mark: number;
+}
+
+/** How a flow ended, as one stage decided it. */
+export interface Fate {
+  readonly outcome: Outcome;
+  readonly stage: Stage;
+  readonly cause: Cause | null;
+  readonly symptom: Symptom | null;
+}
+
+/** Something on the way that could not be evaluated; the packet is followed as if it had passed. */
+interface Doubt {
+  readonly stage: Stage;
+  readonly cause: Cause;
+  /** It might have changed the packet's address or way, so that nothing after it is certain. */
+  readonly redirects: boolean;
+}
+
+/** Which way the answer leaves. */
+export interface WayBack {
+  readonly device: Device;
+  readonly gateway: string | null;
+}
+
+/** The course of one flow through the host: what each stage leaves for the next. */
+export class Course {
+  readonly steps: Step[] = [];
+  readonly doubts: Doubt[] = [];
+  /** The interface the packet arrives on. */
+  arrival!: Device;
+  /** The device that the stages after it see. */
+  device!: Device;
+  /** The interface index that sockets compare their device with (inet_iif, inet6_iif). */
+  inputIndex = 0;
+  /** What kind of address the destination is, once routing has said so. */
+  destinationType: 'local' | 'broadcast' | 'anycast' = 'local';
+  /** The sockets that score highest: one, or the members of a group, any of which may take it. */
+  takers: readonly Receiver[] = [];
+  wayBack: WayBack | null = null;
+
+  constructor(
+    readonly host: Host,
+    readonly flow: Flow,
+    readonly packet: Packet,
+    /** This host itself is the peer. */
+    readonly fromHere: boolean,
+  ) {}
+
+  get receiver(): Receiver | null {
+    return this.takers[0] ?? null;
+  }
+
+  get socket(): Socket | null {
+    return this.takers[0]?.socket ?? null;
+  }
+
+  step(stage: Stage, action: StepAction, detail: string, direction: Direction = 'request'): void {
+    this.steps.push({ stage, direction, action, detail });
+  }
+
+  /** Notes what could not be evaluated, and goes on. */
+  doubt(
+    stage: Stage,
+    cause: Cause,
+    redirects: boolean,
+    detail: string,
+    direction: Direction,
+  ): void {
+    this.doubts.push({ stage, cause, redirects });
+    this.step(stage, 'unknown', detail, direction);
+  }
+
+  /** The flow fails here, and this is what the peer sees. */
+  fails(
+    stage: Stage,
+    cause: Cause,
+    symptom: Symptom,
+    detail: string,
+    direction: Direction = 'request',
+  ): Fate {
+    const action = symptom === 'ETIMEDOUT' || symptom === 'EPERM' ? 'drop' : 'reject';
+    this.step(stage, action, detail, direction);
+    return { outcome: 'unreachable', stage, cause, symptom };
+  }
+
+  /** What happens from here on cannot be told. */
+  cannotTell(stage: Stage, cause: Cause, detail: string, direction: Direction = 'request'): Fate {
+    this.step(stage, 'unknown', detail, direction);
+    return { outcome: 'unknown', stage, cause, symptom: null };
+  }
+
+  /** The fate after everything that was doubtful on the way is taken into account. */
+  settle(fate: Fate): Fate {
+    const first = this.doubts[0];
+    if (!first || fate.outcome === 'unknown') return fate;
+    const redirect = this.doubts.find((doubt) => doubt.redirects);
+    if (fate.outcome === 'reachable' || redirect) {
+      const { stage, cause } = redirect ?? first;
+      return { outcome: 'unknown', stage, cause, symptom: null };
+    }
+    // It fails whatever the unread part says; but that part may answer in its own way.
+    return { ...fate, symptom: null };
+  }
+}

@@ -1,0 +1,121 @@
+import type { Course, Fate } from './course.js';
+import { describe } from './stages/socket.js';
+import type { Cause, Symptom } from './verdict.js';
+
+const sees: Record<Symptom, string> = {
+  ECONNREFUSED: 'connection refused',
+  ETIMEDOUT: 'no answer until it times out',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EINVAL: 'invalid argument',
+  EADDRNOTAVAIL: 'address not available',
+};
+
+/** What a program that fails this way reports, in words. */
+export function symptomInWords(symptom: Symptom): string {
+  return `${sees[symptom]} (${symptom})`;
+}
+
+/** The verdict in one sentence. */
+export function explain(course: Course, fate: Fate): string {
+  const { packet, fromHere } = course;
+  const from = fromHere ? 'This host' : packet.sourceText;
+  const to = endpoint(packet.destinationText, packet.destinationPort);
+  const protocol = packet.protocol.toUpperCase();
+  if (!fate.cause) {
+    const taker = course.socket ? describe(course.socket) : 'a socket';
+    return `${from} reaches ${to} (${protocol}): ${taker} takes it, and the answer gets back.`;
+  }
+  const reason = reasonFor(fate.cause);
+  if (fate.outcome === 'unknown') {
+    return `Whether ${fromHere ? 'this host' : from} reaches ${to} (${protocol}) is unknown: ${reason}.`;
+  }
+  const symptom = fate.symptom ? ` It sees: ${symptomInWords(fate.symptom)}.` : '';
+  return `${from} does not reach ${to} (${protocol}): ${reason}.${symptom}`;
+}
+
+function endpoint(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Why, as the rest of a sentence: what stands behind the colon. */
+export function reasonFor(cause: Cause): string {
+  switch (cause.code) {
+    case 'interface-missing':
+      return `there is no interface ${cause.interface} here`;
+    case 'interface-down':
+      return `interface ${cause.interface} is down`;
+    case 'no-carrier':
+      return `interface ${cause.interface} has no carrier`;
+    case 'ip-disabled':
+      return `${cause.family === 'ipv4' ? 'IPv4' : 'IPv6'} is off on ${cause.interface}`;
+    case 'opaque-program':
+      return `${cause.program === 'xdp' ? 'an XDP program' : 'a tc filter'} on ${cause.interface} sees the ${cause.direction === 'request' ? 'packet' : 'answer'}, and programs cannot be evaluated`;
+    case 'firewall-unreadable':
+      return `the ${cause.backend === 'nftables' ? 'nftables' : 'iptables'} rules at ${cause.hook} could not be read (${cause.reason}; ${cause.remedy})`;
+    case 'firewall-not-evaluated':
+      return `${cause.backend === 'nftables' ? 'nftables' : 'iptables'} rules at ${cause.hook} decide, and they are not evaluated (${cause.chains.join(', ')})`;
+    case 'not-captured':
+      return `${cause.what} could not be read (${cause.reason}; ${cause.remedy})`;
+    case 'martian-source':
+      return `a packet from ${cause.source} on ${cause.interface} is a martian, and the kernel drops it`;
+    case 'martian-destination':
+      return `a packet for ${cause.destination} that comes in on ${cause.interface} is a martian, and the kernel drops it${cause.setting ? ` unless ${cause.setting} is on` : ''}`;
+    case 'source-is-ours':
+      return `${cause.source} is an address of this host itself`;
+    case 'reverse-path':
+      return `the ${cause.mode} reverse path filter of ${cause.interface} drops it, since the route back to the peer ${cause.back ? `leads out of ${cause.back}` : 'does not exist'}`;
+    case 'address-not-ready':
+      return cause.state === 'tentative'
+        ? `${cause.address} is still tentative, and does not answer before duplicate address detection has passed`
+        : `${cause.address} failed duplicate address detection: another host on the link has it`;
+    case 'wrong-scope':
+      return `${cause.address} is a link-local address of ${cause.interface} and answers on that link alone`;
+    case 'not-our-address':
+      return `${cause.destination} is not an address of this host, and it does not forward`;
+    case 'forwarded':
+      return `the packet is not for this host: it is sent on by ${cause.interface}${cause.gateway ? ` to ${cause.gateway}` : ''}`;
+    case 'leaves-this-host':
+      return `the packet leaves this host${cause.interface ? ` by ${cause.interface}` : ''}${cause.gateway ? ` to ${cause.gateway}` : ''}, and the other end is not known here`;
+    case 'assumed-on-link':
+      return `there is no route to ${cause.destination} by ${cause.interface}, which the socket is bound to, so the answer gets there only if the peer stands on that very link`;
+    case 'not-a-unicast-address':
+      return `${cause.destination} is a ${cause.type} address`;
+    case 'no-route':
+      return cause.direction === 'request'
+        ? `there is no route to ${cause.destination}`
+        : `the answer finds no route back to ${cause.destination}`;
+    case 'route-refuses':
+      return `${cause.direction === 'reply' ? 'the answer meets ' : ''}${
+        cause.by === 'route'
+          ? `the ${cause.type} route ${cause.destination} in table ${cause.table}`
+          : `policy rule ${cause.priority} (${cause.type})`
+      }${cause.direction === 'reply' ? '' : ' refuses it'}`;
+    case 'not-evaluated':
+      return `it depends on ${cause.what}`;
+    case 'no-listener':
+      return 'nobody listens on that port';
+    case 'bound-to-loopback':
+      return `${describe(cause.socket)} is bound to loopback, which only this host reaches`;
+    case 'bound-to-other-address':
+      return `${describe(cause.socket)} is bound to another address`;
+    case 'bound-to-other-device':
+      return `${describe(cause.socket)} takes only what comes in on that device`;
+    case 'ipv6-only':
+      return `${describe(cause.socket)} takes IPv6 alone (IPV6_V6ONLY)`;
+    case 'ipv4-only':
+      return `${describe(cause.socket)} takes IPv4 alone`;
+    case 'other-protocol':
+      return `only ${describe(cause.socket)} stands on that port`;
+    case 'connected-to-another':
+      return `${describe(cause.socket)} is connected to another peer and takes nothing else`;
+    case 'shadowed':
+      return `${describe(cause.by)} is the closer match and takes it instead`;
+    case 'accept-queue-full':
+      return `the accept queue of ${describe(cause.socket)} is full: the program does not accept connections fast enough`;
+    case 'source-not-ours':
+      return `${cause.source} is not an address of this host`;
+  }
+}

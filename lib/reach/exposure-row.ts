@@ -1,0 +1,53 @@
+import type { Socket, Transport } from '../model/socket.js';
+import type { Cause, Symptom, Verdict } from './verdict.js';
+
+/**
+ * The farthest who get in: nobody, this host, directly connected peers, anyone routed to it;
+ * `unknown` where what could not be read or evaluated may let in somebody farther off.
+ */
+export type Scope = 'nobody' | 'host' | 'link' | 'routed' | 'unknown';
+
+/** A change that makes a blocked flow work, with the verdict on a copy of the state that proves it. */
+export interface Remedy {
+  summary: string;
+  /** A command line that makes the change, or `null` where there is none to give. */
+  command: string | null;
+  /** The flow's verdict on the changed state. */
+  proof: Verdict;
+}
+
+/** Peers that get in by one interface to one address. */
+export interface Reach {
+  interface: string;
+  address: string;
+  port: number;
+  /** CIDR texts: exactly who; this host itself is its own addresses, by interface `lo`. */
+  peers: string[];
+  /** What to type into a browser or a client; `null` where no peer could use one. */
+  url: string | null;
+  /** ADDRESS:PORT the flow is forwarded to, or `null` where it ends here. */
+  forwardedTo: string | null;
+}
+
+/** Peers that do not get in by one interface to one address, all for one cause. */
+export interface Blocked {
+  interface: string;
+  address: string;
+  peers: string[];
+  cause: Cause;
+  symptom: Symptom | null;
+  remedies: Remedy[];
+}
+
+/** Who reaches one listening socket, by which interface and address; and who does not, and why. */
+export interface Exposure {
+  endpoint: { protocol: Transport; port: number };
+  /** `null`: nobody here listens, the port is forwarded elsewhere. */
+  socket: Socket | null;
+  scope: Scope;
+  reach: Reach[];
+  /** Peers that surely do not get in. */
+  blocked: Blocked[];
+  /** Peers whose fate cannot be told from what was read; the cause says what would tell. */
+  unknown: Blocked[];
+}

@@ -1,0 +1,217 @@
+import { type Address, type Prefix, parseAddress, parsePrefix } from '../model/address.js';
+import type { HostState } from '../model/host-state.js';
+import type { Interface, InterfaceAddress } from '../model/interface.js';
+import type { Family, Socket, Transport } from '../model/socket.js';
+import { checkState } from '../model/state-check.js';
+import { Policy } from './policy.js';
+
+/** The index of the loopback interface in every namespace (LOOPBACK_IFINDEX). */
+export const LOOPBACK_INDEX = 1;
+
+/**
+ * One interface with its settings as the kernel combines them with those of `all`
+ * (include/linux/inetdevice.h: IN_DEV_MAXCONF, IN_DEV_ORCONF, IN_DEV_ANDCONF).
+ */
+export interface Device {
+  readonly link: Interface;
+  readonly name: string;
+  readonly index: number;
+  /** The device that later stages see in its place: the bridge or bond it is a port of. */
+  readonly seenAs: Device;
+  /** A master whose taking-over is not modelled, by its kind; null for none. */
+  readonly unmodelledMaster: string | null;
+  readonly hasIpv4: boolean;
+  readonly hasIpv6: boolean;
+  readonly hasIpv4Address: boolean;
+  /** 0 off, 1 strict, 2 loose: the larger of `all` and its own. */
+  readonly rpFilter: number;
+  readonly acceptLocal: boolean;
+  readonly routeLocalnet: boolean;
+  readonly sourceMarkValid: boolean;
+  readonly forwardsIpv4: boolean;
+  readonly forwardsBroadcast: boolean;
+  readonly forwardsIpv6: boolean;
+  readonly ignoresLinkdown: { readonly ipv4: boolean; readonly ipv6: boolean };
+}
+
+/** A socket that can take a first packet, with its addresses as words. */
+export interface Receiver {
+  readonly socket: Socket;
+  readonly address: Address;
+  readonly remote: Address | null;
+  readonly remotePort: number;
+  /** Index of the device it is bound to, 0 for none. */
+  readonly device: number;
+}
+
+/** An address of this host and where it stands. */
+export interface OwnAddress {
+  readonly address: Address;
+  readonly prefix: Prefix;
+  readonly entry: InterfaceAddress;
+  readonly device: Device;
+}
+
+/** A host state made ready for questions: names resolved, texts parsed, tables indexed. Built once per state. */
+export class Host {
+  readonly devices = new Map<string, Device>();
+  readonly byIndex = new Map<number, Device>();
+  readonly loopback: Device | undefined;
+  readonly own: OwnAddress[] = [];
+  readonly policy: { readonly ipv4: Policy; readonly ipv6: Policy };
+  /** A port for peers that name none: ephemeral, and named by no policy rule and no connected socket. */
+  readonly unnamedPort: number;
+  readonly #receivers = new Map<number, Receiver[]>();
+  readonly #ownByText = new Map<string, OwnAddress[]>();
+
+  constructor(readonly state: HostState) {
+    this.#readDevices();
+    this.loopback = state.interfaces
+      .filter((link) => link.loopback)
+      .map((link) => this.devices.get(link.name))[0];
+    for (const socket of state.sockets) this.#addReceiver(socket);
+    this.unnamedPort = this.#findUnnamedPort();
+    this.policy = {
+      ipv4: new Policy('ipv4', state, this.devices),
+      ipv6: new Policy('ipv6', state, this.devices),
+    };
+  }
+
+  /** A setting that is a number; `absent` where that kernel does not have it. */
+  setting(name: string, absent: number): number {
+    const value = this.state.settings[name];
+    return typeof value === 'number' ? value : absent;
+  }
+
+  /** The sockets of a protocol that stand on a port. */
+  receivers(protocol: Transport, port: number): readonly Receiver[] {
+    return this.#receivers.get(receiverKey(protocol, port)) ?? none;
+  }
+
+  /** Where this address is one of the host's interface addresses. */
+  owners(text: string): readonly OwnAddress[] {
+    return this.#ownByText.get(text) ?? none;
+  }
+
+  #findUnnamedPort(): number {
+    const { rules, sockets } = this.state;
+    const named = (port: number) =>
+      rules.some(
+        ({ sourcePort }) => sourcePort && sourcePort.from <= port && port <= sourcePort.to,
+      ) || sockets.some(({ remote }) => remote?.port === port);
+    for (let port = 49152; port <= 65535; port++) if (!named(port)) return port;
+    return 49152;
+  }
+
+  #readDevices(): void {
+    const { state } = this;
+    const byName = new Map(state.interfaces.map((link) => [link.name, link]));
+    const make = (link: Interface, below: number): Device => {
+      const made = this.devices.get(link.name);
+      if (made) return made;
+      const master = link.master === null ? undefined : byName.get(link.master);
+      const kind = master ? (link.portKind ?? master.kind) : null;
+      const takesOver = kind === 'bridge' || kind === 'bond' || kind === 'team';
+      const own = this.#settings(link);
+      const device: Device = {
+        link,
+        name: link.name,
+        index: link.index,
+        // A chain of masters deeper than any real one would be a loop in a spoiled capture.
+        get seenAs() {
+          return seen;
+        },
+        unmodelledMaster: master && !takesOver ? (kind ?? 'unknown') : null,
+        ...own,
+      };
+      this.devices.set(link.name, device);
+      this.byIndex.set(link.index, device);
+      const seen: Device =
+        master && takesOver && below < 8 ? make(master, below + 1).seenAs : device;
+      for (const entry of link.addresses) this.#addOwn(entry, device);
+      return device;
+    };
+    for (const link of state.interfaces) make(link, 0);
+  }
+
+  #settings(link: Interface) {
+    const v4 = link.ipv4;
+    const v6 = link.ipv6;
+    const all = (name: string) => this.setting(`net.ipv4.conf.all.${name}`, 0);
+    const forwarding6 = this.setting('net.ipv6.conf.all.forwarding', 0) !== 0;
+    return {
+      hasIpv4: v4 !== null,
+      hasIpv6: v6 !== null && v6.disable_ipv6 === 0,
+      hasIpv4Address: link.addresses.some((entry) => !entry.address.includes(':')),
+      rpFilter: v4 ? Math.max(all('rp_filter'), v4.rp_filter) : 0,
+      acceptLocal: v4 !== null && (all('accept_local') !== 0 || v4.accept_local !== 0),
+      routeLocalnet: v4 !== null && (all('route_localnet') !== 0 || v4.route_localnet !== 0),
+      sourceMarkValid: v4 !== null && (all('src_valid_mark') !== 0 || v4.src_valid_mark !== 0),
+      forwardsIpv4: v4 !== null && v4.forwarding !== 0,
+      forwardsBroadcast: v4 !== null && all('bc_forwarding') !== 0 && v4.bc_forwarding !== 0,
+      forwardsIpv6: forwarding6 || (v6?.force_forwarding ?? 0) !== 0,
+      ignoresLinkdown: {
+        ipv4:
+          v4 !== null &&
+          (all('ignore_routes_with_linkdown') !== 0 || v4.ignore_routes_with_linkdown !== 0),
+        ipv6: v6 !== null && v6.ignore_routes_with_linkdown !== 0,
+      },
+    };
+  }
+
+  #addOwn(entry: InterfaceAddress, device: Device): void {
+    const address = parseAddress(entry.address);
+    const prefix = parsePrefix(`${entry.address}/${entry.prefixLength}`);
+    if (!address || !prefix) return;
+    const own = { address, prefix, entry, device };
+    this.own.push(own);
+    const others = this.#ownByText.get(entry.address);
+    if (others) others.push(own);
+    else this.#ownByText.set(entry.address, [own]);
+  }
+
+  #addReceiver(socket: Socket): void {
+    const listens = socket.protocol === 'tcp' ? socket.state === 'listen' : true;
+    const address = parseAddress(socket.local.address);
+    if (!listens || !address) return;
+    const receiver: Receiver = {
+      socket,
+      address,
+      remote: socket.remote ? parseAddress(socket.remote.address) : null,
+      remotePort: socket.remote?.port ?? 0,
+      // A device that is gone has no index: such a socket takes nothing.
+      device:
+        socket.boundInterface === null ? 0 : (this.devices.get(socket.boundInterface)?.index ?? -1),
+    };
+    const key = receiverKey(socket.protocol, socket.local.port);
+    const others = this.#receivers.get(key);
+    if (others) others.push(receiver);
+    else this.#receivers.set(key, [receiver]);
+  }
+}
+
+const none: readonly never[] = [];
+
+function receiverKey(protocol: Transport, port: number): number {
+  return port * 2 + (protocol === 'tcp' ? 0 : 1);
+}
+
+const hosts = new WeakMap<HostState, Host>();
+
+/**
+ * The index of a state: checked and built at the first question, kept as long as the state lives.
+ * A state is a record of one moment: to ask about a changed one, make a changed copy.
+ */
+export function hostOf(state: HostState): Host {
+  let host = typeof state === 'object' && state !== null ? hosts.get(state) : undefined;
+  if (!host) {
+    host = new Host(checkState(state));
+    hosts.set(state, host);
+  }
+  return host;
+}
+
+/** The name of a family for a person. */
+export function familyName(family: Family): string {
+  return family === 'ipv4' ? 'IPv4' : 'IPv6';
+}

@@ -1,0 +1,124 @@
+import {
+  type Address,
+  formatAddress,
+  isLinkLocal,
+  isLoopback,
+  isMulticast,
+  isUnspecified,
+  isV4Mapped,
+  type Prefix,
+  parsePrefix,
+  prefixHolds,
+  sameAddress,
+  unspecified,
+} from '../model/address.js';
+import { type AddressRange, addressFromNumber, cutAt } from '../model/prefix-set.js';
+import type { Family } from '../model/socket.js';
+import { type Device, type Host, LOOPBACK_INDEX } from './host.js';
+
+/** A stretch of addresses that nothing on the host tells apart. */
+export interface Piece extends AddressRange {
+  /** Its first address stands for all. */
+  readonly text: string;
+  /**
+   * `peer`: a host with such an address may ask by this interface. `nobody`: no peer has such an
+   * address (loopback, multicast, our own), so a list may hold it or not, whichever is shorter.
+   * `elsewhere`: such peers stand behind another interface.
+   */
+  readonly who: 'peer' | 'nobody' | 'elsewhere';
+  /** The peer stands on the link itself; anyone else comes through a router. */
+  readonly onLink: boolean;
+}
+
+/** The prefixes that no rule of a host needs to name: they end what may be a peer. */
+const special: Record<Family, readonly string[]> = {
+  ipv4: ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '255.255.255.255/32'],
+  ipv6: ['::/128', '::1/128', '::ffff:0:0/96', 'fe80::/10', 'ff00::/8'],
+};
+
+/**
+ * The peers of a family that may ask by one interface, in pieces of equal fate. Where a router is
+ * known on the interface anyone may; elsewhere those whom the host itself would answer there.
+ */
+export function peersBehind(host: Host, device: Device, family: Family): Piece[] {
+  const prefixes = boundaries(host, family);
+  const uplink = isUplink(host, device, family);
+  return cutAt(prefixes, family).map((range) => {
+    const address = addressFromNumber(range.first, family);
+    return { ...range, text: formatAddress(address), ...classify(host, device, address, uplink) };
+  });
+}
+
+function boundaries(host: Host, family: Family): Prefix[] {
+  const { routes, rules } = host.state;
+  const texts = [...special[family]];
+  for (const route of routes) if (route.family === family) texts.push(route.destination);
+  for (const rule of rules) {
+    if (rule.family !== family) continue;
+    if (rule.from !== null) texts.push(rule.from);
+    if (rule.to !== null) texts.push(rule.to);
+  }
+  for (const { entry } of host.own) texts.push(entry.address);
+  return [...new Set(texts)]
+    .map((text) => parsePrefix(text))
+    .filter((prefix) => prefix !== null)
+    .filter((prefix) => prefix.address.family === family);
+}
+
+/** Somebody beyond the link comes in here: a route by this interface has a gateway, or is a default. */
+function isUplink(host: Host, device: Device, family: Family): boolean {
+  return host.state.routes.some(
+    (route) =>
+      route.family === family &&
+      route.nexthops.some(
+        (nexthop) =>
+          nexthop.interface === device.name &&
+          (nexthop.gateway !== null || route.destination.endsWith('/0')),
+      ),
+  );
+}
+
+function classify(
+  host: Host,
+  device: Device,
+  address: Address,
+  uplink: boolean,
+): Pick<Piece, 'who' | 'onLink'> {
+  const ours = host.own.some((own) => sameAddress(own.address, address));
+  if (ours || neverASource(address)) {
+    const inside = device.link.addresses.some((entry) => {
+      const prefix = parsePrefix(`${entry.address}/${entry.prefixLength}`);
+      return prefix !== null && prefixHolds(prefix, address);
+    });
+    return { who: uplink || inside ? 'nobody' : 'elsewhere', onLink: false };
+  }
+  const linkLocal = isLinkLocal(address);
+  const answer = host.policy[address.family].lookup({
+    destination: address,
+    source: unspecified(address.family),
+    input: LOOPBACK_INDEX,
+    output: linkLocal ? device.index : 0,
+    strict: linkLocal,
+    mark: 0,
+    tos: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    uid: 0,
+  });
+  if (answer.kind !== 'found') return { who: uplink ? 'peer' : 'elsewhere', onLink: false };
+  const { found } = answer;
+  if (found.route.type === 'broadcast') return { who: 'nobody', onLink: false };
+  const here = found.route.nexthops.some((nexthop) => nexthop.interface === device.name);
+  const gateway = found.nexthop?.gateway ?? null;
+  const onLink = here && gateway === null && found.prefixLength > 0;
+  return { who: here || uplink ? 'peer' : 'elsewhere', onLink };
+}
+
+/** No host may send from such an address. */
+function neverASource(address: Address): boolean {
+  if (isMulticast(address) || isLoopback(address) || isUnspecified(address)) return true;
+  return address.family === 'ipv4'
+    ? address.a >>> 24 === 0 || address.a === -1
+    : isV4Mapped(address);
+}

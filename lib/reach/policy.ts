@@ -1,0 +1,268 @@
+import {
+  type Address,
+  isUnspecified,
+  type Prefix,
+  parsePrefix,
+  prefixHolds,
+  unspecified,
+} from '../model/address.js';
+import type { HostState } from '../model/host-state.js';
+import type { Route } from '../model/route.js';
+import type { Rule } from '../model/rule.js';
+import type { Family, PortRange } from '../model/socket.js';
+import { Fib, type Found, type RouteError, type RouteKey, type TableAnswer } from './fib.js';
+import type { Device } from './host.js';
+
+/** The user of a key when nobody says who asks: a rule that selects by user is then unknown. */
+export const unknownUser = -1;
+
+const localTable = 255;
+const mainTable = 254;
+const defaultTable = 253;
+
+/** What routing says: a way, or a refusal and who spoke it. */
+export type RoutingAnswer =
+  | { readonly kind: 'found'; readonly found: Found; readonly rule: Rule | null }
+  | {
+      readonly kind: 'refused';
+      readonly error: RouteError;
+      /** The route that refuses; null where a rule does, or where there simply is no route. */
+      readonly route: Route | null;
+      readonly rule: Rule | null;
+    }
+  /** A rule stands in the way that this version does not know how to read. */
+  | { readonly kind: 'unknown'; readonly rule: Rule };
+
+interface ReadyRule {
+  readonly rule: Rule;
+  readonly from: Prefix | null;
+  readonly to: Prefix | null;
+  /** Interface index; -1 where it names one that is gone, so that nothing matches. */
+  readonly input: number;
+  readonly output: number;
+  /** The place of the rule to go on with, for goto; -1 where there is none. */
+  readonly target: number;
+}
+
+interface Merged {
+  readonly main: Fib;
+  readonly fallback: Fib | undefined;
+}
+
+/** The policy rules and routing tables of one family. */
+export class Policy {
+  readonly #tables = new Map<number, Fib>();
+  readonly #rules: ReadyRule[];
+  /** IPv4 without custom rules: local and main are one trie, see `lookup`. */
+  readonly #merged: Merged | null;
+  /** True where a rule looks at the mark of a packet. */
+  readonly looksAtMarks: boolean;
+  /** IPv4: rules or local routes of somebody's own make source validation look at the routes. */
+  readonly validatesFully: boolean;
+
+  constructor(
+    readonly family: Family,
+    state: HostState,
+    readonly devices: ReadonlyMap<string, Device>,
+  ) {
+    const routes = state.routes.filter((route) => route.family === family);
+    const byTable = new Map<number, Route[]>();
+    for (const route of routes) {
+      const table = byTable.get(route.table);
+      if (table) table.push(route);
+      else byTable.set(route.table, [route]);
+    }
+    for (const [id, table] of byTable) this.#tables.set(id, new Fib(table, devices));
+    const rules = state.rules.filter((rule) => rule.family === family);
+    this.#rules = rules.map((rule) => this.#ready(rule, rules));
+    const custom = !onlyDefaultRules(rules);
+    this.#merged =
+      family === 'ipv4' && !custom
+        ? {
+            main: new Fib(
+              [...(byTable.get(localTable) ?? []), ...(byTable.get(mainTable) ?? [])],
+              devices,
+            ),
+            fallback: this.#tables.get(defaultTable),
+          }
+        : null;
+    this.looksAtMarks = rules.some((rule) => rule.mark !== null);
+    const kernelMade = 2; // RTPROT_KERNEL
+    this.validatesFully =
+      custom || routes.some((route) => route.type === 'local' && route.protocol !== kernelMade);
+  }
+
+  /** fib_lookup and fib6_rule_lookup. `preferred` is the interface that IPv6 scores higher. */
+  lookup(key: RouteKey, preferred = key.output, ignoreLinkState = false): RoutingAnswer {
+    const ask = (table: Fib): TableAnswer =>
+      this.family === 'ipv4' ? table.lookup4(key, ignoreLinkState) : table.lookup6(key, preferred);
+    if (this.#merged) return lookupMerged(this.#merged, ask);
+    for (let place = 0; place < this.#rules.length; place++) {
+      let ready = this.#rules[place] as ReadyRule;
+      let verdict = matches(ready, key);
+      while (verdict === true && ready.rule.action === 'goto' && ready.target > place) {
+        place = ready.target;
+        ready = this.#rules[place] as ReadyRule;
+        verdict = matches(ready, key);
+      }
+      if (verdict === 'unknown') return { kind: 'unknown', rule: ready.rule };
+      if (!verdict) continue;
+      const answer = this.#act(ready.rule, key, ask);
+      if (answer) return answer;
+    }
+    return { kind: 'refused', error: 'ENETUNREACH', route: null, rule: null };
+  }
+
+  /** What one matching rule makes of the look-up; null: go on with the next rule. */
+  #act(rule: Rule, key: RouteKey, ask: (table: Fib) => TableAnswer): RoutingAnswer | null {
+    switch (rule.action) {
+      case 'goto': // its target is gone
+      case 'nop':
+        return null;
+      case 'unreachable':
+        return { kind: 'refused', error: 'ENETUNREACH', route: null, rule };
+      case 'prohibit':
+        return { kind: 'refused', error: 'EACCES', route: null, rule };
+      case 'blackhole':
+        return { kind: 'refused', error: 'EINVAL', route: null, rule };
+      case 'lookup':
+    }
+    const id = rule.l3mdev ? this.#vrfTable(key) : rule.table;
+    const table = id === null ? undefined : this.#tables.get(id);
+    const answer = table ? ask(table) : 'again';
+    if (answer === 'again') return null;
+    if ('refused' in answer)
+      return { kind: 'refused', error: answer.refused, route: answer.route, rule };
+    const { suppressPrefixLength, suppressInterfaceGroup } = rule;
+    const group = answer.device?.link.group;
+    if (suppressPrefixLength !== null && answer.prefixLength <= suppressPrefixLength) return null;
+    if (suppressInterfaceGroup !== null && group === suppressInterfaceGroup) return null;
+    return { kind: 'found', found: answer, rule };
+  }
+
+  /**
+   * May this address be the source of a packet (__ip_dev_find in net/ipv4/devinet.c)? An address in
+   * a `local` route of another table than `local` may not.
+   */
+  isLocal(address: Address): boolean {
+    const table = this.#merged?.main ?? this.#tables.get(localTable);
+    if (!table) return false;
+    const key: RouteKey = {
+      destination: address,
+      source: unspecified(address.family),
+      input: 0,
+      output: 0,
+      strict: false,
+      mark: 0,
+      tos: 0,
+      protocol: 0,
+      sourcePort: 0,
+      destinationPort: 0,
+      uid: 0,
+    };
+    const answer = this.family === 'ipv4' ? table.lookup4(key, false) : table.lookup6(key, 0);
+    return answer !== 'again' && 'prefixLength' in answer && answer.route.type === 'local';
+  }
+
+  #vrfTable(key: RouteKey): number | null {
+    for (const device of this.devices.values()) {
+      if (device.link.vrfTable === null) continue;
+      if (device.index === key.input || device.index === key.output) return device.link.vrfTable;
+    }
+    return null;
+  }
+
+  #ready(rule: Rule, all: readonly Rule[]): ReadyRule {
+    const indexOf = (name: string | null, detached: boolean) =>
+      name === null ? 0 : detached ? -1 : (this.devices.get(name)?.index ?? -1);
+    return {
+      rule,
+      from: rule.from === null ? null : parsePrefix(rule.from),
+      to: rule.to === null ? null : parsePrefix(rule.to),
+      input: indexOf(rule.inputInterface, rule.inputDetached),
+      output: indexOf(rule.outputInterface, rule.outputDetached),
+      target: rule.goto === null ? -1 : all.findIndex((other) => other.priority === rule.goto),
+    };
+  }
+}
+
+/** fib_rule_match and fib4_rule_match, fib6_rule_match. */
+function matches(ready: ReadyRule, key: RouteKey): boolean | 'unknown' {
+  const { rule } = ready;
+  if (rule.unknownAttributes.length > 0) return 'unknown';
+  if (rule.uidRange && key.uid === unknownUser) return 'unknown';
+  return selects(ready, key) !== rule.invert;
+}
+
+function selects(ready: ReadyRule, key: RouteKey): boolean {
+  const { rule, from, to } = ready;
+  if (ready.input !== 0 && ready.input !== key.input) return false;
+  if (ready.output !== 0 && ready.output !== key.output) return false;
+  if (rule.mark && ((key.mark ^ rule.mark.value) & rule.mark.mask) !== 0) return false;
+  if (rule.uidRange && (key.uid < rule.uidRange.from || key.uid > rule.uidRange.to)) return false;
+  if (from && from.length > 0) {
+    // Without a source yet, IPv4 compares zeroes; IPv6 never matches (RT6_LOOKUP_F_HAS_SADDR).
+    if (key.source.family === 'ipv6' && isUnspecified(key.source)) return false;
+    if (!prefixHolds(from, key.source)) return false;
+  }
+  if (to && !prefixHolds(to, key.destination)) return false;
+  if (rule.tos !== 0 && rule.tos !== key.tos) return false;
+  if (rule.ipProtocol !== null && rule.ipProtocol !== key.protocol) return false;
+  return (
+    inRange(rule.sourcePort, key.sourcePort) && inRange(rule.destinationPort, key.destinationPort)
+  );
+}
+
+function inRange(range: PortRange | null, port: number): boolean {
+  return range === null || (port >= range.from && port <= range.to);
+}
+
+/** The three rules that every namespace starts with, and nothing else. */
+function onlyDefaultRules(rules: readonly Rule[]): boolean {
+  const expected = [
+    [0, localTable],
+    [32766, mainTable],
+    [32767, defaultTable],
+  ] as const;
+  return (
+    rules.length === expected.length &&
+    rules.every((rule, place) => {
+      const [priority, table] = expected[place] as (typeof expected)[number];
+      return (
+        rule.priority === priority &&
+        rule.action === 'lookup' &&
+        rule.table === table &&
+        !rule.invert &&
+        !rule.l3mdev &&
+        rule.from === null &&
+        rule.to === null &&
+        rule.tos === 0 &&
+        rule.inputInterface === null &&
+        rule.outputInterface === null &&
+        rule.mark === null &&
+        rule.ipProtocol === null &&
+        rule.sourcePort === null &&
+        rule.destinationPort === null &&
+        rule.uidRange === null &&
+        rule.suppressPrefixLength === null &&
+        rule.suppressInterfaceGroup === null &&
+        rule.unknownAttributes.length === 0
+      );
+    })
+  );
+}
+
+/**
+ * Without custom rules the kernel keeps IPv4's local and main tables in one trie and asks no rules
+ * (fib_lookup in include/net/ip_fib.h): a longer prefix in main beats a local route.
+ */
+function lookupMerged(merged: Merged, ask: (table: Fib) => TableAnswer): RoutingAnswer {
+  const { main, fallback } = merged;
+  let answer = ask(main);
+  // Whatever main refused with, a default table that exists has the last word.
+  if ((answer === 'again' || 'refused' in answer) && fallback) answer = ask(fallback);
+  if (answer === 'again') return { kind: 'refused', error: 'ENETUNREACH', route: null, rule: null };
+  if ('refused' in answer)
+    return { kind: 'refused', error: answer.refused, route: answer.route, rule: null };
+  return { kind: 'found', found: answer, rule: null };
+}

@@ -1,0 +1,44 @@
+import type { Course, Fate } from '../course.js';
+import { familyName } from '../host.js';
+
+/** The interface exists, is up and has a carrier; a port hands the packet to its master. */
+export function passDevice(course: Course): Fate | null {
+  const { host, flow, packet } = course;
+  const name = flow.ingress;
+  const arrival = host.devices.get(name);
+  if (!arrival) {
+    return course.fails(
+      'device',
+      { code: 'interface-missing', interface: name },
+      'ETIMEDOUT',
+      `there is no interface ${name}`,
+    );
+  }
+  course.arrival = arrival;
+  course.device = arrival.seenAs;
+  course.inputIndex = course.device.index;
+  for (const device of arrival === arrival.seenAs ? [arrival] : [arrival, arrival.seenAs]) {
+    const down = { code: 'interface-down', interface: device.name } as const;
+    if (!device.link.up) return course.fails('device', down, 'ETIMEDOUT', `${device.name} is down`);
+    if (device.link.lowerUp || device.link.loopback) continue;
+    const carrier = { code: 'no-carrier', interface: device.name } as const;
+    return course.fails('device', carrier, 'ETIMEDOUT', `${device.name} has no carrier`);
+  }
+  if (arrival.unmodelledMaster !== null) {
+    const what = `${name} is a port of ${arrival.link.master}, of kind ${arrival.unmodelledMaster}`;
+    return course.cannotTell('device', { code: 'not-evaluated', what }, what);
+  }
+  const { device } = course;
+  const speaks = packet.family === 'ipv4' ? device.hasIpv4 : device.hasIpv6;
+  if (!speaks) {
+    return course.fails(
+      'device',
+      { code: 'ip-disabled', interface: device.name, family: packet.family },
+      'ETIMEDOUT',
+      `${device.name} has no ${familyName(packet.family)}`,
+    );
+  }
+  const port = arrival === device ? '' : `, a port of ${device.name}, which takes the packet`;
+  course.step('device', 'pass', `arrives on ${name}${port}`);
+  return null;
+}

@@ -1,0 +1,158 @@
+import {
+  type Address,
+  formatAddress,
+  ipv4,
+  ipv6,
+  isLinkLocal,
+  isMulticast,
+  isUnspecified,
+  parseAddress,
+  sameAddress,
+  unspecified,
+} from '../../model/address.js';
+import type { Family } from '../../model/socket.js';
+import type { Course, Fate } from '../course.js';
+import type { Found, RouteKey } from '../fib.js';
+import { LOOPBACK_INDEX } from '../host.js';
+import { unknownUser } from '../policy.js';
+import { passHook } from './firewall.js';
+import { describeRoute, refusalOf } from './routing.js';
+
+const limitedBroadcast = -1; // 255.255.255.255
+
+/**
+ * A flow that this host sends: output routing chooses source and way (ip_route_connect in
+ * include/net/route.h, ip6_dst_lookup_flow in net/ipv6/ip6_output.c), then the output hooks.
+ */
+export function passOrigin(course: Course): Fate | null {
+  const { packet, flow, host } = course;
+  const given = flow.source !== undefined;
+  if (given && !standsHere(course, packet.source)) {
+    return course.fails(
+      'routing',
+      { code: 'source-not-ours', source: packet.sourceText },
+      'EADDRNOTAVAIL',
+      `${packet.sourceText} is not an address of this host: bind() refuses it`,
+    );
+  }
+  if (isUnspecified(packet.destination)) {
+    setDestination(course, packet.family === 'ipv4' ? ipv4(0x7f000001) : ipv6(0, 0, 0, 1));
+    course.step('routing', 'pass', `the unspecified address means ${packet.destinationText} here`);
+  }
+  if (isMulticast(packet.destination) || packet.destination.a === limitedBroadcast) {
+    return toMany(course, isMulticast(packet.destination) ? 'multicast' : 'broadcast');
+  }
+  const route = chooseRoute(course, given);
+  if ('outcome' in route) return route;
+  const { loopback } = host;
+  if (!loopback?.link.up) {
+    const cause = { code: 'interface-down', interface: loopback?.name ?? 'lo' } as const;
+    const detail = 'packets of this host to itself go over lo, which is down';
+    return course.fails('device', cause, 'ETIMEDOUT', detail);
+  }
+  course.arrival = loopback;
+  course.device = loopback;
+  // Sockets take such a packet to have come in on the interface that owns the address, although it
+  // goes over lo: rt_iif in ip_route_output_key_hash_rcu, IP6CB(skb)->iif in ip6_rcv_core.
+  course.inputIndex = route.device?.index ?? LOOPBACK_INDEX;
+  course.step('routing', 'pass', `${describeRoute(route)}: stays on this host, over lo`);
+  passHook(course, 'output', 'request', null);
+  passHook(course, 'postrouting', 'request', null);
+  course.step('device', 'pass', 'arrives on lo');
+  return null;
+}
+
+/** The route of the packet, after the source has been chosen with a first look; or its fate. */
+function chooseRoute(course: Course, given: boolean): Found | Fate {
+  const { packet, host } = course;
+  const policy = host.policy[packet.family];
+  const link = isLinkLocal(packet.destination) ? scopeOf(course) : 0;
+  const key: RouteKey = {
+    destination: packet.destination,
+    source: given ? packet.source : unspecified(packet.family),
+    input: LOOPBACK_INDEX,
+    output: link,
+    strict: link !== 0,
+    mark: packet.mark,
+    tos: 0,
+    protocol: packet.protocolNumber,
+    sourcePort: packet.sourcePort,
+    destinationPort: packet.destinationPort,
+    uid: course.flow.uid ?? unknownUser,
+  };
+  for (let look = given ? 1 : 0; ; look++) {
+    const answer = policy.lookup(key);
+    if (answer.kind !== 'found') {
+      const error = answer.kind === 'refused' ? answer.error : 'ENETUNREACH';
+      return refusalOf(course, 'routing', answer, 'request', error, packet.destinationText);
+    }
+    const { found } = answer;
+    if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
+    if (found.route.type !== 'local' && found.route.type !== 'anycast')
+      return leaves(course, found);
+    if (look === 1) return found;
+    setSource(course, sourceFor(course, found));
+    key.source = packet.source;
+  }
+}
+
+/** A local route; and for IPv4 any by a loopback interface (RTCF_LOCAL in __mkroute_output). */
+export function staysHere(family: Family, { route, device }: Found): boolean {
+  if (route.type === 'local' || route.type === 'anycast') return true;
+  return family === 'ipv4' && device?.link.loopback === true;
+}
+
+/** The interface that a link-local address of this host belongs to; 0 where it is none of ours. */
+function scopeOf(course: Course): number {
+  return course.host.owners(course.packet.destinationText)[0]?.device.index ?? 0;
+}
+
+function standsHere(course: Course, address: Address): boolean {
+  const { host, packet } = course;
+  return host.policy[packet.family].isLocal(address);
+}
+
+/** The source for a packet to this host itself. */
+function sourceFor(course: Course, found: Found): Address {
+  const { packet, host } = course;
+  const preferred = found.route.preferredSource;
+  if (preferred !== null) return parseAddress(preferred) ?? packet.destination;
+  if (packet.family === 'ipv4') return packet.destination;
+  // RFC 6724, rule 1: the same address, where an interface has it; else any of the host's own.
+  const same = host.own.find((own) => sameAddress(own.address, packet.destination));
+  const other = host.own.find(
+    (own) => own.address.family === 'ipv6' && own.entry.scope === 'global',
+  );
+  return (same ?? other)?.address ?? ipv6(0, 0, 0, 1);
+}
+
+function setSource(course: Course, address: Address): void {
+  course.packet.source = address;
+  course.packet.sourceText = formatAddress(address);
+}
+
+function setDestination(course: Course, address: Address): void {
+  course.packet.destination = address;
+  course.packet.destinationText = formatAddress(address);
+}
+
+function leaves(course: Course, found: Found): Fate {
+  const out = found.nexthop?.interface ?? null;
+  const gateway = found.nexthop?.gateway ?? null;
+  return course.cannotTell(
+    'routing',
+    { code: 'leaves-this-host', interface: out, gateway },
+    `${describeRoute(found)}: ${course.packet.destinationText} is not an address of this host`,
+  );
+}
+
+/** connect() to many: TCP never (tcp_v4_connect, tcp_v6_connect), UDP not without SO_BROADCAST. */
+function toMany(course: Course, type: 'broadcast' | 'multicast'): Fate {
+  const { packet } = course;
+  const destination = packet.destinationText;
+  const cause = { code: 'not-a-unicast-address', destination, type } as const;
+  const detail = `${destination} is a ${type} address`;
+  if (packet.protocol === 'tcp') return course.fails('routing', cause, 'ENETUNREACH', detail);
+  if (type === 'broadcast') return course.fails('routing', cause, 'EACCES', detail);
+  return course.cannotTell('routing', cause, detail);
+}

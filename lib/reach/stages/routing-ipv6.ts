@@ -1,0 +1,98 @@
+import {
+  isLinkLocal,
+  isLoopback,
+  isMulticast,
+  isUnspecified,
+  isV4Mapped,
+} from '../../model/address.js';
+import type { Course, Fate } from '../course.js';
+import { withAnswer } from './reply.js';
+import {
+  describeRoute,
+  forwarded,
+  icmpSymptom,
+  incomingKey,
+  notOurs,
+  notReady,
+  refusalOf,
+} from './routing.js';
+import { notUnicast } from './routing-ipv4.js';
+
+/** ip6_rcv_core (net/ipv6/ip6_input.c) and ip6_route_input (net/ipv6/route.c). */
+export function routeIncomingIpv6(course: Course): Fate | null {
+  const { packet, device, host } = course;
+  const { source, destination } = packet;
+  const onLoopback = device.link.loopback;
+  if (isMulticast(source) || isV4Mapped(source) || (isLoopback(source) && !onLoopback)) {
+    return course.fails(
+      'routing',
+      { code: 'martian-source', source: packet.sourceText, interface: device.name },
+      'ETIMEDOUT',
+      `${packet.sourceText} is no source that a packet on ${device.name} may have`,
+    );
+  }
+  if (isUnspecified(destination) || (isLoopback(destination) && !onLoopback)) {
+    return course.fails(
+      'routing',
+      {
+        code: 'martian-destination',
+        destination: packet.destinationText,
+        interface: device.name,
+        setting: null,
+      },
+      'ETIMEDOUT',
+      `a packet for ${packet.destinationText} on ${device.name} is dropped: that address never leaves a host`,
+    );
+  }
+  if (isMulticast(destination)) {
+    if (packet.protocol === 'tcp') return notUnicast(course, 'multicast');
+    const what = `who has joined the multicast group ${packet.destinationText}`;
+    return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
+  }
+  const key = incomingKey(course);
+  key.strict = isLinkLocal(destination);
+  const answer = host.policy.ipv6.lookup(
+    key.strict ? { ...key, output: device.index } : key,
+    device.index,
+  );
+  if (answer.kind !== 'found') {
+    const unready = answer.kind === 'unknown' ? null : notReady(course);
+    if (unready) return unready;
+    const symptom =
+      answer.kind === 'refused'
+        ? withAnswer(course, icmpSymptom(course, answer.error), 'route-error')
+        : 'ETIMEDOUT';
+    return refusalOf(course, 'routing', answer, 'request', symptom, packet.destinationText);
+  }
+  const { found } = answer;
+  if (found.route.type === 'local' || found.route.type === 'anycast') {
+    if (found.route.type === 'anycast') {
+      course.destinationType = 'anycast';
+      if (packet.protocol === 'tcp') return notUnicast(course, 'anycast');
+    }
+    course.step('routing', 'pass', `${describeRoute(found)}: for this host`);
+    return null;
+  }
+  return notReady(course) ?? wrongScope(course) ?? onward(course, found);
+}
+
+/** A link-local address belongs to one link: it does not answer on another. */
+function wrongScope(course: Course): Fate | null {
+  const { packet, device, host } = course;
+  if (!isLinkLocal(packet.destination)) return null;
+  const owner = host.owners(packet.destinationText)[0];
+  if (!owner) return null;
+  return course.fails(
+    'routing',
+    { code: 'wrong-scope', address: packet.destinationText, interface: owner.device.name },
+    'ETIMEDOUT',
+    `${packet.destinationText} is the link-local address of ${owner.device.name}, not of ${device.name}`,
+  );
+}
+
+function onward(course: Course, found: Parameters<typeof forwarded>[1]): Fate {
+  const { packet, device } = course;
+  if (device.forwardsIpv6 && !isLinkLocal(packet.destination)) return forwarded(course, found);
+  const why = `${packet.destinationText} is not an address of this host, and it does not forward`;
+  return notOurs(course, 'ETIMEDOUT', why);
+}

@@ -1,0 +1,197 @@
+import {
+  type Address,
+  fromV4Mapped,
+  isLoopback,
+  isUnspecified,
+  isV4Mapped,
+  sameAddress,
+} from '../../model/address.js';
+import type { Socket } from '../../model/socket.js';
+import type { Course, Fate } from '../course.js';
+import { familyName, type Receiver } from '../host.js';
+import type { Cause, Symptom } from '../verdict.js';
+import { withAnswer } from './reply.js';
+
+/** Which socket takes the packet, as the kernel scores them; or why none does. */
+export function passSocket(course: Course): Fate | null {
+  const { packet, host } = course;
+  const candidates = host.receivers(packet.protocol, packet.destinationPort);
+  const undecided = candidates.find((one) => maybeDualStack(course, one));
+  const best =
+    packet.protocol === 'tcp' ? bestListener(course, candidates) : bestUdp(course, candidates);
+  if (undecided && !best) {
+    const what = `whether ${describe(undecided.socket)} takes IPv4 too (IPV6_V6ONLY)`;
+    return course.cannotTell(
+      'socket',
+      { code: 'not-evaluated', what },
+      `${what} could not be read`,
+    );
+  }
+  const taker = best?.[0];
+  if (!taker) return refuse(course, candidates);
+  course.takers = best;
+  const { socket } = taker;
+  if (socket.source === 'procfs') {
+    const what = `which device ${describe(socket)} is bound to: /proc/net does not say`;
+    return course.cannotTell('socket', { code: 'not-evaluated', what }, what);
+  }
+  const { backlog } = socket;
+  // sk_acceptq_is_full (include/net/sock.h): one more than the limit fits.
+  if (backlog && backlog.length > backlog.limit) {
+    return course.fails(
+      'socket',
+      { code: 'accept-queue-full', socket },
+      'ETIMEDOUT',
+      `the accept queue of ${describe(socket)} is full: ${backlog.length} wait, ${backlog.limit} may`,
+    );
+  }
+  const others = best.length - 1;
+  const group =
+    others > 0 ? `; ${others} more stand on the same address and may take it instead` : '';
+  course.step('socket', 'deliver', `taken by ${describe(socket)}${group}`);
+  return null;
+}
+
+/** The bytes of a wildcard or mapped IPv6 address as the IPv4 side of a socket sees them. */
+function ipv4Side(receiver: Receiver): Address | null {
+  const { address, socket } = receiver;
+  if (socket.family === 'ipv4') return address;
+  if (isV4Mapped(address)) return fromV4Mapped(address);
+  return isUnspecified(address) && socket.v6only === false
+    ? { family: 'ipv4', a: 0, b: 0, c: 0, d: 0 }
+    : null;
+}
+
+/** The address that a socket compares with the packet's destination; null: it is not asked at all. */
+function sideFor(course: Course, receiver: Receiver): Address | null {
+  if (course.packet.family === 'ipv4') return ipv4Side(receiver);
+  return receiver.socket.family === 'ipv6' ? receiver.address : null;
+}
+
+function maybeDualStack(course: Course, receiver: Receiver): boolean {
+  return (
+    course.packet.family === 'ipv4' &&
+    receiver.socket.family === 'ipv6' &&
+    receiver.socket.v6only === null &&
+    isUnspecified(receiver.address) &&
+    deviceFits(course, receiver)
+  );
+}
+
+/** inet_sk_bound_dev_eq without VRF: unbound takes from everywhere. */
+function deviceFits(course: Course, receiver: Receiver): boolean {
+  return receiver.device === 0 || receiver.device === course.inputIndex;
+}
+
+/** Would this socket take the packet, if no other stood closer? */
+export function covers(course: Course, receiver: Receiver): boolean {
+  const side = sideFor(course, receiver);
+  if (!side || !deviceFits(course, receiver)) return false;
+  return isUnspecified(side) || sameAddress(side, course.packet.destination);
+}
+
+/** All with the highest score; null for none. */
+function highest(
+  receivers: readonly Receiver[],
+  score: (receiver: Receiver) => number,
+): Receiver[] | null {
+  let best: Receiver[] | null = null;
+  let bestScore = -1;
+  for (const receiver of receivers) {
+    const points = score(receiver);
+    if (points < 0 || points < bestScore) continue;
+    if (points > bestScore || !best) best = [receiver];
+    else best.push(receiver);
+    bestScore = points;
+  }
+  return best;
+}
+
+/** __inet_lookup_listener, inet6_lookup_listener: the exact address first, then the wildcard. */
+function bestListener(course: Course, receivers: readonly Receiver[]): Receiver[] | null {
+  const { packet } = course;
+  const scoreOn = (exact: boolean) => (receiver: Receiver) => {
+    const side = sideFor(course, receiver);
+    if (!side || !deviceFits(course, receiver)) return -1;
+    if (exact ? !sameAddress(side, packet.destination) : !isUnspecified(side)) return -1;
+    const sameFamily = packet.family === 'ipv4' && receiver.socket.family === 'ipv4' ? 1 : 0;
+    return (receiver.device === 0 ? 1 : 2) + sameFamily;
+  };
+  return highest(receivers, scoreOn(true)) ?? highest(receivers, scoreOn(false));
+}
+
+/** __udp4_lib_lookup and __udp6_lib_lookup; to a broadcast address __udp4_lib_mcast_deliver. */
+function bestUdp(course: Course, receivers: readonly Receiver[]): Receiver[] | null {
+  const { packet } = course;
+  const weight = packet.family === 'ipv4' ? 4 : 1;
+  const scoreOn = (exact: boolean) => (receiver: Receiver) => {
+    const side = sideFor(course, receiver);
+    if (!side || !deviceFits(course, receiver)) return -1;
+    if (exact ? !sameAddress(side, packet.destination) : !isUnspecified(side)) return -1;
+    let score = packet.family === 'ipv4' && receiver.socket.family === 'ipv4' ? 2 : 1;
+    if (receiver.remote) {
+      const remote =
+        isV4Mapped(receiver.remote) && packet.family === 'ipv4'
+          ? fromV4Mapped(receiver.remote)
+          : receiver.remote;
+      if (!sameAddress(remote, packet.source) || receiver.remotePort !== packet.sourcePort)
+        return -1;
+      score += 2 * weight;
+    }
+    return score + (receiver.device === 0 ? 0 : weight);
+  };
+  return highest(receivers, scoreOn(true)) ?? highest(receivers, scoreOn(false));
+}
+
+/** Nobody takes it: a reset for TCP, an ICMP port unreachable for UDP, nothing for a broadcast. */
+function refuse(course: Course, candidates: readonly Receiver[]): Fate {
+  const { packet } = course;
+  const silent = course.destinationType === 'broadcast';
+  const answer = packet.protocol === 'tcp' ? 'reset' : 'port-unreachable';
+  const symptom: Symptom = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
+  const cause = nearMiss(course, candidates);
+  const what = packet.protocol === 'tcp' ? 'a reset' : 'port unreachable';
+  const says = symptom === 'ECONNREFUSED' ? `, so the kernel answers ${what}` : '';
+  return course.fails('socket', cause, symptom, `no socket takes it${says}`);
+}
+
+/** The nearest miss is the cause: what a person would change first. */
+function nearMiss(course: Course, candidates: readonly Receiver[]): Cause {
+  const { packet, host } = course;
+  const ranked = candidates
+    .map((receiver) => missOf(course, receiver))
+    .sort((one, other) => one.rank - other.rank);
+  if (ranked[0]) return ranked[0].cause;
+  const other = packet.protocol === 'tcp' ? 'udp' : 'tcp';
+  const elsewhere = host.receivers(other, packet.destinationPort)[0];
+  return elsewhere ? { code: 'other-protocol', socket: elsewhere.socket } : { code: 'no-listener' };
+}
+
+function missOf(course: Course, receiver: Receiver): { rank: number; cause: Cause } {
+  const { socket, address } = receiver;
+  const { packet } = course;
+  const side = sideFor(course, receiver);
+  if (receiver.remote) return { rank: 6, cause: { code: 'connected-to-another', socket } };
+  if (!side) {
+    if (!isUnspecified(address)) {
+      const code = isLoopback(address) ? 'bound-to-loopback' : 'bound-to-other-address';
+      return { rank: isLoopback(address) ? 3 : 5, cause: { code, socket } };
+    }
+    const code = packet.family === 'ipv4' ? 'ipv6-only' : 'ipv4-only';
+    return { rank: 2, cause: { code, socket } };
+  }
+  if (isUnspecified(side) || sameAddress(side, packet.destination))
+    return { rank: 1, cause: { code: 'bound-to-other-device', socket } };
+  if (isLoopback(side)) return { rank: 3, cause: { code: 'bound-to-loopback', socket } };
+  return { rank: 4, cause: { code: 'bound-to-other-address', socket } };
+}
+
+/** A socket as a person would name it. */
+export function describe(socket: Socket): string {
+  const { address, port } = socket.local;
+  const text = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  const owner = socket.owners?.[0];
+  const device = socket.boundInterface ? ` on device ${socket.boundInterface}` : '';
+  const process = owner ? `, ${owner.name} (pid ${owner.pid})` : '';
+  return `the ${familyName(socket.family)} ${socket.protocol.toUpperCase()} socket ${text}${device}${process}`;
+}

@@ -1,0 +1,167 @@
+import { EarshotError } from '../errors.js';
+import { type Address, formatAddress, parseAddress, unspecified } from '../model/address.js';
+import type { HostState, MissingPart } from '../model/host-state.js';
+import { Course, type Fate, type Packet } from './course.js';
+import { explain } from './explain.js';
+import type { Flow } from './flow.js';
+import { type Host, hostOf } from './host.js';
+import { passDevice } from './stages/device.js';
+import { passHook, passPrograms } from './stages/firewall.js';
+import { passOrigin } from './stages/origin.js';
+import { passReply } from './stages/reply.js';
+import { routeIncoming } from './stages/routing.js';
+import { passSocket } from './stages/socket.js';
+import type { Verdict } from './verdict.js';
+
+/**
+ * Follows the first packet of a flow through a host, and its answer back.
+ *
+ * Pure: it reads nothing but the state, so that a capture gives the same verdict on every machine.
+ *
+ * @param state what `capture()` or `parseState()` gave
+ * @param flow who asks whom, and on which interface the packet arrives (`lo`: this host itself asks)
+ * @returns the verdict, with every step on the way; `unknown` always has its cause
+ * @throws EarshotError `ERR_INVALID_ARGUMENT` for a flow, `ERR_INVALID_STATE` for a state that is not of its form
+ * @example
+ * ```js
+ * import { capture, trace } from 'earshot';
+ * const verdict = trace(await capture(), {
+ *   protocol: 'tcp',
+ *   ingress: 'lo',
+ *   destination: { address: '127.0.0.1', port: 3000 },
+ * });
+ * console.log(verdict.explanation);
+ * ```
+ */
+export function trace(state: HostState, flow: Flow): Verdict {
+  const course = follow(hostOf(state), flow);
+  const { fate } = course;
+  return {
+    outcome: fate.outcome,
+    symptom: fate.symptom,
+    stage: fate.stage,
+    cause: fate.cause,
+    socket: course.course.socket,
+    steps: course.course.steps,
+    explanation: explain(course.course, fate),
+  };
+}
+
+/** The course of a flow and its fate, for what is built on trace. */
+export interface Followed {
+  readonly course: Course;
+  readonly fate: Fate;
+}
+
+/** `trace` without its words: what exposure asks thousands of times. */
+export function follow(host: Host, flow: Flow): Followed {
+  const course = courseOf(host, flow);
+  const fate = course.settle(notCaptured(course) ?? stages(course));
+  return { course, fate };
+}
+
+function stages(course: Course): Fate {
+  return (
+    passArrival(course) ??
+    passSocket(course) ??
+    passReply(course) ?? { outcome: 'reachable', stage: 'reply', cause: null, symptom: null }
+  );
+}
+
+/** The stages before a socket is looked for. What this host sends itself was routed when it was sent. */
+function passArrival(course: Course): Fate | null {
+  const { fromHere } = course;
+  const fate = fromHere ? passOrigin(course) : passDevice(course);
+  if (fate) return fate;
+  passPrograms(course);
+  passHook(course, 'ingress', 'request', course.arrival);
+  passHook(course, 'prerouting', 'request', course.arrival);
+  const routed = fromHere ? null : routeIncoming(course);
+  if (routed) return routed;
+  passHook(course, 'input', 'request', course.arrival);
+  return null;
+}
+
+/** Parts without which no stage can be trusted. */
+const needed: readonly MissingPart[] = [
+  'interfaces',
+  'routes',
+  'rules',
+  'settings',
+  'sockets',
+  'consistency',
+];
+
+function notCaptured(course: Course): Fate | null {
+  const { missing } = course.host.state;
+  if (missing.length === 0) return null;
+  const part = missing.find(({ what }) => needed.includes(what));
+  if (!part) return null;
+  const { what, reason, remedy } = part;
+  return course.cannotTell(
+    'device',
+    { code: 'not-captured', what, reason, remedy },
+    `the capture lacks ${what}: ${reason}`,
+  );
+}
+
+function courseOf(host: Host, flow: Flow): Course {
+  const { protocol, ingress, source } = flow;
+  if (protocol !== 'tcp' && protocol !== 'udp')
+    throw invalid('protocol', protocol, "give 'tcp' or 'udp'");
+  if (typeof ingress !== 'string' || ingress === '')
+    throw invalid('ingress', ingress, "give an interface's name, or 'lo' for a flow of this host");
+  const destination = addressOf('destination.address', flow.destination?.address);
+  const destinationPort = portOf('destination.port', flow.destination?.port, 1);
+  const { family } = destination;
+  const fromHere = host.devices.get(ingress)?.link.loopback ?? ingress === 'lo';
+  if (!source && !fromHere)
+    throw invalid(
+      'source',
+      source,
+      `say which peer asks on ${ingress}; only a flow of this host may leave it out`,
+    );
+  const from = source ? addressOf('source.address', source.address) : unspecified(family);
+  if (from.family !== family)
+    throw invalid(
+      'source.address',
+      source?.address,
+      `the destination ${flow.destination.address} is of the other family`,
+    );
+  const sourcePort =
+    source?.port === undefined ? host.unnamedPort : portOf('source.port', source.port, 0);
+  const packet: Packet = {
+    protocol,
+    protocolNumber: protocol === 'tcp' ? 6 : 17,
+    family,
+    source: from,
+    sourceText: formatAddress(from),
+    sourcePort,
+    destination,
+    destinationText: formatAddress(destination),
+    destinationPort,
+    mark: 0,
+  };
+  return new Course(host, flow, packet, fromHere);
+}
+
+function addressOf(name: string, value: unknown): Address {
+  const address = typeof value === 'string' ? parseAddress(value) : null;
+  return address ?? fail(name, value, 'give an IPv4 or IPv6 address without a zone');
+}
+
+function portOf(name: string, value: unknown, least: number): number {
+  const whole = typeof value === 'number' && Number.isInteger(value);
+  return whole && value >= least && value <= 65535
+    ? value
+    : fail(name, value, `give a whole number from ${least} to 65535`);
+}
+
+function fail(name: string, value: unknown, remedy: string): never {
+  throw invalid(name, value, remedy);
+}
+
+function invalid(name: string, value: unknown, remedy: string): EarshotError {
+  const shown = typeof value === 'string' ? `'${value}'` : String(value);
+  return new EarshotError('ERR_INVALID_ARGUMENT', `flow.${name} is ${shown}: ${remedy}`);
+}

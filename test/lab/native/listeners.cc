@@ -1,0 +1,83 @@
+#include "listeners.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "address.h"
+#include "descriptor.h"
+#include "netns.h"
+
+namespace lab {
+
+namespace {
+
+/// The call that failed, with errno left as it set it; `nullptr` when all went well.
+const char* openOne(const ListenerSpec& spec, Opened& opened) {
+  int family = familyOf(spec.address);
+  bool tcp = spec.protocol == IPPROTO_TCP;
+  Descriptor fd(socket(family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return "socket";
+
+  auto set = [&](int level, int name, int value) {
+    return setsockopt(fd.get(), level, name, &value, sizeof value) == 0;
+  };
+  int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+  // The owner is who made the socket, and changing the owner of the file changes it too
+  // (sockfs_setattr); seteuid() would change every thread of the process.
+  if (spec.uid && fchown(fd.get(), *spec.uid, static_cast<gid_t>(-1)) != 0) return "fchown";
+  if (spec.reuseAddress && !set(SOL_SOCKET, SO_REUSEADDR, 1)) return "SO_REUSEADDR";
+  if (spec.reusePort && !set(SOL_SOCKET, SO_REUSEPORT, 1)) return "SO_REUSEPORT";
+  if (spec.v6only && !set(IPPROTO_IPV6, IPV6_V6ONLY, *spec.v6only)) return "IPV6_V6ONLY";
+  if (spec.mark != 0 && !set(SOL_SOCKET, SO_MARK, static_cast<int>(spec.mark))) return "SO_MARK";
+  if (spec.freebind && !set(level, family == AF_INET ? IP_FREEBIND : IPV6_FREEBIND, 1))
+    return "IP_FREEBIND";
+  if (spec.transparent && !set(level, family == AF_INET ? IP_TRANSPARENT : IPV6_TRANSPARENT, 1))
+    return "IP_TRANSPARENT";
+  if (!spec.device.empty() && setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, spec.device.c_str(),
+                                         static_cast<socklen_t>(spec.device.size())) != 0)
+    return "SO_BINDTODEVICE";
+  // The address a datagram was sent to comes with it, for answers from exactly that address.
+  if (!tcp && !set(level, family == AF_INET ? IP_PKTINFO : IPV6_RECVPKTINFO, 1))
+    return "IP_PKTINFO";
+
+  SocketAddress local = socketAddress(spec.address, spec.port, spec.scope);
+  if (bind(fd.get(), local.pointer(), local.length) != 0) return "bind";
+  if (!spec.remoteAddress.empty()) {
+    SocketAddress remote = socketAddress(spec.remoteAddress, spec.remotePort, spec.scope);
+    if (connect(fd.get(), remote.pointer(), remote.length) != 0) return "connect";
+  }
+  if (tcp && spec.listen && listen(fd.get(), spec.backlog) != 0) return "listen";
+
+  SocketAddress actual;
+  actual.length = sizeof actual.storage;
+  if (getsockname(fd.get(), actual.pointer(), &actual.length) != 0) return "getsockname";
+  struct stat status {};
+  if (fstat(fd.get(), &status) != 0) return "fstat";
+  opened.port = portOf(actual);
+  opened.inode = status.st_ino;
+  opened.fd = fd.release();
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<Opened> openListeners(int netns, const std::vector<ListenerSpec>& specs) {
+  std::vector<Opened> all(specs.size());
+  onOwnThread([&] {
+    enterNamespace(netns);
+    for (size_t index = 0; index < specs.size(); index++) {
+      try {
+        if (const char* call = openOne(specs[index], all[index])) {
+          all[index].error = errno;
+          all[index].failedAt = call;
+        }
+      } catch (const Failure& failure) {
+        all[index].error = failure.error;
+        all[index].failedAt = "address";
+      }
+    }
+  });
+  return all;
+}
+
+}  // namespace lab
