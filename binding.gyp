@@ -19,6 +19,8 @@
         "native/sockets/diag.cc",
         "native/sockets/filter.cc",
         "native/sockets/interfaces.cc",
+        "native/sockets/interfaces_netlink.cc",
+        "native/sockets/interfaces_procfs.cc",
         "native/sockets/procfs.cc",
         "native/sockets/read.cc",
         "native/sockets/table.cc",

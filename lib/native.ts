@@ -3,12 +3,15 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
 import { EarshotError } from './errors.js';
+import type { SocketColumns, SocketTableData } from './model/socket-columns.js';
 
 /*
  * The only file that names what the addon exports. TypeScript validates, native trusts: every value
  * that crosses here has been checked by lib/kernel. A function reads on a libuv worker (or, in
  * another namespace, on a thread of its own that ends with the read); its …Sync twin blocks.
  */
+
+export { RowFlag, type SocketColumns, type SocketTableData } from './model/socket-columns.js';
 
 /** Which sockets, in the kernel's own numbers. */
 export interface SocketQuery {
@@ -33,58 +36,6 @@ export interface SocketQuery {
   source: 'auto' | 'netlink' | 'procfs';
   /** The path of a network namespace, or null for this thread's own. */
   netns: string | null;
-}
-
-/** Bits of `SocketColumns.flags`. */
-export const RowFlag = {
-  v6onlyKnown: 1,
-  v6only: 2,
-  markKnown: 4,
-  transparentKnown: 8,
-  transparent: 16,
-  /** Read from /proc/net, not from netlink. */
-  procfs: 32,
-} as const;
-
-/** One read of the socket tables: struct of arrays, a row a socket. All are views on one buffer. */
-export interface SocketColumns {
-  length: number;
-  /** 6 TCP, 17 UDP. */
-  protocol: Uint8Array;
-  /** 4 or 6. */
-  family: Uint8Array;
-  /** The kernel's TCP_* number; a socket that is bound and no more has 13 (TCP_BOUND_INACTIVE). */
-  state: Uint8Array;
-  flags: Uint8Array;
-  localPort: Uint16Array;
-  remotePort: Uint16Array;
-  /** 16 bytes a row in network order; an IPv4 address is the first 4, the rest zero. */
-  localAddress: Uint8Array;
-  remoteAddress: Uint8Array;
-  /** Interface index of SO_BINDTODEVICE, 0 for none. */
-  boundInterface: Uint32Array;
-  inode: Uint32Array;
-  /** 0 where not told. */
-  cookie: BigUint64Array;
-  uid: Uint32Array;
-  /** As the kernel says it: for a TCP listener the accept queue and its limit (the limit only by netlink). */
-  receiveQueue: Uint32Array;
-  sendQueue: Uint32Array;
-  mark: Uint32Array;
-  /** 0 where not told. */
-  cgroup: BigUint64Array;
-  /** Index into `interfaceSets`: the interfaces that own the local address. */
-  interfaceSet: Uint32Array;
-}
-
-export interface SocketTableData {
-  columns: SocketColumns;
-  /** Names of interfaces; set 0 is every interface of the namespace. */
-  interfaceSets: string[][];
-  /** Interface names by index, as pairs, for `boundInterface`. */
-  interfaceNames: [number, string][];
-  /** Paths of the cgroups met, by id; an id that could not be resolved is absent. */
-  cgroups: [bigint, string][];
 }
 
 /** One message to send: the header's type and flags, and what follows the header. */
@@ -156,7 +107,7 @@ interface NativeError extends Error {
 interface Addon {
   readSockets(query: SocketQuery): Promise<SocketTableData>;
   readSocketsSync(query: SocketQuery): SocketTableData;
-  /** The raw bytes of each sock_diag dump that `readSockets` would make, for recording. */
+  /** What `readSockets` reads by netlink, as the raw messages of each table, for recording. */
   dumpSocketsSync(query: SocketQuery): { protocol: number; family: number; bytes: Uint8Array }[];
   /** Pure: recorded sock_diag messages of one protocol into columns (interfaceSet all 0). */
   decodeSockets(bytes: Uint8Array, protocol: number): SocketColumns;

@@ -20,7 +20,7 @@ import { main, runNode, StepError } from './support/step.mjs';
  */
 const may = {
   errors: [],
-  native: ['errors', 'node:', 'node-gyp-build'],
+  native: ['errors', 'model', 'node:', 'node-gyp-build'],
   model: ['errors', 'ipaddr.js'],
   reach: ['model', 'errors', 'ipaddr.js'],
   kernel: ['model', 'native', 'errors', 'node:', 'ipaddr.js'],

@@ -16,7 +16,7 @@ const biome = {
   run: () =>
     runNode(inRoot('node_modules/@biomejs/biome/bin/biome'), [
       ...(write ? ['check', '--write', '.'] : ['ci', '.']),
-      ...(process.stderr.isTTY ? ['--colors=force'] : []),
+      process.stderr.isTTY ? '--colors=force' : '--colors=off',
     ]),
 };
 

@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { build } from './build.mjs';
 import { setUp } from './setup.mjs';
@@ -10,18 +19,19 @@ import { searchPath } from './system-tools.mjs';
 
 /*
  * Writes the sample output in README.md from real runs of the command, on a host made for it in
- * network namespaces: a LAN on eth0, a container bridge, and servers such as people run. With --check
- * it writes nothing and fails if the README is not what would be written.
+ * namespaces: a LAN on eth0, a container bridge, and servers such as people run. With --check it
+ * writes nothing and fails if the README is not what would be written.
  */
 
 /** The arguments of the command for each `<!-- sample:NAME -->` … `<!-- /sample -->` in the README. */
 const samples = { overview: [], port: ['3000'], loopback: ['5432'] };
 
+/** Servers such as people run, as the process table shows them. */
 const servers = [
-  { name: 'node', listen: [3000, '0.0.0.0'] },
-  { name: 'postgres', listen: [5432, '127.0.0.1'] },
-  { name: 'redis-server', listen: [6379, '::'] },
-  { name: 'sshd', listen: [22, '::'] },
+  { pid: 812, name: 'sshd', args: [], listen: [22, '::'] },
+  { pid: 1044, name: 'postgres', args: [], listen: [5432, '127.0.0.1'] },
+  { pid: 1107, name: 'redis-server', args: [], listen: [6379, '::'] },
+  { pid: 4211, name: 'node', args: ['server.js'], listen: [3000, '0.0.0.0'] },
 ];
 
 const readme = inRoot('README.md');
@@ -31,11 +41,15 @@ const env = { ...process.env, PATH: searchPath, NO_COLOR: '1' };
 await main(process.argv.includes('--inside') ? onTheHost : outside);
 
 async function outside() {
+  if (process.getuid?.() !== 0) {
+    // A user namespace is not enough: the names of the legacy tables are shown to root alone.
+    throw new StepError('the samples show what root sees', 'run it as root');
+  }
   await setUp();
   await build();
-  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const spaces = ['--net', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const inner = [process.execPath, ...process.argv.slice(1), '--inside'];
-  const child = spawn('unshare', [...user, '--net', ...inner], { env, stdio: 'inherit' });
+  const child = spawn('unshare', [...spaces, ...inner], { env, stdio: 'inherit' });
   const [status] = await once(child, 'exit');
   process.exitCode = status ?? 1;
 }
@@ -43,9 +57,13 @@ async function outside() {
 async function onTheHost() {
   /** @type {import('node:child_process').ChildProcess[]} */
   const children = [];
+  const directory = mkdtempSync(join(tmpdir(), 'earshot-samples-'));
   try {
-    children.push(await makeNetwork());
-    for (const server of servers) children.push(await startServer(server));
+    writeFileSync('/proc/sys/kernel/hostname', 'dev');
+    for (const server of servers) children.push(await startServer(server, directory));
+    const router = spawn('unshare', ['--net', 'sleep', '120'], { env, stdio: 'ignore' });
+    children.push(router);
+    await makeNetwork(router);
     const before = readFileSync(readme, 'utf8');
     const after = await fill(before);
     if (process.argv.includes('--check')) {
@@ -59,12 +77,15 @@ async function onTheHost() {
     say('wrote the samples of README.md');
   } finally {
     for (const child of children) child.kill();
+    rmSync(directory, { recursive: true });
   }
 }
 
-/** A LAN with a router at its other end, which is the process returned. */
-async function makeNetwork() {
-  const router = spawn('unshare', ['--net', 'sleep', '120'], { env, stdio: 'ignore' });
+/**
+ * A LAN on eth0, whose other end is in the namespace of the router, and a bridge for containers.
+ * @param {import('node:child_process').ChildProcess} router
+ */
+async function makeNetwork(router) {
   const own = readlinkSync('/proc/self/ns/net');
   for (let tries = 0; readlinkSync(`/proc/${router.pid}/ns/net`) === own; tries += 1) {
     if (tries > 200) throw new StepError('no second network namespace was made', 'run as root');
@@ -80,14 +101,13 @@ async function makeNetwork() {
     addr add 172.17.0.1/16 dev docker0
     link set docker0 up
   `;
-  for (const command of commands.trim().split('\n')) await ip(command.trim().split(' '));
+  for (const command of commands.trim().split('\n')) await ok('ip', command.trim().split(' '));
   const enter = ['--net', `--target=${router.pid}`, 'ip'];
   await ok('nsenter', [...enter, 'addr', 'add', '192.168.1.1/24', 'dev', 'lan']);
   await ok('nsenter', [...enter, 'link', 'set', 'lan', 'up']);
-  await ip(['route', 'add', 'default', 'via', '192.168.1.1']);
-  await ip(['-6', 'route', 'add', 'default', 'via', '2001:db8:1::1', 'dev', 'eth0']);
+  await ok('ip', ['route', 'add', 'default', 'via', '192.168.1.1']);
+  await ok('ip', ['-6', 'route', 'add', 'default', 'via', '2001:db8:1::1', 'dev', 'eth0']);
   await settled();
-  return router;
 }
 
 /** Waits until duplicate detection has passed every address: until then they do not answer. */
@@ -100,9 +120,6 @@ async function settled() {
   }
 }
 
-/** @param {string[]} args */
-const ip = (args) => ok('ip', args);
-
 /**
  * @param {string} command
  * @param {string[]} args
@@ -113,15 +130,40 @@ async function ok(command, args) {
   throw new StepError(`${command} ${args.join(' ')} failed`, 'see above', output);
 }
 
-/** @param {{ name: string, listen: (string | number)[] }} server */
-async function startServer({ name, listen }) {
-  const program = `
-    process.title = ${JSON.stringify(name)};
-    require('node:net').createServer().listen(...${JSON.stringify(listen)}, () => console.log('up'));
-  `;
-  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(/** @type {import('node:stream').Readable} */ (child.stdout), 'data');
-  return child;
+/**
+ * Node under the server's name, with the process id that the sample is to show: the same each time.
+ * @param {(typeof servers)[number]} server
+ * @param {string} directory
+ */
+async function startServer({ pid, name, args, listen }, directory) {
+  const program = join(directory, name);
+  symlinkSync(process.execPath, program);
+  const work = join(directory, `${name}.cjs`);
+  // Threads take process ids too: all have started, by the first use of libuv's, when it says 'up'.
+  const started = `require('node:fs').stat('/', () => server.listen(...${JSON.stringify(listen)}))`;
+  writeFileSync(
+    work,
+    `const server = require('node:net').createServer().on('listening', () => console.log('up'));
+     ${started};`,
+  );
+  writeFileSync(join(directory, 'server.js'), '');
+  for (let tries = 0; tries < 50; tries += 1) {
+    writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1));
+    const child = spawn(program, args, {
+      argv0: name,
+      cwd: directory,
+      env: { NODE_OPTIONS: `--require=${work}` },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    if (child.pid === pid) {
+      await once(/** @type {import('node:stream').Readable} */ (child.stdout), 'data');
+      return child;
+    }
+    // A thread started meanwhile and took the number.
+    child.kill();
+    await once(child, 'exit');
+  }
+  throw new StepError(`no process got the id ${pid}`, 'try again on a less busy machine');
 }
 
 /** @param {string} text the README */

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { repositoryRoot } from './support/repository.js';
+import { requires } from './support/requirements.js';
 
 /* The README's examples run as they stand: inside the repository, 'earshot' is the package itself. */
 
@@ -29,3 +30,17 @@ for (const [index, text] of examples.entries()) {
     t.not(stdout, '');
   });
 }
+
+requires(
+  'namespaces',
+  'tool:ip',
+  'tool:unshare',
+  'tool:nsenter',
+)('the sample output in the README is what the command prints', (t) => {
+  const script = join(repositoryRoot, 'scripts', 'readme-samples.mjs');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--check'], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  t.is(status, 0, stdout + stderr);
+});

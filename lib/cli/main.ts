@@ -1,5 +1,5 @@
 import { ExitStatus } from './exit-status.js';
-import { run } from './run.js';
+import { errorReport, run } from './run.js';
 import { services } from './services.js';
 import { viewOf } from './terminal.js';
 
@@ -13,6 +13,20 @@ process.stderr.on('error', () => {
   // Nobody is left to be told.
 });
 
+let told = false;
+
+/** One error is told, and no second that follows from it. */
+function tell(text: string): void {
+  if (!told) process.stderr.write(text);
+  told = true;
+}
+
+/** What nobody waits for may still fail: that is told like any error, not as a stack of Node. */
+process.on('uncaughtException', (error) => {
+  tell(errorReport(error));
+  process.exit(ExitStatus.failure);
+});
+
 async function readInput(): Promise<string> {
   let text = '';
   process.stdin.setEncoding('utf8');
@@ -22,7 +36,8 @@ async function readInput(): Promise<string> {
 
 run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
-  error: (text) => process.stderr.write(text),
+  fail: tell,
+  note: (text) => process.stderr.write(text),
   readInput,
   view: viewOf(process.stdout, process.env),
   services,

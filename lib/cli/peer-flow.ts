@@ -1,4 +1,10 @@
-import { type Address, formatAddress, isLoopback, parseAddress } from '../model/address.js';
+import {
+  type Address,
+  formatAddress,
+  isLinkLocal,
+  isLoopback,
+  parseAddress,
+} from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import { addressArgument } from './arguments.js';
 import type { Context } from './context.js';
@@ -42,7 +48,9 @@ export async function peerOf(
   const back = await context.services.wayBack(state, text);
   if (back === null) {
     throw new UsageError(
-      `this host has no route back to ${text}, so the interface cannot be told: name it with --in`,
+      isLinkLocal(address)
+        ? `${text} is a link-local address, which does not tell its link: name the interface with --in`
+        : `this host has no route back to ${text}, so the interface cannot be told: name it with --in`,
     );
   }
   return {

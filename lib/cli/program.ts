@@ -43,6 +43,7 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
       'where the packets of --from arrive (default: where the route back to it goes)',
     )
     .enablePositionalOptions()
+    .helpCommand('help [command]', 'show the help of a command')
     .showSuggestionAfterError()
     .action(async (port: string | undefined, _: unknown, command: Command) => {
       const options: PortOptions & ListOptions = ownOptions(command);
@@ -94,7 +95,7 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
     trace,
     [
       { line: 'earshot trace --from 192.168.1.7 192.168.1.10:3000', does: '' },
-      { line: 'earshot trace --from fe80::7 --in eth0 [fe80::1]:3000', does: '' },
+      { line: "earshot trace --from fe80::7 --in eth0 '[fe80::1]:3000'", does: '' },
       { line: 'earshot trace --udp --from 10.8.0.2 10.8.0.1:53', does: '' },
     ],
     exitStatusText,

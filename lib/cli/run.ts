@@ -12,7 +12,10 @@ import { packageVersion } from './version.js';
 /** The process around the command, as far as the command touches it. */
 export interface Surroundings {
   out(text: string): void;
-  error(text: string): void;
+  /** The one error that ends the command. */
+  fail(text: string): void;
+  /** What is to be known beside an answer. */
+  note(text: string): void;
   readInput(): Promise<string>;
   view: View;
   services: Services;
@@ -40,12 +43,12 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
       around.out(printed);
       return ExitStatus.yes;
     }
-    around.error(`earshot: ${errorText(error)}\n`);
+    around.fail(errorReport(error));
     return ExitStatus.failure;
   }
   if (!answer) return ExitStatus.yes;
   if (answer.text !== '') around.out(answer.text);
-  if (answer.notes) around.error(answer.notes);
+  if (answer.notes) around.note(answer.notes);
   return answer.status;
 }
 
@@ -61,6 +64,11 @@ function setUp(program: Command, view: View, print: (text: string) => void): voi
       getOutHasColors: () => view.colour,
     });
   }
+}
+
+/** An error as it is told on standard error. */
+export function errorReport(error: unknown): string {
+  return `earshot: ${errorText(error)}\n`;
 }
 
 const report = 'https://www.npmjs.com/package/earshot';

@@ -1,6 +1,6 @@
 import type { HostState } from '../model/host-state.js';
 import type { ReadOptions, SocketFilter } from '../model/socket.js';
-import type { Exposure } from '../reach/exposure.js';
+import type { Exposure } from '../reach/exposure-row.js';
 import type { Flow } from '../reach/flow.js';
 import type { Verdict } from '../reach/verdict.js';
 
@@ -12,7 +12,7 @@ export interface Services {
   trace(state: HostState, flow: Flow): Promise<Verdict>;
   /**
    * The interface by which this host would send to a peer, `null` where it has no route there: by
-   * it a packet of that peer can be expected to arrive. `lo` for this host's own addresses.
+   * it a packet of that peer can be expected to arrive.
    */
   wayBack(state: HostState, peer: string): Promise<string | null>;
   /** The name of a user of this machine, `null` where none is known. */
@@ -32,6 +32,9 @@ export const services: Services = {
   },
   async trace(state, flow) {
     return (await import('../reach/trace.js')).trace(state, flow);
+  },
+  async wayBack(state, peer) {
+    return (await import('./way-back.js')).wayBack(state, peer);
   },
   async userName(uid) {
     return (await import('./user-names.js')).userName(uid);

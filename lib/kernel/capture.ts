@@ -8,7 +8,7 @@ import { readFirewall } from './firewall.js';
 import { readNetwork } from './network.js';
 import { readOwners } from './owners.js';
 import { checkReadOptions } from './read-options.js';
-import { partOrMissing } from './refusal.js';
+import { partOrMissing, privilegeRemedy } from './refusal.js';
 import { readSettings } from './settings.js';
 import { readStates } from './sockets.js';
 
@@ -99,7 +99,7 @@ async function addOwners(sockets: Socket[], missing: Missing[]): Promise<void> {
     reason:
       `this user may not see the descriptors of ${denied} processes, and ${unseen} of ` +
       `${sockets.length} sockets are held by none of those it may see`,
-    remedy: 'run as root, or give node CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH',
+    remedy: privilegeRemedy('CAP_SYS_PTRACE'),
   });
 }
 
@@ -110,7 +110,7 @@ function missingMarks(sockets: Socket[]): Missing[] {
     {
       what: 'marks',
       reason: `the marks (SO_MARK) of ${unmarked} of ${sockets.length} sockets were not told: sock_diag tells them to CAP_NET_ADMIN alone, /proc/net to nobody`,
-      remedy: 'run as root, or give node CAP_NET_ADMIN',
+      remedy: privilegeRemedy('CAP_NET_ADMIN'),
     },
   ];
 }

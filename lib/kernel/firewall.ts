@@ -11,13 +11,11 @@ import {
   rulesRequest,
   tablesRequest,
 } from './nftables.js';
-import { refusalText } from './refusal.js';
+import { isPermission, privilegeRemedy, refusalText } from './refusal.js';
 
 const NETLINK_NETFILTER = 12;
 
-const EPERM = 1;
 const ENOENT = 2;
-const EACCES = 13;
 const EINVAL = 22;
 const EPROTONOSUPPORT = 93;
 const EOPNOTSUPP = 95;
@@ -34,8 +32,6 @@ const LEGACY_FILES = [
   '/proc/thread-self/net/ip6_tables_names',
   '/proc/thread-self/net/dev',
 ];
-
-const PRIVILEGE = 'run as root, or give node CAP_NET_ADMIN';
 
 /** Reads every firewall of a network namespace. What could not be read is `null` and named in `missing`. */
 export async function readFirewall(
@@ -66,11 +62,12 @@ async function readNftables(netns: string | null, missing: Missing[]): Promise<N
     if ([EPROTONOSUPPORT, EINVAL, EOPNOTSUPP].includes(outcome.errno)) {
       return { generation: 0, tables: [], chains: [] };
     }
-    const permission = outcome.errno === EPERM || outcome.errno === EACCES;
     missing.push({
       what: 'nftables',
       reason: `the kernel refused to show the nftables rule set: ${refusalText(outcome)}`,
-      remedy: permission ? PRIVILEGE : 'try again; if it stays, please report it with uname -r',
+      remedy: isPermission(outcome.errno)
+        ? privilegeRemedy('CAP_NET_ADMIN')
+        : 'try again; if it stays, please report it with uname -r',
     });
     return null;
   }
@@ -118,11 +115,13 @@ async function readLegacyTables(
   if (refused === undefined && typeof witness !== 'number') {
     return { ipv4: tableNames(ipv4!), ipv6: tableNames(ipv6!) };
   }
-  const permission = refused === EACCES || refused === EPERM;
   missing.push({
     what: 'legacy-tables',
     reason: `reading the names of the legacy iptables tables was refused: ${refusalText({ errno: refused ?? ENOENT, detail: '' })}`,
-    remedy: permission ? 'run as root' : 'run where proc is mounted on /proc',
+    remedy:
+      refused !== undefined && isPermission(refused)
+        ? privilegeRemedy('CAP_DAC_READ_SEARCH')
+        : 'run where proc is mounted on /proc',
   });
   return null;
 }

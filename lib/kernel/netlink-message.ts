@@ -22,6 +22,7 @@ const FIRST_TYPE = 0x10;
 
 const align4 = (length: number): number => (length + 3) & ~3;
 
+const utf8 = new TextDecoder();
 const hostIsLittleEndian = endianness() === 'LE';
 
 /**
@@ -117,7 +118,7 @@ export class Bytes {
   text(): string {
     const bytes = this.raw();
     const end = bytes.indexOf(0);
-    return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+    return utf8.decode(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
   /** The bytes themselves, not copied. */

@@ -57,10 +57,9 @@ export function filtersRequest({ index, direction }: FilterPoint): NetlinkReques
 
 /** Does the answer to `filtersRequest` hold a filter? */
 export function holdsFilter(bytes: Uint8Array, littleEndian?: boolean): boolean {
-  for (const { type } of messages(bytes, 'filters', littleEndian)) {
-    if (type === RTM_NEWTFILTER) return true;
-  }
-  return false;
+  return Array.from(messages(bytes, 'filters', littleEndian)).some(
+    ({ type }) => type === RTM_NEWTFILTER,
+  );
 }
 
 /** Marks the interface at a place as one with filters. */

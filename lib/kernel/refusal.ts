@@ -17,6 +17,13 @@ export function isPermission(errno: number): boolean {
   return errno === EPERM || errno === EACCES;
 }
 
+/** What to do where a capability is missing: root inside of a container has not all of them. */
+export function privilegeRemedy(capability: string): string {
+  return process.geteuid?.() === 0
+    ? `give this root ${capability} (it is in a container or sandbox that withholds it), or run outside`
+    : `run as root, or give node ${capability}`;
+}
+
 /** The bytes of a reply; a refusal is thrown as an `EarshotError`, `what` naming what was asked for. */
 export function bytesOf(reply: Uint8Array | NetlinkRefusal | undefined, what: string): Uint8Array {
   if (reply instanceof Uint8Array) return reply;
@@ -24,7 +31,7 @@ export function bytesOf(reply: Uint8Array | NetlinkRefusal | undefined, what: st
   const permission = isPermission(refusal.errno);
   throw new EarshotError(
     permission ? 'ERR_PERMISSION' : 'ERR_KERNEL',
-    `the kernel refused to show the ${what}: ${refusalText(refusal)}${permission ? '; run as root, or give node CAP_NET_ADMIN' : ''}`,
+    `the kernel refused to show the ${what}: ${refusalText(refusal)}${permission ? `; ${privilegeRemedy('CAP_NET_ADMIN')}` : ''}`,
     { syscall: 'netlink', errno: refusal.errno },
   );
 }
@@ -51,7 +58,7 @@ export async function partOrMissing<Part>(
 function missingFrom(what: MissingPart, error: unknown): Missing {
   if (!(error instanceof EarshotError)) throw error;
   if (error.code === 'ERR_PERMISSION') {
-    return { what, reason: error.message, remedy: 'run as root, or give node CAP_NET_ADMIN' };
+    return { what, reason: error.message, remedy: privilegeRemedy('CAP_NET_ADMIN') };
   }
   if (error.code === 'ERR_KERNEL') {
     return {

@@ -60,6 +60,10 @@ const TYPES: readonly (RouteType | undefined)[] = [
 /** ICMPV6_ROUTER_PREF_*; 2 is invalid on the wire and the kernel takes it for medium. */
 const PREFERENCES = ['medium', 'high', 'medium', 'low'] as const;
 
+/** These lead nowhere, though the kernel names `lo` as the device of IPv6 ones. */
+const REFUSING: ReadonlySet<RouteType> = new Set(['blackhole', 'unreachable', 'prohibit', 'throw']);
+const NOWHERE: NextHop = { interface: null, gateway: null, weight: 1, flags: [] };
+
 /** Asks for the routes of all tables of one family (RTM_GETROUTE). */
 export function routesRequest(family: Family): NetlinkRequest {
   const payload = new Uint8Array(RTMSG_SIZE);
@@ -110,9 +114,14 @@ function decodeRoute(
   const sourceLength = payload.u8(2);
   const preferredSource = attributes.get(RTA_PREFSRC);
   const preference = attributes.get(RTA_PREF)?.u8(0) ?? 0;
-  const told = multipath
-    ? decodeMultipath(multipath, family, names)
-    : [decodeNexthop(attributes, number(RTA_OIF), 1, flags, family, names)];
+  const index = number(RTA_OIF);
+  const nexthops = REFUSING.has(type)
+    ? [{ ...NOWHERE }]
+    : multipath
+      ? decodeMultipath(multipath, family, names)
+      : index !== null || !object
+        ? [decodeNexthop(attributes, index, 1, flags, family, names)]
+        : object.nexthops; // net.ipv4.nexthop_compat_mode is off: only the object's id is told
   return {
     family,
     table: number(RTA_TABLE) ?? payload.u8(4),
@@ -124,7 +133,7 @@ function decodeRoute(
     protocol: payload.u8(5),
     metric: number(RTA_PRIORITY) ?? 0,
     preferredSource: preferredSource ? formatAddress(preferredSource.address(0, family)) : null,
-    nexthops: object && object.nexthops.length > 0 ? object.nexthops : told,
+    nexthops,
     nexthopId,
     preference: family === 'ipv6' ? PREFERENCES[preference & 3]! : null,
     flags: namesOfBits(flags, ROUTE_FLAGS),

@@ -1,6 +1,7 @@
 import type { ReadOptions, Socket, SocketFilter } from '../model/socket.js';
+import type { SocketTableData } from '../model/socket-columns.js';
 import { SocketTable } from '../model/socket-table.js';
-import { native, type SocketQuery, type SocketTableData } from '../native.js';
+import { native, type SocketQuery } from '../native.js';
 import { ownersByInode, ownersByInodeSync } from './owners.js';
 import { type CheckedOptions, checkReadOptions } from './read-options.js';
 import { LISTENING_STATES, type StateMasks, socketQuery } from './socket-filter.js';

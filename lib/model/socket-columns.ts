@@ -9,14 +9,14 @@ export const RowFlag = {
   procfs: 32,
 } as const;
 
-/** One read of the socket tables: struct of arrays, a row a socket. */
+/** One read of the socket tables: struct of arrays, a row a socket. All are views on one buffer. */
 export interface SocketColumns {
   length: number;
   /** 6 TCP, 17 UDP. */
   protocol: Uint8Array;
   /** 4 or 6. */
   family: Uint8Array;
-  /** The kernel's TCP_* number. */
+  /** The kernel's TCP_* number; a socket that is bound and no more has 13 (TCP_BOUND_INACTIVE). */
   state: Uint8Array;
   flags: Uint8Array;
   localPort: Uint16Array;

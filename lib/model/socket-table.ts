@@ -66,7 +66,6 @@ export class SocketTable implements Iterable<Socket> {
   readonly #owners: ReadonlyMap<number, Process[]> | null;
   /** What many rows share is made once. */
   readonly #addressTexts = new Map<number, string>();
-  readonly #boundSets = new Map<number, string[]>();
 
   /** `owners` are the processes by the inode of the socket, or `null` where nobody asked. */
   constructor(data: SocketTableData, owners: ReadonlyMap<number, Process[]> | null = null) {
@@ -116,7 +115,7 @@ export class SocketTable implements Iterable<Socket> {
         port: columns.localPort[row]!,
       },
       remote: this.#remote(row, family),
-      interfaces: this.#interfaces(row),
+      interfaces: this.#interfaceSets[columns.interfaceSet[row]!] ?? [],
       boundInterface: this.#boundInterface(row),
       v6only: family === 'ipv6' ? told(flags, RowFlag.v6onlyKnown, RowFlag.v6only) : null,
       inode,
@@ -164,18 +163,6 @@ export class SocketTable implements Iterable<Socket> {
     const index = this.#columns.boundInterface[row]!;
     // A device that went away leaves its sockets bound to its index.
     return index === 0 ? null : (this.#interfaceNames.get(index) ?? `if${index}`);
-  }
-
-  #interfaces(row: number): string[] {
-    const index = this.#columns.boundInterface[row]!;
-    if (index === 0) return this.#interfaceSets[this.#columns.interfaceSet[row]!] ?? [];
-    let set = this.#boundSets.get(index);
-    if (!set) {
-      const name = this.#interfaceNames.get(index);
-      set = Object.freeze(name === undefined ? [] : [name]) as string[];
-      this.#boundSets.set(index, set);
-    }
-    return set;
   }
 }
 

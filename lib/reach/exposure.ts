@@ -45,6 +45,8 @@ export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[
     .map((socket) => exposureOf(host, socket, behind));
 }
 
+export type { Blocked, Exposure, Reach, Remedy, Scope } from './exposure-row.js';
+
 type PeersBehind = (device: Device, family: Family) => readonly Piece[];
 
 /** Peers with one fate at one door. */

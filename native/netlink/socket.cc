@@ -55,6 +55,13 @@ Descriptor open(int protocol) {
   prefer(fd, kCapAck);
   if (protocol == NETLINK_ROUTE) prefer(fd, kGetStrictChk);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  // Without a port of its own a socket has port 0, and do_one_broadcast leaves out whoever has the
+  // port that a notification comes from, which is 0 for the kernel: it would never hear a group.
+  sockaddr_nl any{};
+  any.nl_family = AF_NETLINK;
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof any) < 0) {
+    throwErrno("bind", std::string("giving a socket of ") + nameOf(protocol) + " its port");
+  }
   return descriptor;
 }
 
@@ -214,6 +221,17 @@ std::optional<Bytes> Socket::datagram() {
 }
 
 void Socket::join(uint32_t group) {
+  // do_one_broadcast leaves out the port that asked for the change, or 0 where nobody did: a socket
+  // hears notifications only once it has a port of its own.
+  sockaddr_nl own{};
+  socklen_t size = sizeof own;
+  getsockname(descriptor_.get(), reinterpret_cast<sockaddr*>(&own), &size);
+  own.nl_family = AF_NETLINK;
+  own.nl_groups = 0;
+  if (own.nl_pid == 0 &&
+      bind(descriptor_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) < 0) {
+    throwErrno("bind", std::string("giving a port to ") + name());
+  }
   if (setsockopt(descriptor_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) <
       0) {
     throwErrno("setsockopt",

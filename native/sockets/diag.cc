@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "error.h"
 
@@ -23,6 +25,9 @@ enum : uint16_t {
   kSockopt = 22,   // Linux 5.10
 };
 
+constexpr uint8_t kTcpClose = 7;
+constexpr uint8_t kTcpBoundInactive = 13;  // Linux 6.8
+
 /** struct inet_diag_sockopt is a bit field: its first byte, read on either endianness. */
 bool isTransparent(uint8_t options) {
   return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? options & 0x20 : options & 0x04;
@@ -34,10 +39,28 @@ Address addressOf(const uint32_t (&words)[4], uint8_t family) {
   return address;
 }
 
+/** Asks with the filter's program, and without where the kernel will not have it. */
+std::optional<netlink::Refusal> ask(netlink::Socket& socket, uint16_t type,
+                                    std::vector<uint8_t> payload, const Filter& filter,
+                                    netlink::Sink& sink) {
+  const size_t plain = payload.size();
+  if (!filter.program().empty()) {
+    netlink::putAttribute(payload, INET_DIAG_REQ_BYTECODE, filter.program());
+  }
+  auto refusal = socket.request(type, NLM_F_DUMP, payload, sink);
+  // An older kernel does not know every operation (EINVAL), and a mark may only be asked for with
+  // CAP_NET_ADMIN (EPERM): the rows are checked again here anyway, so let the kernel tell all.
+  if (refusal && payload.size() > plain && (refusal->code == EINVAL || refusal->code == EPERM)) {
+    payload.resize(plain);
+    refusal = socket.request(type, NLM_F_DUMP, payload, sink);
+  }
+  return refusal;
+}
+
 }  // namespace
 
 void decode(const netlink::Message& message, uint8_t protocol, Row& row) {
-  if (message.type != SOCK_DIAG_BY_FAMILY) {
+  if (message.type != SOCK_DIAG_BY_FAMILY && message.type != TCPDIAG_GETSOCK) {
     throwDecode("a message of type " + std::to_string(message.type) + " is none of sock_diag");
   }
   inet_diag_msg socket;
@@ -53,6 +76,9 @@ void decode(const netlink::Message& message, uint8_t protocol, Row& row) {
   row.family = socket.idiag_family == AF_INET ? 4 : 6;
   // A request socket is NEW_SYN_RECV inside the kernel and SYN_RECV here (inet_req_diag_fill).
   row.state = socket.idiag_state;
+  // A socket that is bound and no more is asked for as TCP_BOUND_INACTIVE, yet told as TCP_CLOSE.
+  // The other tables of inet_diag_dump_icsk hold no closed socket.
+  if (protocol == IPPROTO_TCP && row.state == kTcpClose) row.state = kTcpBoundInactive;
   row.localPort = ntohs(socket.id.idiag_sport);
   row.remotePort = ntohs(socket.id.idiag_dport);
   row.localAddress = addressOf(socket.id.idiag_src, row.family);
@@ -104,18 +130,16 @@ std::optional<netlink::Refusal> dump(netlink::Socket& socket, TableName name, ui
   request.idiag_states = states;
   std::vector<uint8_t> payload;
   netlink::put(payload, request);
-  const size_t plain = payload.size();
-  if (!filter.program().empty()) {
-    netlink::putAttribute(payload, INET_DIAG_REQ_BYTECODE, filter.program());
-  }
-  auto refusal = socket.request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, payload, sink);
-  // An older kernel does not know every operation (EINVAL), and a mark may only be asked for with
-  // CAP_NET_ADMIN (EPERM): the rows are checked again here anyway, so let the kernel tell all.
-  if (refusal && payload.size() > plain && (refusal->code == EINVAL || refusal->code == EPERM)) {
-    payload.resize(plain);
-    refusal = socket.request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, payload, sink);
-  }
-  return refusal;
+  return ask(socket, SOCK_DIAG_BY_FAMILY, std::move(payload), filter, sink);
+}
+
+std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states,
+                                        const Filter& filter, netlink::Sink& sink) {
+  inet_diag_req request{};
+  request.idiag_states = states;
+  std::vector<uint8_t> payload;
+  netlink::put(payload, request);
+  return ask(socket, TCPDIAG_GETSOCK, std::move(payload), filter, sink);
 }
 
 Table decodeAll(netlink::Bytes bytes, uint8_t protocol) {

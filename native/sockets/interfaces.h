@@ -6,15 +6,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sockets/interface_list.h"
 #include "sockets/table.h"
 
 namespace earshot::sockets {
 
-/** The interfaces of the calling thread's network namespace, and which addresses they own. */
+/** The join of sockets to interfaces: which of them own a local address. */
 class Interfaces {
  public:
-  /** Reads links and addresses by rtnetlink. */
-  static Interfaces read();
+  explicit Interfaces(InterfaceList list);
 
   /** The index of the interface of this name, or 0. */
   uint32_t indexOf(const std::string& name) const;
@@ -29,25 +29,13 @@ class Interfaces {
   /** The names of each set; set 0 is every interface. */
   std::vector<std::vector<std::string>> sets() const;
 
-  const std::map<uint32_t, std::string>& names() const { return names_; }
+  const std::map<uint32_t, std::string>& names() const { return list_.names; }
 
  private:
-  struct Owned {
-    uint8_t family;
-    uint8_t prefixLength;
-    Address address;
-    uint32_t index;
-  };
-  struct LinkSink;
-  struct AddressSink;
-
-  Interfaces() = default;
   std::vector<uint32_t> ownersOf(uint8_t family, const Address& address) const;
   uint32_t intern(std::vector<uint32_t> indexes);
 
-  std::map<uint32_t, std::string> names_;
-  std::vector<uint32_t> loopbacks_;
-  std::vector<Owned> addresses_;
+  InterfaceList list_;
   std::vector<std::vector<uint32_t>> sets_;
   /** What setOf() has answered, by family, address and device. */
   std::unordered_map<std::string, uint32_t> answered_;

@@ -19,8 +19,9 @@
 namespace earshot::sockets {
 namespace {
 
-constexpr TableName kTables[] = {
-    {IPPROTO_TCP, 4}, {IPPROTO_TCP, 6}, {IPPROTO_UDP, 4}, {IPPROTO_UDP, 6}};
+constexpr TableName kTcp4{IPPROTO_TCP, 4};
+constexpr TableName kTcp6{IPPROTO_TCP, 6};
+constexpr TableName kTables[] = {kTcp4, kTcp6, {IPPROTO_UDP, 4}, {IPPROTO_UDP, 6}};
 
 uint32_t statesOf(const Query& query, TableName name) {
   return name.protocol == IPPROTO_TCP ? query.tcpStates : query.udpStates;
@@ -61,23 +62,40 @@ bool isUnavailable(int code) {
   }
 }
 
+InterfaceList readInterfaces(Source source) {
+  if (source == Source::kProcfs) return readInterfacesByProcfs();
+  try {
+    return readInterfacesByNetlink();
+  } catch (const Failure& failure) {
+    if (source == Source::kNetlink || !isUnavailable(failure.code)) throw;
+    return readInterfacesByProcfs();
+  }
+}
+
+bool hasState(uint32_t states, uint8_t state) { return state < 32 && (states >> state & 1) != 0; }
+
 /** Rows that match go into the table. */
 class RowSink : public netlink::Sink {
  public:
-  RowSink(Table& table, const Filter& filter, uint8_t protocol)
-      : table_(table), filter_(filter), protocol_(protocol), start_(table.length()) {}
+  RowSink(Table& table, const Filter& filter, uint8_t protocol, uint32_t states)
+      : table_(table),
+        filter_(filter),
+        protocol_(protocol),
+        states_(states),
+        start_(table.length()) {}
 
   void begin() override { table_.truncate(start_); }
 
   void message(const netlink::Message& message) override {
     diag::decode(message, protocol_, row_);
-    if (filter_.matches(row_)) table_.append(row_);
+    if (hasState(states_, row_.state) && filter_.matches(row_)) table_.append(row_);
   }
 
  private:
   Table& table_;
   const Filter& filter_;
   const uint8_t protocol_;
+  const uint32_t states_;
   const size_t start_;
   Row row_;
 };
@@ -88,47 +106,64 @@ class Reader {
   Reader(const Query& query, const Filter& filter, Table& table)
       : query_(query), filter_(filter), table_(table) {}
 
-  void read(TableName name) {
-    try {
-      readFrom(name);
-    } catch (Failure& failure) {
-      // What is malformed here came from the kernel, not from the caller.
-      if (failure.operation == Operation::kDecode) failure.operation = Operation::kKernel;
-      throw;
+  /** All tables that are wanted. */
+  void read() {
+    const bool bothTcp = isWanted(query_, kTcp4) && isWanted(query_, kTcp6);
+    const bool together = bothTcp && query_.source != Source::kProcfs && readTcpTogether();
+    for (const TableName name : kTables) {
+      if (!isWanted(query_, name) || (together && name.protocol == IPPROTO_TCP)) continue;
+      try {
+        readTable(name);
+      } catch (Failure& failure) {
+        // What is malformed here came from the kernel, not from the caller.
+        if (failure.operation == Operation::kDecode) failure.operation = Operation::kKernel;
+        throw;
+      }
     }
   }
 
  private:
-  void readFrom(TableName name) {
-    if (query_.source == Source::kProcfs) return readProcfs(name);
-    const auto refusal = readNetlink(name);
-    if (!refusal) return;
-    if (refusal->code == ENOENT && name.family == 6 && procfs::lacksIpv6()) return;
-    if (query_.source == Source::kAuto && isUnavailable(refusal->code)) return readProcfs(name);
-    throw *refusal;
+  /** False where it cannot be done, for whatever reason: table by table the reason is told. */
+  bool readTcpTogether() {
+    return !readNetlink(IPPROTO_TCP, [&](netlink::Sink& sink) {
+      return diag::dumpTcp(*socket_, query_.tcpStates, filter_, sink);
+    });
   }
 
-  std::optional<Failure> readNetlink(TableName name) {
-    if (unavailable_) return unavailable_;
+  void readTable(TableName name) {
+    if (query_.source == Source::kProcfs) return readProcfs(name);
+    const auto failure = readNetlink(name.protocol, [&](netlink::Sink& sink) {
+      return diag::dump(*socket_, name, statesOf(query_, name), filter_, sink);
+    });
+    if (!failure) return;
+    if (failure->code == ENOENT && name.family == 6 && procfs::lacksIpv6()) return;
+    if (query_.source == Source::kAuto && isUnavailable(failure->code)) return readProcfs(name);
+    throw *failure;
+  }
+
+  /** Reads what `dump` asks for, or says why not and leaves none of it behind. */
+  std::optional<Failure> readNetlink(uint8_t protocol, auto dump) {
+    const size_t start = table_.length();
+    const uint32_t states = protocol == IPPROTO_TCP ? query_.tcpStates : query_.udpStates;
     try {
       if (!socket_) socket_.emplace(NETLINK_SOCK_DIAG);
+      RowSink sink(table_, filter_, protocol, states);
+      const std::optional<netlink::Refusal> refusal = dump(sink);
+      if (!refusal) return std::nullopt;
+      return Failure{Operation::kKernel, socket_->name(), refusal->code,
+                     refusal->detail.empty() ? "reading the sockets; /proc/net may still tell them"
+                                             : refusal->detail};
     } catch (const Failure& failure) {
-      return unavailable_ = failure;
+      table_.truncate(start);
+      socket_.reset();
+      return failure;
     }
-    RowSink sink(table_, filter_, name.protocol);
-    const auto refusal = diag::dump(*socket_, name, statesOf(query_, name), filter_, sink);
-    if (!refusal) return std::nullopt;
-    return Failure{Operation::kKernel, socket_->name(), refusal->code,
-                   refusal->detail.empty()
-                       ? "reading the sockets; source 'auto' or 'procfs' reads them from /proc/net"
-                       : refusal->detail};
   }
 
   void readProcfs(TableName name) {
     const uint32_t states = statesOf(query_, name);
     procfs::read(name, [&](const Row& row) {
-      const bool stateMatches = row.state < 32 && (states >> row.state & 1) != 0;
-      if (stateMatches && filter_.matches(row)) table_.append(row);
+      if (hasState(states, row.state) && filter_.matches(row)) table_.append(row);
     });
   }
 
@@ -136,7 +171,6 @@ class Reader {
   const Filter& filter_;
   Table& table_;
   std::optional<netlink::Socket> socket_;
-  std::optional<Failure> unavailable_;
 };
 
 std::vector<uint64_t> cgroupsOf(Table& table) {
@@ -158,13 +192,10 @@ std::vector<uint64_t> cgroupsOf(Table& table) {
 Reading read(const Query& query) {
   Reading reading;
   namespaces::run(query.netns, [&] {
-    Interfaces interfaces = Interfaces::read();
+    Interfaces interfaces(readInterfaces(query.source));
     Table& table = reading.table;
     if (const auto filter = filterOf(query, interfaces)) {
-      Reader reader(query, *filter, table);
-      for (const TableName name : kTables) {
-        if (isWanted(query, name)) reader.read(name);
-      }
+      Reader(query, *filter, table).read();
     }
     for (size_t row = 0; row < table.length(); row++) {
       table.column<Table::InterfaceSet>()[row] = interfaces.setOf(
@@ -182,7 +213,7 @@ Reading read(const Query& query) {
 std::vector<Recording> record(const Query& query) {
   std::vector<Recording> recordings;
   namespaces::run(query.netns, [&] {
-    const auto filter = filterOf(query, Interfaces::read());
+    const auto filter = filterOf(query, Interfaces(readInterfacesByNetlink()));
     if (!filter) return;
     netlink::Socket socket(NETLINK_SOCK_DIAG);
     for (const TableName name : kTables) {

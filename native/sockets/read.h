@@ -27,7 +27,7 @@ struct Recording {
   std::vector<uint8_t> bytes;
 };
 
-/** What read() would decode, undecoded; always by netlink. */
+/** The same by netlink, table by table and undecoded. */
 std::vector<Recording> record(const Query& query);
 
 }  // namespace earshot::sockets

@@ -48,7 +48,7 @@ function compare(lab: Lab, state: HostState, flow: LabFlow, result: FlowResult):
 }
 
 /** The question as earshot is asked it: what the host itself sends may leave its source open. */
-function flowOf(lab: Lab, flow: LabFlow, result: FlowResult): Flow {
+export function flowOf(lab: Lab, flow: LabFlow, result: FlowResult): Flow {
   const { ingress, ports } = lab.machine(flow.from);
   const { protocol, destination } = flow;
   if (ingress === 'lo' && !flow.source?.address) return { protocol, ingress, destination };

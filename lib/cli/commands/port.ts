@@ -1,7 +1,7 @@
-import { isUnspecified, parseAddress } from '../../model/address.js';
+import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Transport } from '../../model/socket.js';
-import type { Exposure } from '../../reach/exposure.js';
+import type { Exposure } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
 import { addressArgument, portArgument } from '../arguments.js';
 import type { Answer, Context } from '../context.js';
@@ -48,7 +48,7 @@ export async function port(text: string, options: PortOptions, context: Context)
           state,
           { port: number, protocols },
           exposures,
-          await userNames(state, exposures, options, context),
+          await userNames(exposures, options, context),
           context.view,
         ),
     status: reachedFromElsewhere(state, exposures),
@@ -65,7 +65,6 @@ function reachedFromElsewhere(state: HostState, exposures: readonly Exposure[]):
 
 /** The users of the sockets and processes; those of a capture may be of another machine and stay numbers. */
 async function userNames(
-  state: HostState,
   exposures: readonly Exposure[],
   options: StateOptions,
   context: Context,
@@ -134,7 +133,9 @@ function flowsOf(state: HostState, peer: Peer, { number, protocols, exposures }:
       ...addressesFor(state, peer.address.family, peer.ingress),
       ...bound.filter((text) => {
         const address = parseAddress(text);
-        return address?.family === peer.address.family && !isUnspecified(address);
+        if (address?.family !== peer.address.family || isUnspecified(address)) return false;
+        // Nobody outside would try a loopback address.
+        return peer.ingress === 'lo' || !isLoopback(address);
       }),
     ];
     return [...new Set(addresses)].map((address) => ({

@@ -1,4 +1,4 @@
-import type { Blocked, Reach } from '../../reach/exposure.js';
+import type { Blocked, Reach } from '../../reach/exposure-row.js';
 import { type Advice, type CauseWords, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import { byInterface } from './who.js';
@@ -23,11 +23,19 @@ export function failures(
   names: PeerNames,
   advice: Advice,
 ): Failure[] {
+  const told = new Map<string, string[]>();
   const served = new Map(byInterface(reach).map((group) => [group.interface, group.peers]));
   const groups = new Map<string, { words: CauseWords; members: Blocked[] }>();
-  for (const entry of blocked) {
-    const peers = leftOut(entry, served.get(entry.interface) ?? [], names);
+  // Nobody outside would try a loopback address: that one fails is worth a word only where all do.
+  const unlikely = ({ cause }: Blocked) => cause.code === 'martian-destination';
+  for (const entry of [...blocked].sort((a, b) => Number(unlikely(a)) - Number(unlikely(b)))) {
+    const known = served.get(entry.interface) ?? [];
+    const peers = leftOut(entry, known, names);
     if (peers === null) continue;
+    if (!unlikely(entry))
+      told.set(entry.interface, [...(told.get(entry.interface) ?? []), ...peers]);
+    else if (leftOut(entry, [...known, ...(told.get(entry.interface) ?? [])], names) === null)
+      continue;
     const words = causeWords(entry.cause, advice);
     const key = `${words.why}\n${words.hint}\n${entry.symptom}`;
     const member = { ...entry, peers };
@@ -36,7 +44,7 @@ export function failures(
     else groups.set(key, { words, members: [member] });
   }
   return [...groups.values()].map(({ words, members }) => ({
-    who: byInterface(members).map((group) => names.describe(group)),
+    who: names.sorted(byInterface(members)).map((group) => names.describe(group, true)),
     words,
     symptom: members[0]!.symptom,
     remedies: distinct(members.flatMap(({ remedies }) => remedies)),

@@ -1,3 +1,4 @@
+import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
 import type { Cause, Symptom } from '../../reach/verdict.js';
 import { commandText } from './processes.js';
@@ -19,6 +20,8 @@ export interface Advice {
   port: number;
   /** The address that peers would be given, `null` for none. */
   shareable: string | null;
+  /** All that the program listens on there, where that is known. */
+  sockets: readonly Socket[];
 }
 
 /**
@@ -124,6 +127,18 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         brief: `forwarded by ${shown(cause.interface)}`,
         hint: 'Ask on the host that it is forwarded to.',
       };
+    case 'leaves-this-host':
+      return {
+        why: `The packet leaves this host${cause.interface === null ? '' : ` by ${shown(cause.interface)}`}${cause.gateway === null ? '' : ` to ${cause.gateway}`}: what becomes of it is decided elsewhere.`,
+        brief: 'leaves this host',
+        hint: 'Ask on the host that it goes to.',
+      };
+    case 'assumed-on-link':
+      return {
+        why: `The socket is bound to ${shown(cause.interface)} and no route leads to ${cause.destination} by it: the answer arrives only if the peer is on that very link.`,
+        brief: 'no route by its device',
+        hint: `Add a route: ip route add ${cause.destination} dev ${shown(cause.interface)}`,
+      };
     case 'not-a-unicast-address':
       return {
         why: `${cause.destination} is ${cause.type === 'anycast' ? 'an anycast' : `a ${cause.type}`} address: no connection to one host can be made with it.`,
@@ -158,15 +173,15 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
       };
     case 'bound-to-loopback':
       return {
-        why: `${owner(cause.socket)} listens on ${cause.socket.local.address}, and loopback addresses answer this host alone.`,
+        why: `${owner(cause.socket)} listens on ${places(cause.socket, advice, true)}, and loopback addresses answer this host alone.`,
         brief: `bound to ${cause.socket.local.address}`,
         hint: listenElsewhere(advice),
       };
     case 'bound-to-other-address':
       return {
-        why: `${owner(cause.socket)} listens on ${cause.socket.local.address} and on no other address.`,
+        why: `${owner(cause.socket)} listens on ${places(cause.socket, advice, false)} and on no other address.`,
         brief: `bound to ${cause.socket.local.address}`,
-        hint: `Connect to ${cause.socket.local.address}, or let it listen on ${everyAddress(cause.socket)}.`,
+        hint: `Connect to ${places(cause.socket, advice, false, 'or')}, or let it listen on every address.`,
       };
     case 'bound-to-other-device':
       return {
@@ -236,6 +251,8 @@ export function symptomWords(symptom: Symptom | null): string {
       return 'operation not permitted (EPERM)';
     case 'EINVAL':
       return 'invalid argument (EINVAL)';
+    case 'EADDRNOTAVAIL':
+      return 'address not available (EADDRNOTAVAIL)';
     case null:
       return 'a failure; which one depends on what could not be read';
   }
@@ -301,8 +318,17 @@ function listenElsewhere(advice: Advice): string {
   return `Let the server listen on ${every} for everyone${own}.`;
 }
 
-function everyAddress(socket: Socket): string {
-  return socket.family === 'ipv4' ? '0.0.0.0' : '::';
+/** The addresses of the program that a cause speaks of: it may listen on several. */
+function places(socket: Socket, advice: Advice, loopback: boolean, conjunction = 'and'): string {
+  const known = advice.sockets.length > 0 ? advice.sockets : [socket];
+  const all = known.map(({ local }) => local.address);
+  const fitting = all.filter((text) => {
+    const address = parseAddress(text);
+    return address !== null && isLoopback(address) === loopback && !isUnspecified(address);
+  });
+  const texts = [...new Set(fitting)];
+  if (texts.length === 0) return socket.local.address;
+  return texts.length === 2 ? texts.join(` ${conjunction} `) : enumerate(texts, 3);
 }
 
 function owner(socket: Socket): string {

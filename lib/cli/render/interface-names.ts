@@ -70,6 +70,7 @@ const byName: readonly Known[] = [
   { name: /^(nordlynx|nordtun)$/, kinds: ['wireguard', 'tun'], what: 'NordVPN', role: 'vpn' },
   { name: /^CloudflareWARP$/, kinds: ['tun', 'wireguard'], what: 'Cloudflare WARP', role: 'vpn' },
   { name: /^(wg|utun)/, kinds: ['tun'], what: 'WireGuard VPN', role: 'vpn' },
+  { name: /^(eth|en)/, kinds: ['veth'], what: 'virtual Ethernet', role: 'network' },
   { name: /^ifb\d+$/, kinds: ['ifb'], what: 'traffic shaping device', role: 'other' },
   { name: /^(wl|wlan|wlp)/, kinds: [null], what: 'Wi-Fi', role: 'network' },
   { name: /^(ww|wwan)/, kinds: [null], what: 'mobile network', role: 'network' },

@@ -1,5 +1,5 @@
 import type { HostState } from '../../model/host-state.js';
-import type { Exposure } from '../../reach/exposure.js';
+import type { Exposure } from '../../reach/exposure-row.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
 import { holdersText } from './processes.js';
@@ -54,7 +54,7 @@ function placeText(row: Row): string {
 const openTo: Readonly<Record<Standing, string>> = {
   routed: 'to the wider network',
   link: 'to neighbours',
-  unknown: 'unknown',
+  unknown: 'of unknown exposure',
   host: 'to this host only',
   nobody: 'to nobody',
 };

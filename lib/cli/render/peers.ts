@@ -1,7 +1,8 @@
+import { isLinkLocal, parseAddress } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Interface } from '../../model/interface.js';
 import type { Family } from '../../model/socket.js';
-import { type InterfaceRole, nameInterface } from './interface-names.js';
+import { type InterfaceRole, interfacesByInterest, nameInterface } from './interface-names.js';
 import { common, prefixesOf, type Ranges, rangesOf, sizeOf, without } from './ranges.js';
 import { enumerate, printable } from './text.js';
 
@@ -13,48 +14,70 @@ export interface PeerGroup {
 }
 
 /** How many prefixes a line of text names before it counts the rest. The JSON has all. */
-const most = 3;
+const mostNamed = 3;
 
 /** Names sets of peers of one host as a person would: this host, the LAN, anyone, or who exactly. */
 export class PeerNames {
   readonly #devices: Map<string, Interface>;
+  #order: Map<string, number> | undefined;
   readonly #surroundings = new Map<string, Surroundings>();
 
   constructor(private readonly state: HostState) {
     this.#devices = new Map(state.interfaces.map((device) => [device.name, device]));
   }
 
+  /** The groups in the order in which people care about interfaces. */
+  sorted<T extends { interface: string }>(groups: readonly T[]): T[] {
+    this.#order ??= new Map(
+      interfacesByInterest(this.state).map((device, index) => [device.name, index]),
+    );
+    const order = this.#order;
+    const rank = (group: T) => order.get(group.interface) ?? order.size;
+    return [...groups].sort((one, other) => rank(one) - rank(other));
+  }
+
   /** Do these peers include everybody that routing can bring to that interface? */
   isAnyone(group: PeerGroup): boolean {
-    return families.some((family) => this.#share(group, family) === 'anyone');
+    return families.some((family) => {
+      const share = this.#share(group, family);
+      return share?.all === true && share.names.length === 0;
+    });
   }
 
   /**
    * Peers of one interface in words, IPv4 and IPv6 together: "this host", "the LAN on eth0
-   * (192.168.1.0/24)", "anyone by eth0", "anyone by eth0 but 10.6.0.0/16", "192.168.1.7 on eth0".
+   * (192.168.1.0/24)", "anyone via eth0", "anyone via eth0 but 10.6.0.0/16", "192.168.1.7 on eth0".
+   * `sayFamily` adds "over IPv6" where that leaves out the peers of the other family.
    */
-  describe(group: PeerGroup): string {
+  describe(group: PeerGroup, sayFamily = false): string {
     const device = this.#devices.get(group.interface);
     if (device?.loopback ?? group.interface === 'lo') return 'this host';
     const shares = families.map((family) => this.#share(group, family));
     const name = printable(group.interface);
-    if (shares.includes('anyone')) return `anyone by ${name}`;
-    const butFor = shares.find((share) => share !== null && typeof share === 'object' && share.all);
-    if (butFor && typeof butFor === 'object') {
-      return `anyone by ${name} but ${enumerate(butFor.names, most)}`;
+    const most = shares.find((share) => share?.all);
+    if (most) {
+      const over = sayFamily ? this.#onlyFamily(shares, group.interface) : '';
+      const but = most.names.length === 0 ? '' : ` but ${enumerate(most.names, mostNamed)}`;
+      return `anyone via ${name}${over}${but}`;
     }
-    const links: string[] = [];
-    const others: string[] = [];
-    for (const share of shares) {
-      if (share === null || share === 'anyone') continue;
-      links.push(...share.links);
-      others.push(...share.names);
-    }
+    const links = withoutLinkLocal(shares.flatMap((share) => share?.links ?? []));
+    const others = shares.flatMap((share) => share?.names ?? []);
+    if (others.length > 0) return `${enumerate([...links, ...others], mostNamed)} via ${name}`;
     const who = neighbours[device ? nameInterface(device).role : 'other'];
-    if (others.length === 0) {
-      return `${who} on ${name}${links.length === 0 ? '' : ` (${links.join(', ')})`}`;
-    }
-    return `${enumerate([...links, ...others], most)} by ${name}`;
+    return `${who} on ${name}${links.length === 0 ? '' : ` (${links.join(', ')})`}`;
+  }
+
+  /** " over IPv6" where an interface has addresses of both families and the shares are of one. */
+  #onlyFamily(shares: readonly (Share | null)[], name: string): string {
+    const both = families.every((family) =>
+      this.#devices
+        .get(name)
+        ?.addresses.some(
+          ({ address }) => familyOf(address) === family && !isLinkLocalText(address),
+        ),
+    );
+    if (!both || shares.every((share) => share !== null)) return '';
+    return shares[0] === null ? ' over IPv6' : ' over IPv4';
   }
 
   /**
@@ -62,9 +85,13 @@ export class PeerNames {
    * host's own addresses, martians and what no neighbour can have.
    */
   remaining(group: PeerGroup, served: readonly string[]): string[] {
+    const addresses = this.#devices.get(group.interface)?.addresses ?? [];
+    // Link-local peers are the same people again where the interface has another address.
+    const known = addresses.some(({ address }) => !isLinkLocalText(address));
     return families.flatMap((family) => {
       const { own } = this.#around(group.interface, family);
-      const met = common(rangesOf(group.peers, family), plausible[family]);
+      const all = common(rangesOf(group.peers, family), plausible[family]);
+      const met = known ? without(all, linkLocal[family]) : all;
       return prefixesOf(without(without(met, own), rangesOf(served, family)), family);
     });
   }
@@ -74,20 +101,18 @@ export class PeerNames {
     if (set.length === 0) return null;
     const around = this.#around(group.interface, family);
     const unexplained = without(without(universe[family], set), around.others);
-    if (unexplained.length === 0) return 'anyone';
+    if (unexplained.length === 0) return { all: true, links: [], names: [] };
     if (sizeOf(set) > sizeOf(universe[family]) / 2n) {
       return { all: true, links: [], names: prefixesOf(unexplained, family) };
     }
     const links: string[] = [];
-    let rest = set;
+    let rest = without(without(set, around.own), linkLocal[family]);
     for (const link of around.links) {
       if (without(without(link.set, set), around.own).length > 0) continue;
-      // The link-local prefix goes without saying where there is another one.
       links.push(link.text);
       rest = without(rest, link.set);
     }
-    const said = links.length > 1 ? links.filter((text) => text !== 'fe80::/64') : links;
-    return { all: false, links: said, names: prefixesOf(without(rest, linkLocal[family]), family) };
+    return { all: false, links, names: prefixesOf(rest, family) };
   }
 
   #around(name: string, family: Family): Surroundings {
@@ -100,8 +125,12 @@ export class PeerNames {
   }
 }
 
-/** What part of all addresses a set is: everything; everything but `names`; or `links` and `names`. */
-type Share = 'anyone' | { all: boolean; links: string[]; names: string[] };
+/** What part of all addresses a set is: everything but `names`, or `links` and `names`. */
+interface Share {
+  all: boolean;
+  links: string[];
+  names: string[];
+}
 
 /** What lies around an interface, and who cannot be met on it. */
 interface Surroundings {
@@ -145,13 +174,28 @@ const linkLocal: Readonly<Record<Family, Ranges>> = {
   ipv6: rangesOf(['fe80::/10'], 'ipv6'),
 };
 
+function familyOf(address: string): Family {
+  return address.includes(':') ? 'ipv6' : 'ipv4';
+}
+
+function isLinkLocalText(text: string): boolean {
+  const address = parseAddress(text);
+  return address !== null && isLinkLocal(address);
+}
+
+/** The link-local prefix goes without saying where there is another. */
+function withoutLinkLocal(links: readonly string[]): string[] {
+  const others = links.filter((text) => text !== 'fe80::/64');
+  return others.length > 0 ? others : [...links];
+}
+
 function surroundings(
   state: HostState,
   device: Interface | undefined,
   family: Family,
 ): Surroundings {
   const bits = family === 'ipv4' ? 32 : 128;
-  const ofFamily = (address: string) => address.includes(':') === (family === 'ipv6');
+  const ofFamily = (address: string) => familyOf(address) === family;
   const links = new Map<string, { text: string; set: Ranges }>();
   for (const { address, prefixLength, peer } of device?.addresses ?? []) {
     const base = peer ?? address;

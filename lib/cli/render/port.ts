@@ -1,6 +1,8 @@
+import { isLinkLocal, parseAddress } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
+import type { Interface } from '../../model/interface.js';
 import type { Socket, Transport } from '../../model/socket.js';
-import type { Exposure } from '../../reach/exposure.js';
+import type { Exposure, Reach } from '../../reach/exposure-row.js';
 import { type Failure, failures } from './blocked.js';
 import { type Advice, sentence, symptomWords } from './causes.js';
 import { type Field, fields, sideBySide } from './fields.js';
@@ -10,10 +12,10 @@ import { PeerNames } from './peers.js';
 import { commandLine, commandText, holders } from './processes.js';
 import { hostName, type Row, rowsOf, standingOf } from './rows.js';
 import { reachText, share, shareableAddress } from './share.js';
-import { standsOn } from './stands-on.js';
-import { enumerate, fold, paragraph, printable, shorten } from './text.js';
+import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
+import { count, enumerate, fold, paragraph, printable, shorten } from './text.js';
 import { type Palette, palette, type View } from './view.js';
-import { outsiders, standingStyle, whoReaches } from './who.js';
+import { outsiders, standingStyle } from './who.js';
 
 /** What was asked: one port, of one protocol or of both. */
 export interface PortQuestion {
@@ -57,6 +59,7 @@ function rowText(row: Row, around: Surrounding): string {
     protocol: row.protocol,
     port: row.port,
     shareable: shareableAddress(state),
+    sockets: row.sockets,
   };
   const closed = failures(
     row.exposures.flatMap((exposure) => exposure.blocked),
@@ -76,30 +79,31 @@ function rowText(row: Row, around: Surrounding): string {
     ...fields(listenerFields(row, around), view.width, '  ', colours.faint),
     ...section('Gets in', reachLines(row, around), colours),
     ...section('Unknown', failureLines(open, colours.unknown, around), colours),
-    ...section('Does not get in', failureLines(closed, colours.strong, around), colours),
+    ...section('Does not get in', failureLines(closed, colours.danger, around), colours),
   ].join('\n');
 }
 
-function headline(row: Row, { names, view, colours, state }: Surrounding): string {
-  const standing = standingOf(row);
-  const reach = row.exposures.flatMap((exposure) => exposure.reach);
+function headline(row: Row, { names, view, colours }: Surrounding): string {
   const on = `${row.port}/${row.protocol}`;
-  const text = (() => {
-    switch (standing) {
-      case 'routed':
-      case 'link':
-        return `is open to ${enumerate(outsiders(reach, names), 3)}.`;
-      case 'host':
-        return 'is open to this host only.';
-      case 'nobody':
-        return 'is open to nobody.';
-      case 'unknown':
-        return `on ${printable(hostName(state))}: ${whoReaches(row, names).join('; ')}.`;
-    }
-  })();
-  const style = standingStyle(standing, colours);
-  const [first, ...rest] = fold(`${on} ${text}`, view.width) as [string, ...string[]];
+  const style = standingStyle(standingOf(row), colours);
+  const text = `${on} ${headlineText(row, names)}`;
+  const [first, ...rest] = fold(text, view.width) as [string, ...string[]];
   return [colours.strong(on) + style(first.slice(on.length)), ...rest.map(style)].join('\n');
+}
+
+function headlineText(row: Row, names: PeerNames): string {
+  const others = row.uncertain ? '; whether to others is unknown' : '';
+  switch (row.scope) {
+    case 'routed':
+    case 'link': {
+      const reach = row.exposures.flatMap((exposure) => exposure.reach);
+      return `is open to ${enumerate(outsiders(reach, names), 3)}${others}.`;
+    }
+    case 'host':
+      return row.uncertain ? `is open to this host${others}.` : 'is open to this host only.';
+    case 'nobody':
+      return row.uncertain ? 'may be open: who gets in could not be told.' : 'is open to nobody.';
+  }
 }
 
 function listenerFields(row: Row, around: Surrounding): Field[] {
@@ -121,12 +125,24 @@ function listenerFields(row: Row, around: Surrounding): Field[] {
         : ['nobody on this host: the port is forwarded'],
     },
     standing
-      ? { label: 'Stands on', lines: [standsOn(row.sockets, 6)] }
+      ? { label: 'Stands on', lines: placeLines(row.sockets, around) }
       : { label: 'Goes to', lines: [enumerate([...new Set(targets)], 6)] },
     found
       ? { label: 'Share', lines: [found.text], style: colours.link }
       : { label: 'Share', lines: [nothingToShare(row)] },
   ];
+}
+
+/** How many interfaces are told on a terminal; a file gets all. */
+const mostInterfaces = 8;
+
+function placeLines(sockets: readonly Socket[], { state, view }: Surrounding): string[] {
+  const lines = interfaceLines(state, sockets);
+  const told = view.interactive ? lines.slice(0, mostInterfaces) : lines;
+  const more = lines.length - told.length;
+  // The lines say it all where no socket takes every address, and each address is an interface's.
+  const summary = sockets.some(isWildcard) || lines.length === 0 ? [standsOn(sockets, 6)] : [];
+  return [...summary, ...told, ...(more > 0 ? [`and ${count(more, 'more interface')}`] : [])];
 }
 
 function nothingToShare(row: Row): string {
@@ -167,11 +183,8 @@ function reachLines(row: Row, { state, names, view, colours }: Surrounding): str
   const reach = row.exposures.flatMap((exposure) => exposure.reach);
   const pairs = interfacesByInterest(state).flatMap((device) => {
     const here = reach.filter((entry) => entry.interface === device.name);
-    const own = here.filter(({ address }) =>
-      device.addresses.some((entry) => entry.address === address),
-    );
     const byWho = new Map<string, Set<string>>();
-    for (const entry of own.length > 0 ? own : here) {
+    for (const entry of worthTelling(here, device)) {
       const who = names.describe({ interface: device.name, peers: entry.peers });
       const at = byWho.get(who) ?? new Set();
       byWho.set(who, at.add(reachText(entry)));
@@ -183,6 +196,18 @@ function reachLines(row: Row, { state, names, view, colours }: Surrounding): str
     }));
   });
   return sideBySide(pairs, view.width, '    ');
+}
+
+/** Of an interface's addresses those that people use: its own, and link-local ones for want of others. */
+function worthTelling(reach: readonly Reach[], device: Interface): readonly Reach[] {
+  const own = reach.filter(({ address }) =>
+    device.addresses.some((entry) => entry.address === address),
+  );
+  const lasting = own.filter(({ address }) => {
+    const parsed = parseAddress(address);
+    return parsed !== null && !isLinkLocal(parsed);
+  });
+  return [lasting, own].find((list) => list.length > 0) ?? reach;
 }
 
 function limited(items: readonly string[]): string[] {
@@ -217,7 +242,7 @@ function failureFields(failure: Failure): Field[] {
 }
 
 function section(title: string, lines: readonly string[], colours: Palette): string[] {
-  return lines.length === 0 ? [] : ['', `  ${colours.faint(title)}`, ...lines];
+  return lines.length === 0 ? [] : ['', `  ${colours.strong(title)}`, ...lines];
 }
 
 function nobodyText(state: HostState, { port, protocols }: PortQuestion, view: View): string {

@@ -1,7 +1,10 @@
 import type { HostState } from '../../model/host-state.js';
 import type { Socket, Transport } from '../../model/socket.js';
-import type { Exposure, Scope } from '../../reach/exposure.js';
+import type { Exposure, Scope as ToldScope } from '../../reach/exposure-row.js';
 import { holders } from './processes.js';
+
+/** The farthest who surely get in. */
+export type Scope = Exclude<ToldScope, 'unknown'>;
 
 /** What one program exposes on one port: its sockets for IPv4 and IPv6, and those of its workers. */
 export interface Row {
@@ -10,9 +13,9 @@ export interface Row {
   /** Empty where nobody here listens and the port is forwarded elsewhere. */
   sockets: Socket[];
   exposures: Exposure[];
-  /** The widest of the exposures. */
+  /** The widest of the exposures, as far as it is sure. */
   scope: Scope;
-  /** Peers beyond this host, or all peers, of whom it could not be told whether they get in. */
+  /** Somebody farther off may get in: that could not be told. */
   uncertain: boolean;
 }
 
@@ -67,17 +70,22 @@ const width: Readonly<Record<Scope, number>> = { routed: 0, link: 1, host: 3, no
 function row(exposures: Exposure[]): Row {
   const [first] = exposures as [Exposure];
   const scope = exposures
-    .map((exposure) => exposure.scope)
+    .map(sureScope)
     .reduce((widest, each) => (width[each] < width[widest] ? each : widest));
   return {
     ...first.endpoint,
     sockets: exposures.flatMap(({ socket }) => socket ?? []),
     exposures,
     scope,
-    uncertain: exposures.some(({ unknown }) =>
-      unknown.some((peers) => peers.interface !== 'lo' || scope === 'nobody'),
-    ),
+    uncertain: scope !== 'routed' && exposures.some((exposure) => exposure.scope === 'unknown'),
   };
+}
+
+/** An exposure that is told as unknown may still surely reach this host, or neighbours. */
+function sureScope({ scope, reach }: Exposure): Scope {
+  if (scope !== 'unknown') return scope;
+  if (reach.some((entry) => entry.interface !== 'lo')) return 'link';
+  return reach.length > 0 ? 'host' : 'nobody';
 }
 
 /** How a row is ranked: by who surely gets in, and what may be open beyond this host before what is not. */

@@ -1,7 +1,7 @@
 import { isLinkLocal, isLoopback, parseAddress } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Interface } from '../../model/interface.js';
-import type { Reach } from '../../reach/exposure.js';
+import type { Reach } from '../../reach/exposure-row.js';
 import { endpointText } from './causes.js';
 import { interfacesByInterest } from './interface-names.js';
 import type { PeerNames } from './peers.js';
@@ -51,8 +51,14 @@ export function shareableAddress(state: HostState): string | null {
 
 /** What to type to get in: the URL, and without one the address and port. */
 export function reachText(reach: Reach): string {
-  return reach.url ?? endpointText(reach);
+  return reach.url === null || notForBrowsers.has(reach.port) ? endpointText(reach) : reach.url;
 }
+
+/** Ports of well-known services that a browser does not speak to: mail, shells, files, databases, brokers. */
+const notForBrowsers: ReadonlySet<number> = new Set([
+  21, 22, 23, 25, 53, 110, 111, 139, 143, 389, 445, 465, 587, 636, 853, 993, 995, 1433, 1521, 1883,
+  2049, 3306, 3389, 5432, 5672, 5900, 6379, 9042, 9092, 11211, 27017,
+]);
 
 /** An interface's addresses that others can be given, the best first. */
 function ownAddresses(device: Interface): string[] {

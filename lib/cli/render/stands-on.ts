@@ -1,6 +1,8 @@
-import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
+import { isLinkLocal, isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
+import type { HostState } from '../../model/host-state.js';
 import type { Socket } from '../../model/socket.js';
-import { enumerate, printable } from './text.js';
+import { interfacesByInterest, nameInterface } from './interface-names.js';
+import { enumerate, pad, printable, widthOf } from './text.js';
 
 /**
  * The addresses that sockets of one port stand on, in words: "every address", "every IPv4 address",
@@ -22,7 +24,8 @@ export function standsOn(sockets: readonly Socket[], most = 3): string {
   return enumerate([...new Set(places)], most);
 }
 
-function isWildcard(socket: Socket): boolean {
+/** Does it take every address of its family? */
+export function isWildcard(socket: Socket): boolean {
   const address = parseAddress(socket.local.address);
   return address !== null && isUnspecified(address);
 }
@@ -45,4 +48,35 @@ function place(socket: Socket): string {
     socket.boundInterface ?? (socket.interfaces.length === 1 ? socket.interfaces[0]! : null);
   if (device === null || (parsed && isLoopback(parsed))) return address;
   return `${address} (${printable(device)})`;
+}
+
+/**
+ * The interfaces that the addresses stand on, a line each: name, what it is, and the addresses; the
+ * one people care about first. Link-local addresses are left out where there are others.
+ */
+export function interfaceLines(state: HostState, sockets: readonly Socket[]): string[] {
+  const found = interfacesByInterest(state).flatMap((device) => {
+    const addresses = device.addresses
+      .map(({ address }) => address)
+      .filter((address) => sockets.some((socket) => covers(socket, device.name, address)));
+    const lasting = addresses.filter((address) => !isLinkLocal(parseAddress(address)!));
+    // A port of a bridge has a link-local address that its master answers for.
+    const told = lasting.length > 0 || device.master !== null ? lasting : addresses;
+    const what = nameInterface(device).what + (device.up ? '' : ', down');
+    return told.length === 0
+      ? []
+      : [{ name: printable(device.name), what, addresses: enumerate(told, 4) }];
+  });
+  const nameWidth = Math.max(0, ...found.map(({ name }) => widthOf(name)));
+  const whatWidth = Math.max(0, ...found.map(({ what }) => widthOf(what)));
+  return found.map(
+    ({ name, what, addresses }) => `${pad(name, nameWidth)}  ${pad(what, whatWidth)}  ${addresses}`,
+  );
+}
+
+function covers(socket: Socket, device: string, address: string): boolean {
+  if (socket.boundInterface !== null && socket.boundInterface !== device) return false;
+  if (!isWildcard(socket)) return socket.local.address === address;
+  const ipv4 = !address.includes(':');
+  return ipv4 ? socket.family === 'ipv4' || socket.v6only === false : socket.family === 'ipv6';
 }

@@ -46,6 +46,7 @@ export function shorten(text: string, columns: number): string {
 
 /** The lines of a text folded at blanks to a number of columns; a word that is longer is broken. */
 export function fold(text: string, columns: number): string[] {
+  if (widthOf(text) <= columns) return [text];
   return wrapAnsi(text, Math.max(1, columns), { hard: true, trim: true }).split('\n');
 }
 

@@ -92,22 +92,11 @@ function outcomeStyle({ outcome }: Verdict, colours: Palette): (text: string) =>
   return outcome === 'unknown' ? colours.unknown : colours.danger;
 }
 
-const outcomeWords = {
-  reachable: 'Reachable',
-  unreachable: 'Unreachable',
-  unknown: 'Unknown',
-} as const;
-
 function verdictLines(state: HostState, flow: Flow, verdict: Verdict, view: View): string[] {
   const colours = palette(view);
-  const word = outcomeWords[verdict.outcome];
-  const [first, ...rest] = paragraph(printable(verdict.explanation), view.width, `${word}: `).split(
-    '\n',
-  ) as [string, ...string[]];
   const style = outcomeStyle(verdict, colours);
   return [
-    style(word) + first.slice(word.length),
-    ...rest,
+    ...fold(printable(verdict.explanation), view.width).map(style),
     ...fields(verdictFields(state, flow, verdict), view.width, '  ', colours.faint),
   ];
 }
@@ -115,15 +104,19 @@ function verdictLines(state: HostState, flow: Flow, verdict: Verdict, view: View
 /** What the peer sees, and what to do about it. */
 export function verdictFields(state: HostState, flow: Flow, verdict: Verdict): Field[] {
   if (verdict.cause === null) return [];
+  // The explanation names the symptom that a peer sees, where it is known.
+  const told = verdict.symptom !== null && verdict.explanation.includes(verdict.symptom);
+  const sees = verdict.outcome === 'unreachable' && !told ? symptomWords(verdict.symptom) : null;
+  const remedyTold =
+    'remedy' in verdict.cause && verdict.explanation.includes(verdict.cause.remedy);
   const { hint } = causeWords(verdict.cause, {
     protocol: flow.protocol,
     port: flow.destination.port,
     shareable: shareableAddress(state),
+    sockets: [],
   });
   return [
-    ...(verdict.outcome === 'unreachable'
-      ? [{ label: 'Peer sees', lines: [symptomWords(verdict.symptom)] }]
-      : []),
-    ...(hint === null ? [] : [{ label: 'Change', lines: [hint] }]),
+    ...(sees === null ? [] : [{ label: 'Sees', lines: [sees] }]),
+    ...(hint === null || remedyTold ? [] : [{ label: 'Change', lines: [hint] }]),
   ];
 }

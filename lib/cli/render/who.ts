@@ -1,4 +1,4 @@
-import type { Blocked, Reach } from '../../reach/exposure.js';
+import type { Blocked, Reach } from '../../reach/exposure-row.js';
 import { type Advice, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import type { Row } from './rows.js';
@@ -21,7 +21,7 @@ export function byInterface<T extends { interface: string; peers: string[] }>(
 
 /** Who gets in beyond this host, one text for each interface; `['anyone routed here']` says it all. */
 export function outsiders(reach: readonly Reach[], names: PeerNames): string[] {
-  const groups = byInterface(reach.filter((entry) => entry.interface !== 'lo'));
+  const groups = names.sorted(byInterface(reach.filter((entry) => entry.interface !== 'lo')));
   if (groups.some((group) => names.isAnyone(group))) return ['anyone routed here'];
   return groups.map((group) => names.describe(group));
 }
@@ -57,7 +57,12 @@ export function whoReaches(row: Row, names: PeerNames): string[] {
 }
 
 function brief(blocked: Blocked, row: Row): string {
-  const advice: Advice = { protocol: row.protocol, port: row.port, shareable: null };
+  const advice: Advice = {
+    protocol: row.protocol,
+    port: row.port,
+    shareable: null,
+    sockets: row.sockets,
+  };
   return causeWords(blocked.cause, advice).brief;
 }
 

@@ -10,6 +10,7 @@ import {
   sameAddress,
   unspecified,
 } from '../../model/address.js';
+import type { Family } from '../../model/socket.js';
 import type { Course, Fate } from '../course.js';
 import type { Found, RouteKey } from '../fib.js';
 import { LOOPBACK_INDEX } from '../host.js';
@@ -51,8 +52,8 @@ export function passOrigin(course: Course): Fate | null {
   }
   course.arrival = loopback;
   course.device = loopback;
-  // Sockets take such a packet to have come in on the interface of its local route, which is the one
-  // that owns the address (orig_oif in ip_route_output_key_hash_rcu; ipv6_rcv).
+  // Sockets take such a packet to have come in on the interface that owns the address, although it
+  // goes over lo: rt_iif in ip_route_output_key_hash_rcu, IP6CB(skb)->iif in ip6_rcv_core.
   course.inputIndex = route.device?.index ?? LOOPBACK_INDEX;
   course.step('routing', 'pass', `${describeRoute(route)}: stays on this host, over lo`);
   passHook(course, 'output', 'request', null);
@@ -93,6 +94,12 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
     setSource(course, sourceFor(course, found));
     key.source = packet.source;
   }
+}
+
+/** A local route; and for IPv4 any by a loopback interface (RTCF_LOCAL in __mkroute_output). */
+export function staysHere(family: Family, { route, device }: Found): boolean {
+  if (route.type === 'local' || route.type === 'anycast') return true;
+  return family === 'ipv4' && device?.link.loopback === true;
 }
 
 /** The interface that a link-local address of this host belongs to; 0 where it is none of ours. */

@@ -5,6 +5,7 @@ import { LOOPBACK_INDEX } from '../host.js';
 import type { RoutingAnswer } from '../policy.js';
 import type { Symptom } from '../verdict.js';
 import { passEgressPrograms, passHook } from './firewall.js';
+import { staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
 
 /** What the kernel answers by itself: a reset, or an ICMP error about a port or a route. */
@@ -46,6 +47,7 @@ export function withAnswer(course: Course, symptom: Symptom, answer: KernelAnswe
   const way = wayBack(course, answer);
   course.steps.length = recorded; // the answer's own story is not the packet's
   if ('lost' in way) return 'ETIMEDOUT';
+  course.wayBack = way;
   passHook(course, 'output', 'reply', null);
   passHook(course, 'postrouting', 'reply', null);
   passHook(course, 'egress', 'reply', way.device);
@@ -136,8 +138,9 @@ function settle(course: Course, key: RouteKey, answer: RoutingAnswer, transparen
     return { lost: refusalOf(course, 'reply', answer, 'reply', 'ETIMEDOUT', packet.sourceText) };
   }
   const { found } = answer;
-  const device = found.route.type === 'local' ? host.loopback : (found.device ?? undefined);
-  if ((found.route.type === 'local') !== fromHere || !device) {
+  const stays = staysHere(packet.family, found);
+  const device = stays ? host.loopback : (found.device ?? undefined);
+  if (stays !== fromHere || !device) {
     const where = fromHere ? 'out of this host' : 'to this host itself';
     const cause = fromHere
       ? ({ code: 'no-route', destination: packet.sourceText, direction: 'reply' } as const)
@@ -149,7 +152,7 @@ function settle(course: Course, key: RouteKey, answer: RoutingAnswer, transparen
     const detail = `${describeRoute(found)} takes the answer ${where}`;
     return { lost: course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply') };
   }
-  if (found.route.type !== 'local' && found.route.type !== 'unicast') {
+  if (!stays && found.route.type !== 'unicast') {
     const what = `the answer to ${packet.sourceText}, for which the route is ${describeRoute(found)}`;
     return { lost: course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply') };
   }
@@ -173,10 +176,13 @@ function settle(course: Course, key: RouteKey, answer: RoutingAnswer, transparen
 
 /** A socket bound to a device, and no route there: the kernel takes the peer to be on its link. */
 function assumedOnLink(course: Course, name: string): Way {
-  const { packet, host } = course;
+  const { packet, host, fromHere } = course;
   const destination = packet.sourceText;
   const device = host.devices.get(name);
-  if (device?.link.loopback) {
+  const overLoopback = device?.link.loopback === true;
+  // What goes out by lo is delivered here, whoever it is for (RTCF_LOCAL in __mkroute_output).
+  if (overLoopback && fromHere) return { device, gateway: null };
+  if (overLoopback || fromHere) {
     const cause = { code: 'no-route', destination, direction: 'reply' } as const;
     const detail = `no route back to ${destination} by ${name}, which the socket is bound to`;
     return { lost: course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply') };

@@ -1,0 +1,32 @@
+import { isLinkLocal, parseAddress, unspecified } from '../model/address.js';
+import type { HostState } from '../model/host-state.js';
+
+/**
+ * The interface by which a host would send to a peer: its own routing, rules and all, for a packet
+ * that nothing is known of but where it goes. `null` without such a route, where a rule cannot be
+ * evaluated, and for a link-local peer, whose link the address does not tell.
+ */
+export async function wayBack(state: HostState, peer: string): Promise<string | null> {
+  const destination = parseAddress(peer);
+  if (!destination || isLinkLocal(destination)) return null;
+  // Loaded on need: a static import would be loaded with the bundled command, whatever it is asked.
+  const [{ hostOf, LOOPBACK_INDEX }, { unknownUser }] = await Promise.all([
+    import('../reach/host.js'),
+    import('../reach/policy.js'),
+  ]);
+  const { family } = destination;
+  const answer = hostOf(state).policy[family].lookup({
+    destination,
+    source: unspecified(family),
+    input: LOOPBACK_INDEX,
+    output: 0,
+    strict: false,
+    mark: 0,
+    tos: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    uid: unknownUser,
+  });
+  return answer.kind === 'found' ? (answer.found.device?.name ?? null) : null;
+}
