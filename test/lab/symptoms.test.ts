@@ -71,7 +71,7 @@ for (const type of refusals) {
 test('an address that is still tentative answers nobody', async (t) => {
   await withLab(lan, async (lab) => {
     lab.listen(anywhere(80));
-    const mac = lab.host.ports['eth0']!.mac;
+    const mac = lab.host.ports.eth0!.mac;
     await lab.ip(
       [`neighbour replace 2001:db8::5 lladdr ${mac} dev eth0 nud permanent`],
       'neighbour',
@@ -162,11 +162,31 @@ test('when the accept queue is full the SYN is dropped', async (t) => {
 test('a link-local address is reached on its own link', async (t) => {
   await withLab(lan, async (lab) => {
     lab.listen(anywhere(80));
-    const address = lab.host.ports['eth0']!.linkLocal!;
+    const address = lab.host.ports.eth0!.linkLocal!;
     const flows = everyFlow(['neighbour'], [address], 80).map((flow) => ({
       ...flow,
       scope: 'eth0',
     }));
+    for (const { result } of await holdAgainstKernel(lab, flows)) t.is(result.outcome, 'reachable');
+  });
+});
+
+test('0.0.0.0/8 and 240.0.0.0/4 are ordinary addresses, as sources and as destinations', async (t) => {
+  const description = structuredClone(lan);
+  description.interfaces.eth0!.peers!.neighbour!.claims = ['0.1.2.0/24', '240.1.2.0/24'];
+  const ip = [
+    'address add 0.9.9.9/32 dev eth0',
+    'address add 240.9.9.9/32 dev eth0',
+    'route add default via 192.0.2.10',
+  ];
+  await withLab({ ...description, ip }, async (lab) => {
+    lab.listen(both({ address: '0.0.0.0', port: 80, answerFrom: 'asked' }));
+    const flows = ['0.1.2.3', '240.1.2.3'].flatMap((address) =>
+      everyFlow(['neighbour'], [LAN4, '0.9.9.9', '240.9.9.9'], 80).map((flow) => ({
+        ...flow,
+        source: { address },
+      })),
+    );
     for (const { result } of await holdAgainstKernel(lab, flows)) t.is(result.outcome, 'reachable');
   });
 });
