@@ -90,6 +90,8 @@ interface LabAddon {
   readFile(netns: number, path: string): string;
   /** The interfaces that were not operational in time. */
   awaitRunning(netns: number, interfaces: string[], timeoutMs: number): Promise<string[]>;
+  /** The IPv6 addresses that had not got their local route in time. */
+  awaitAddresses(netns: number, timeoutMs: number): Promise<string[]>;
   run(netns: number, command: string[], input: string): Promise<ProgramResult>;
   /** Two tun devices, each in its namespace, joined until the function it gives is called. */
   openTunnel(netnsA: number, nameA: string, netnsB: number, nameB: string): () => void;

@@ -74,7 +74,7 @@ test('a packet for 127.0.0.0/8 that arrives on another interface is a martian un
 
 test('a packet from 127.0.0.0/8 that arrives on another interface is a martian', async (t) => {
   const description = structuredClone(lan);
-  description.interfaces['eth0']!.peers!['neighbour']!.claims = ['127.5.0.0/16'];
+  description.interfaces.eth0!.peers!.neighbour!.claims = ['127.5.0.0/16'];
   await withLab(description, async (lab) => {
     lab.sysctl({ 'net.ipv4.conf.all.route_localnet': 1 }, 'neighbour');
     lab.listen(both({ address: '0.0.0.0', port: 80 }));
@@ -191,7 +191,7 @@ withNft(
   "a published container port is nobody's socket: DNAT comes before routing, so INPUT rules never see it",
   async (t) => {
     const description = structuredClone(lan);
-    description.interfaces['docker0'] = {
+    description.interfaces.docker0 = {
       kind: 'bridge',
       addresses: ['172.17.0.1/16'],
       peers: { container: { addresses: ['172.17.0.2/16'] } },
@@ -243,10 +243,7 @@ withNft(
 
 test('the effective rp_filter is the larger of all and its own', async (t) => {
   const description = structuredClone(twoFeet);
-  description.interfaces['eth0']!.peers!['neighbour']!.claims = [
-    '198.51.100.0/24',
-    '203.0.113.0/24',
-  ];
+  description.interfaces.eth0!.peers!.neighbour!.claims = ['198.51.100.0/24', '203.0.113.0/24'];
   await withLab(description, async (lab) => {
     lab.listen(both({ address: LAN4, port: 80 }));
     // UDP tells what came in even where no answer can find the way back.
@@ -279,8 +276,8 @@ test('the effective rp_filter is the larger of all and its own', async (t) => {
 
 test('accept_local and route_localnet are on where either all or the interface has them; forwarding asks the interface it came in on', async (t) => {
   const description = structuredClone(routed);
-  description.interfaces['eth0']!.peers!['neighbour']!.claims = [`${LAN4}/32`];
-  description.interfaces['eth1'] = {
+  description.interfaces.eth0!.peers!.neighbour!.claims = [`${LAN4}/32`];
+  description.interfaces.eth1 = {
     addresses: ['203.0.113.1/24'],
     peers: { beyond: { addresses: ['203.0.113.10/24'] } },
   };
@@ -291,7 +288,7 @@ test('accept_local and route_localnet are on where either all or the interface h
     ]);
     lab.listen(both({ address: '0.0.0.0', port: 80 }), 'beyond');
     await lab.ip(
-      [`neighbour replace 192.0.2.99 lladdr ${lab.host.ports['eth0']!.mac} dev eth0 nud permanent`],
+      [`neighbour replace 192.0.2.99 lladdr ${lab.host.ports.eth0!.mac} dev eth0 nud permanent`],
       'neighbour',
     );
     const ask = async (flow: LabFlow, settings: Sysctls) => {

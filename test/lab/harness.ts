@@ -75,8 +75,10 @@ export class Lab {
     this.namespace(machine).sysctl(settings);
   }
 
-  ip(lines: string[], machine = HOST): Promise<string> {
-    return this.namespace(machine).ip(lines);
+  async ip(lines: string[], machine = HOST): Promise<string> {
+    const output = await this.namespace(machine).ip(lines);
+    await this.namespace(machine).settle();
+    return output;
   }
 
   nft(rules: string, machine = HOST): Promise<string> {

@@ -111,6 +111,12 @@ export class Namespace {
     return output;
   }
 
+  /** Waits until every IPv6 address on a working interface is really there. */
+  async settle(): Promise<void> {
+    const late = await addon.awaitAddresses(this.fd, 5000);
+    if (late.length > 0) throw new Error(`${this.name}: no local route for ${late.join(', ')}`);
+  }
+
   /** Loads rules of nft(8). */
   async nft(rules: string): Promise<string> {
     return this.run(['nft', '-f', '-'], rules);

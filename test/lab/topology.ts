@@ -99,6 +99,7 @@ export async function build(
         if (sysctls) namespace.sysctl(sysctls);
         if (ip) await namespace.ip(ip);
         if (nft) await namespace.nft(nft);
+        await namespace.settle();
       }),
     );
     const machines = new Map(

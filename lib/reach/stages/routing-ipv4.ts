@@ -22,8 +22,9 @@ export function routeIncomingIpv4(course: Course): Fate | null {
   if (isMulticast(destination)) return multicast(course);
   if (isMulticast(source) || source.a === limitedBroadcast) return martianSource(course);
   if (destination.a === limitedBroadcast) return broadcast(course);
-  if (source.a >>> 24 === 0) return martianSource(course);
-  if (destination.a >>> 24 === 0) return martianDestination(course, null);
+  // ipv4_is_zeronet is 0.0.0.0 alone since Linux 5.3: the rest of 0.0.0.0/8 is ordinary.
+  if (source.a === 0) return martianSource(course);
+  if (destination.a === 0) return martianDestination(course, null);
   if (isLoopback(destination)) {
     if (!device.routeLocalnet) return martianDestination(course, 'route_localnet');
   } else if (isLoopback(source) && !device.routeLocalnet) return martianSource(course);

@@ -159,18 +159,26 @@ Napi::Value readFile(const Napi::CallbackInfo& info) {
 
 using Names = std::vector<std::string>;
 
+Napi::Value fromNames(Napi::Env env, const Names& names) {
+  return toArray<std::string>(env, names,
+                              [](Napi::Env env, const std::string& name) -> Napi::Value {
+                                return Napi::String::New(env, name);
+                              });
+}
+
 Napi::Value awaitRunning(const Napi::CallbackInfo& info) {
   int netns = descriptor(info[0]);
   Names names = list(info[1], readText);
   int timeoutMs = descriptor(info[2]);
   return Promised<Names>::start(
-      info.Env(), [=] { return lab::awaitRunning(netns, names, timeoutMs); },
-      [](Napi::Env env, const Names& late) -> Napi::Value {
-        return toArray<std::string>(env, late,
-                                    [](Napi::Env env, const std::string& name) -> Napi::Value {
-                                      return Napi::String::New(env, name);
-                                    });
-      });
+      info.Env(), [=] { return lab::awaitRunning(netns, names, timeoutMs); }, fromNames);
+}
+
+Napi::Value awaitAddresses(const Napi::CallbackInfo& info) {
+  int netns = descriptor(info[0]);
+  int timeoutMs = descriptor(info[1]);
+  return Promised<Names>::start(
+      info.Env(), [=] { return lab::awaitAddresses(netns, timeoutMs); }, fromNames);
 }
 
 Napi::Value run(const Napi::CallbackInfo& info) {
@@ -303,6 +311,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("writeFiles", Napi::Function::New(env, writeFiles));
   exports.Set("readFile", Napi::Function::New(env, readFile));
   exports.Set("awaitRunning", Napi::Function::New(env, awaitRunning));
+  exports.Set("awaitAddresses", Napi::Function::New(env, awaitAddresses));
   exports.Set("run", Napi::Function::New(env, run));
   exports.Set("openTunnel", Napi::Function::New(env, openTunnel));
   exports.Set("openListeners", Napi::Function::New(env, openListeners));

@@ -48,4 +48,9 @@ std::string readFile(int netns, const std::string& path);
 std::vector<std::string> awaitRunning(int netns, std::vector<std::string> interfaces,
                                       int timeoutMs);
 
+/// Waits until every IPv6 address that is in use has its local route: the kernel adds that later,
+/// on a thread of its own (addrconf_dad_work), even where no duplicate is looked for. Gives the
+/// addresses that were not in time.
+std::vector<std::string> awaitAddresses(int netns, int timeoutMs);
+
 }  // namespace lab
