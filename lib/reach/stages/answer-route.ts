@@ -69,9 +69,17 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
   };
 }
 
-/** The address asked answers, where it is one of this host's own; else the kernel chooses. */
+/**
+ * The address asked answers, where it is one of this host's own; else the kernel chooses: IPv4 by
+ * the route, an ICMPv6 error by the interface that the packet came in on (icmp6_send).
+ */
 function answerSource(course: Course, answer: Answer): Address {
-  const { packet } = course;
+  const { packet, host } = course;
+  const icmpv6 =
+    packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
+  if (icmpv6 && host.owners(packet.destinationText).length === 0) {
+    return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
+  }
   const ours = course.destinationType === 'local' && answer !== 'route-error';
   return ours ? packet.destination : unspecified(packet.family);
 }
