@@ -10,7 +10,7 @@ import { compareWithKernel, holdAgainstKernel } from './witness.js';
  */
 
 const test = labTest();
-const withNft = labTest('nft');
+const withNft = labTest(['nft']);
 
 /** What happened to each flow, after earshot said the same. */
 async function happened(lab: Lab, flows: LabFlow[]): Promise<FlowResult[]> {

@@ -1,6 +1,7 @@
 #include "flows.h"
 
 #include <linux/errqueue.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -472,12 +473,25 @@ class Run {
   std::unordered_map<int, Connection> connections_;
 };
 
+/// A packet over a veth waits in the queue of the CPU that sent it. A thread that moves could see
+/// its packets overtake each other: a SYN the reset before it, and be answered by nobody for a
+/// second.
+void stayOnThisCpu() {
+  cpu_set_t here;
+  CPU_ZERO(&here);
+  CPU_SET(sched_getcpu(), &here);
+  sched_setaffinity(0, sizeof here, &here);
+}
+
 }  // namespace
 
 std::vector<FlowResult> runFlows(const std::vector<Server>& servers,
                                  const std::vector<FlowSpec>& flows, int window) {
   std::vector<FlowResult> results;
-  onOwnThread([&] { results = Run(servers, flows, window).go(); });
+  onOwnThread([&] {
+    stayOnThisCpu();
+    results = Run(servers, flows, window).go();
+  });
   return results;
 }
 
