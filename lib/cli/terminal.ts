@@ -8,7 +8,7 @@ export interface OutputStream {
 
 const usualWidth = 80;
 /** Narrower than this nothing can be laid out, wider than this lines are hard to read. */
-const narrowest = 40;
+const narrowest = 56;
 const widest = 120;
 
 /**

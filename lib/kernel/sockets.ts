@@ -1,9 +1,11 @@
+import { EarshotError } from '../errors.js';
 import type { ReadOptions, Socket, SocketFilter } from '../model/socket.js';
-import type { SocketTableData } from '../model/socket-columns.js';
+import { RowFlag, type SocketTableData } from '../model/socket-columns.js';
 import { SocketTable } from '../model/socket-table.js';
 import { native, type SocketQuery } from '../native.js';
 import { ownersByInode, ownersByInodeSync } from './owners.js';
 import { type CheckedOptions, checkReadOptions } from './read-options.js';
+import { privilegeRemedy } from './refusal.js';
 import { LISTENING_STATES, type StateMasks, socketQuery } from './socket-filter.js';
 
 /** What a read that asks for no state at all gives, without asking the kernel. */
@@ -96,12 +98,45 @@ export function readStates(states: StateMasks, options: CheckedOptions): Promise
 
 async function read(query: SocketQuery, withOwners: boolean): Promise<SocketTable> {
   const data = asksNothing(query) ? NOTHING : await native.readSockets(query);
+  if (isEmptyForUntold(query, data)) refuseUntold(query, await native.readSockets(told(query)));
   return new SocketTable(data, withOwners ? await ownersByInode(data.columns.inode) : null);
 }
 
 function readSync(query: SocketQuery, withOwners: boolean): SocketTable {
   const data = asksNothing(query) ? NOTHING : native.readSocketsSync(query);
+  if (isEmptyForUntold(query, data)) refuseUntold(query, native.readSocketsSync(told(query)));
   return new SocketTable(data, withOwners ? ownersByInodeSync(data.columns.inode) : null);
+}
+
+/** Nothing matched, and it was asked for what this user or this source may not be told. */
+function isEmptyForUntold(query: SocketQuery, { columns }: SocketTableData): boolean {
+  const asks = query.mark !== null || query.boundInterface !== null;
+  return columns.length === 0 && asks && !asksNothing(query);
+}
+
+/** The same sockets whatever their mark and device. */
+function told(query: SocketQuery): SocketQuery {
+  return { ...query, mark: null, boundInterface: null };
+}
+
+/** "No socket has that mark" must not be the answer where no mark was told. */
+function refuseUntold(query: SocketQuery, { columns }: SocketTableData): void {
+  const { flags, length } = columns;
+  if (length === 0) return;
+  const byProcfs = flags.every((flag) => (flag & RowFlag.procfs) !== 0);
+  if (byProcfs) {
+    const key = query.mark === null ? 'interface' : 'mark';
+    throw new EarshotError(
+      'ERR_INVALID_ARGUMENT',
+      `filter.${key} cannot be answered from /proc/net, which does not tell it: read by netlink (options.source is '${query.source}')`,
+    );
+  }
+  if (query.mark !== null && flags.every((flag) => (flag & RowFlag.markKnown) === 0)) {
+    throw new EarshotError(
+      'ERR_PERMISSION',
+      `filter.mark is ${query.mark}, and the kernel tells marks to CAP_NET_ADMIN alone: ${privilegeRemedy('CAP_NET_ADMIN')}`,
+    );
+  }
 }
 
 function asksNothing(query: SocketQuery): boolean {

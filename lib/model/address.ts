@@ -76,14 +76,26 @@ const dottedQuad = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1
  * nothing else; IPv6 is any form of RFC 4291, without a zone.
  */
 export function parseAddress(text: string): Address | null {
-  const quad = dottedQuad.exec(text);
-  if (quad) {
-    const [a, b, c, d] = [Number(quad[1]), Number(quad[2]), Number(quad[3]), Number(quad[4])];
-    if (a > 255 || b > 255 || c > 255 || d > 255) return null;
-    return ipv4((a << 24) | (b << 16) | (c << 8) | d);
+  if (!text.includes(':')) return parseQuad(text);
+  if (text.includes('%')) return null;
+  // ipaddr.js takes ::192.0.2.1 for the v4-mapped ::ffff:192.0.2.1, so it is given groups only.
+  const colon = text.lastIndexOf(':') + 1;
+  let groups = text;
+  if (text.includes('.')) {
+    const tail = parseQuad(text.slice(colon));
+    if (!tail) return null;
+    groups = `${text.slice(0, colon)}${(tail.a >>> 16).toString(16)}:${(tail.a & 0xffff).toString(16)}`;
   }
-  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return null;
-  return addressFromBytes(Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()), 0, 'ipv6');
+  if (!ipaddr.IPv6.isValid(groups)) return null;
+  return addressFromBytes(Uint8Array.from(ipaddr.IPv6.parse(groups).toByteArray()), 0, 'ipv6');
+}
+
+function parseQuad(text: string): Address | null {
+  const quad = dottedQuad.exec(text);
+  if (!quad) return null;
+  const [a, b, c, d] = [Number(quad[1]), Number(quad[2]), Number(quad[3]), Number(quad[4])];
+  if (a > 255 || b > 255 || c > 255 || d > 255) return null;
+  return ipv4((a << 24) | (b << 16) | (c << 8) | d);
 }
 
 /**

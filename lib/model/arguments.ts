@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { EarshotError } from '../errors.js';
 
 /** The error for an argument that is not of its form. */
@@ -6,10 +5,23 @@ export function invalid(message: string): EarshotError {
   return new EarshotError('ERR_INVALID_ARGUMENT', message);
 }
 
-/** A value as a message shows it: short, on one line. */
+/** A value as a message shows it: as JavaScript writes it, short, on one line. */
 export function show(value: unknown): string {
-  const text = inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
+  const text = written(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function written(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'string') {
+    return `'${JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
+  }
+  if (typeof value !== 'object' || value === null) return String(value);
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'an object'; // it contains itself, or a bigint
+  }
 }
 
 /**

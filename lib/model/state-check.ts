@@ -346,7 +346,7 @@ const hostState = record({
   routes: listOf(route),
   rules: listOf(rule),
   settings: dictionary(
-    shape('a number or text', (value) => typeof value === 'number' || typeof value === 'string'),
+    shape('a number or text', (value) => Number.isFinite(value) || typeof value === 'string'),
   ),
   sockets: listOf(socket),
   firewall,

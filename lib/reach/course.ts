@@ -39,6 +39,8 @@ interface Doubt {
 export interface WayBack {
   readonly device: Device;
   readonly gateway: string | null;
+  /** Other devices of a multipath route, any of which it may leave by instead. */
+  readonly others: readonly Device[];
 }
 
 /** The course of one flow through the host: what each stage leaves for the next. */

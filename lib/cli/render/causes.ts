@@ -58,13 +58,13 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
       };
     case 'firewall-unreadable':
       return {
-        why: `The ${backendName(cause.backend)} rules could not be read: ${sentence(cause.reason)}`,
+        why: `The ${backendName(cause.backend)} rules could not be read: ${stopped(cause.reason)}`,
         brief: `${backendName(cause.backend)} rules could not be read`,
         hint: cause.remedy === '' ? null : sentence(cause.remedy),
       };
     case 'firewall-not-evaluated':
       return {
-        why: `${chainsText(cause.chains, cause.backend)} at the ${cause.hook} hook would decide over the ${packet(cause.direction)}, and this version of earshot does not evaluate them.`,
+        why: `${chainsText(cause.chains, cause.backend)} at the ${cause.hook} hook would decide over the ${packet(cause.direction)}, and this version of earshot does not evaluate ${cause.chains.length === 1 ? 'it' : 'them'}.`,
         brief: `${backendName(cause.backend)} rules at ${cause.hook} not evaluated`,
         hint:
           cause.backend === 'nftables'
@@ -73,7 +73,7 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
       };
     case 'not-captured':
       return {
-        why: `${capitalised(shown(cause.what))} could not be read: ${sentence(cause.reason)}`,
+        why: `${capitalised(shown(cause.what))} could not be read: ${stopped(cause.reason)}`,
         brief: `${shown(cause.what)} could not be read`,
         hint: cause.remedy === '' ? null : sentence(cause.remedy),
       };
@@ -260,7 +260,11 @@ export function symptomWords(symptom: Symptom | null): string {
 
 /** The text as a sentence: a capital first, a full stop last. */
 export function sentence(text: string): string {
-  const clean = capitalised(printable(text.trim()));
+  return capitalised(stopped(text));
+}
+
+function stopped(text: string): string {
+  const clean = printable(text.trim());
   return /[.!?]$/.test(clean) ? clean : `${clean}.`;
 }
 

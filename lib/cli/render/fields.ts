@@ -40,8 +40,9 @@ export function sideBySide(
   const widest = Math.min(half, Math.max(0, ...pairs.map(({ left }) => widthOf(left))));
   return pairs.flatMap(({ left, right, style }) => {
     const lefts = fold(left, widest);
-    return Array.from({ length: Math.max(lefts.length, right.length) }, (_, line) => {
-      const text = right[line] ?? '';
+    const rights = right.flatMap((text) => fold(text, width - indent.length - widest - 2));
+    return Array.from({ length: Math.max(lefts.length, rights.length) }, (_, line) => {
+      const text = rights[line] ?? '';
       const coloured = style && text !== '' ? style(text) : text;
       return `${indent}${pad(lefts[line] ?? '', widest)}  ${coloured}`.trimEnd();
     });

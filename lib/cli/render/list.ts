@@ -12,9 +12,9 @@ import { standingStyle, whoReaches } from './who.js';
 
 const columns: readonly Column[] = [
   { header: 'PORT', least: 9 },
-  { header: 'PROCESS', least: 14 },
-  { header: 'STANDS ON', least: 15 },
-  { header: 'WHO REACHES IT', least: 24 },
+  { header: 'PROCESS', least: 10 },
+  { header: 'STANDS ON', least: 12, ease: 18 },
+  { header: 'WHO REACHES IT', least: 18 },
 ];
 
 /** Every listening socket and who reaches it, the widest exposed first. */

@@ -20,6 +20,7 @@ const mostNamed = 3;
 export class PeerNames {
   readonly #devices: Map<string, Interface>;
   #order: Map<string, number> | undefined;
+  readonly #shares = new Map<string, Share | null>();
   readonly #surroundings = new Map<string, Surroundings>();
 
   constructor(private readonly state: HostState) {
@@ -96,7 +97,18 @@ export class PeerNames {
     });
   }
 
+  /** Hosts with many sockets have few different sets of peers: each is looked at once. */
   #share(group: PeerGroup, family: Family): Share | null {
+    const key = `${family} ${group.interface} ${group.peers.join()}`;
+    let share = this.#shares.get(key);
+    if (share === undefined) {
+      share = this.#shareOf(group, family);
+      this.#shares.set(key, share);
+    }
+    return share;
+  }
+
+  #shareOf(group: PeerGroup, family: Family): Share | null {
     const set = rangesOf(group.peers, family);
     if (set.length === 0) return null;
     const around = this.#around(group.interface, family);

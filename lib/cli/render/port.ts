@@ -92,7 +92,7 @@ function headline(row: Row, { names, view, colours }: Surrounding): string {
 }
 
 function headlineText(row: Row, names: PeerNames): string {
-  const others = row.uncertain ? '; whether to others is unknown' : '';
+  const others = row.uncertain ? '; whether others get in is unknown' : '';
   switch (row.scope) {
     case 'routed':
     case 'link': {
@@ -100,6 +100,7 @@ function headlineText(row: Row, names: PeerNames): string {
       return `is open to ${enumerate(outsiders(reach, names), 3)}${others}.`;
     }
     case 'host':
+      if (row.atMost) return 'is open to this host at most; whether it gets in is unknown.';
       return row.uncertain ? `is open to this host${others}.` : 'is open to this host only.';
     case 'nobody':
       return row.uncertain ? 'may be open: who gets in could not be told.' : 'is open to nobody.';

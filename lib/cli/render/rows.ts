@@ -17,6 +17,8 @@ export interface Row {
   scope: Scope;
   /** Somebody farther off may get in: that could not be told. */
   uncertain: boolean;
+  /** Nobody beyond this host gets in, and whether this host does could not be told. */
+  atMost: boolean;
 }
 
 /**
@@ -67,18 +69,27 @@ function workerKey(group: readonly Exposure[]): string {
 
 const width: Readonly<Record<Scope, number>> = { routed: 0, link: 1, host: 3, nobody: 4 };
 
-function row(exposures: Exposure[]): Row {
+function row(members: Exposure[]): Row {
+  const exposures = members.sort(byFamily);
   const [first] = exposures as [Exposure];
   const scope = exposures
     .map(sureScope)
     .reduce((widest, each) => (width[each] < width[widest] ? each : widest));
+  const untold = exposures.flatMap(({ unknown }) => unknown);
+  const uncertain = scope !== 'routed' && untold.some((entry) => entry.interface !== 'lo');
+  const atMost = scope === 'nobody' && !uncertain && untold.length > 0;
   return {
     ...first.endpoint,
     sockets: exposures.flatMap(({ socket }) => socket ?? []),
     exposures,
-    scope,
-    uncertain: scope !== 'routed' && exposures.some((exposure) => exposure.scope === 'unknown'),
+    scope: atMost ? 'host' : scope,
+    uncertain,
+    atMost,
   };
+}
+
+function byFamily(one: Exposure, other: Exposure): number {
+  return (one.socket?.family ?? '').localeCompare(other.socket?.family ?? '');
 }
 
 /** An exposure that is told as unknown may still surely reach this host, or neighbours. */

@@ -5,7 +5,8 @@ export interface Column {
   header: string;
   /** The narrowest it may be made when the table is too wide. */
   least: number;
-  align?: 'left' | 'right';
+  /** A column that is wider than this gives way before the others do. */
+  ease?: number;
 }
 
 /** What stands in a row of a column: plain text that may hold line ends, and how it is coloured. */
@@ -18,7 +19,7 @@ const gap = 2;
 
 /**
  * A table in at most `width` columns. Each column is as wide as its widest cell; where that is too
- * much the widest gives way first, and cells are folded to the lines below.
+ * much those with an ease give way first, then the widest, and cells are folded to the lines below.
  */
 export function table(
   columns: readonly Column[],
@@ -28,7 +29,7 @@ export function table(
 ): string[] {
   const widths = fitted(columns, rows, width);
   const header = columns.map((column) => ({ text: column.header, style: headerStyle }));
-  return [header, ...rows].flatMap((row) => rowLines(columns, row, widths));
+  return [header, ...rows].flatMap((row) => rowLines(row, widths));
 }
 
 function fitted(
@@ -46,29 +47,31 @@ function fitted(
   }
   const room = width - gap * (columns.length - 1);
   let excess = widths.reduce((sum, each) => sum + each, 0) - room;
-  while (excess > 0) {
-    const widest = widestShrinkable(widths, columns);
-    if (widest < 0) break;
+  for (; excess > 0; excess--) {
+    const giving = widestAbove(widths, columns, ({ ease }) => ease);
+    const widest = giving ?? widestAbove(widths, columns, ({ least }) => least);
+    if (widest === undefined) break;
     widths[widest]!--;
-    excess--;
   }
   return widths;
 }
 
-function widestShrinkable(widths: readonly number[], columns: readonly Column[]): number {
-  let found = -1;
+/** The widest column of those wider than a limit and than their header. */
+function widestAbove(
+  widths: readonly number[],
+  columns: readonly Column[],
+  limit: (column: Column) => number | undefined,
+): number | undefined {
+  let found: number | undefined;
   for (const [index, column] of columns.entries()) {
-    const able = widths[index]! > Math.max(column.least, widthOf(column.header));
-    if (able && (found < 0 || widths[index]! > widths[found]!)) found = index;
+    const least = limit(column);
+    if (least === undefined || widths[index]! <= Math.max(least, widthOf(column.header))) continue;
+    if (found === undefined || widths[index]! > widths[found]!) found = index;
   }
   return found;
 }
 
-function rowLines(
-  columns: readonly Column[],
-  row: readonly Cell[],
-  widths: readonly number[],
-): string[] {
+function rowLines(row: readonly Cell[], widths: readonly number[]): string[] {
   const folded = row.map((cell, index) =>
     cell.text.split('\n').flatMap((line) => fold(line, widths[index]!)),
   );
@@ -78,7 +81,7 @@ function rowLines(
       const text = folded[index]![line] ?? '';
       const blank = pad('', widths[index]! - widthOf(text));
       const styled = text === '' || !cell.style ? text : cell.style(text);
-      return columns[index]!.align === 'right' ? blank + styled : styled + blank;
+      return styled + blank;
     });
     return pieces.join(' '.repeat(gap)).trimEnd();
   });

@@ -1,9 +1,12 @@
 import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
 
+const plain = /^[\x20-\x7e]*$/;
+
 /** The columns that a text takes on a terminal, colours not counted. */
 export function widthOf(text: string): number {
-  return stringWidth(text);
+  // Nearly every text is plain, and string-width takes its time.
+  return plain.test(text) ? text.length : stringWidth(text);
 }
 
 /**

@@ -51,7 +51,8 @@ export function whoReaches(row: Row, names: PeerNames): string[] {
           ? 'this host; others unknown'
           : 'others unknown';
     lines.push(`${subject}: ${because.slice(0, 2).join('; ')}`);
-  } else if (standing === 'host') lines.push('this host only');
+  } else if (row.atMost) lines.push('this host at most');
+  else if (standing === 'host') lines.push('this host only');
   else if (standing === 'nobody') lines.push('nobody');
   return lines;
 }

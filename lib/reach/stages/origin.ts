@@ -7,7 +7,6 @@ import {
   isMulticast,
   isUnspecified,
   parseAddress,
-  sameAddress,
   unspecified,
 } from '../../model/address.js';
 import type { Family } from '../../model/socket.js';
@@ -15,6 +14,7 @@ import type { Course, Fate } from '../course.js';
 import type { Found, RouteKey } from '../fib.js';
 import { LOOPBACK_INDEX } from '../host.js';
 import { unknownUser } from '../policy.js';
+import { selectSourceIpv6 } from '../source-address.js';
 import { passHook } from './firewall.js';
 import { describeRoute, refusalOf } from './routing.js';
 
@@ -80,18 +80,28 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
     destinationPort: packet.destinationPort,
     uid: course.flow.uid ?? unknownUser,
   };
-  for (let look = given ? 1 : 0; ; look++) {
+  // IPv4 looks again with the source that the first look chose; IPv6 does so where it failed.
+  const ipv4 = packet.family === 'ipv4';
+  for (let looks = given ? 1 : 0; ; looks++) {
     const answer = policy.lookup(key);
+    if (answer.kind === 'refused' && !ipv4 && looks === 0) {
+      const chosen = selectSourceIpv6(host, packet.destination, null);
+      if (chosen) {
+        setSource(course, chosen);
+        key.source = chosen;
+        continue;
+      }
+    }
     if (answer.kind !== 'found') {
       const error = answer.kind === 'refused' ? answer.error : 'ENETUNREACH';
       return refusalOf(course, 'routing', answer, 'request', error, packet.destinationText);
     }
     const { found } = answer;
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
-    if (found.route.type !== 'local' && found.route.type !== 'anycast')
-      return leaves(course, found);
-    if (look === 1) return found;
+    if (!staysHere(packet.family, found)) return leaves(course, found);
+    if (looks > 0) return found;
     setSource(course, sourceFor(course, found));
+    if (!ipv4) return found;
     key.source = packet.source;
   }
 }
@@ -118,12 +128,7 @@ function sourceFor(course: Course, found: Found): Address {
   const preferred = found.route.preferredSource;
   if (preferred !== null) return parseAddress(preferred) ?? packet.destination;
   if (packet.family === 'ipv4') return packet.destination;
-  // RFC 6724, rule 1: the same address, where an interface has it; else any of the host's own.
-  const same = host.own.find((own) => sameAddress(own.address, packet.destination));
-  const other = host.own.find(
-    (own) => own.address.family === 'ipv6' && own.entry.scope === 'global',
-  );
-  return (same ?? other)?.address ?? ipv6(0, 0, 0, 1);
+  return selectSourceIpv6(host, packet.destination, found.device) ?? packet.destination;
 }
 
 function setSource(course: Course, address: Address): void {

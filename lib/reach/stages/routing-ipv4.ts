@@ -64,9 +64,9 @@ export function routeIncomingIpv4(course: Course): Fate | null {
 /** TCP never answers a broadcast; UDP delivers it to whoever stands on the port. */
 function broadcast(course: Course): Fate | null {
   const { packet } = course;
+  course.destinationType = 'broadcast';
   const fate = validateSource(course, incomingKey(course));
   if (fate) return fate;
-  course.destinationType = 'broadcast';
   if (packet.protocol === 'tcp') return notUnicast(course, 'broadcast');
   course.step('routing', 'pass', `${packet.destinationText} is a broadcast address`);
   return null;

@@ -17,8 +17,7 @@ export function passSocket(course: Course): Fate | null {
   const { packet, host } = course;
   const candidates = host.receivers(packet.protocol, packet.destinationPort);
   const undecided = candidates.find((one) => maybeDualStack(course, one));
-  const best =
-    packet.protocol === 'tcp' ? bestListener(course, candidates) : bestUdp(course, candidates);
+  const best = takersOf(course, candidates);
   if (undecided && !best) {
     const what = `whether ${describe(undecided.socket)} takes IPv4 too (IPV6_V6ONLY)`;
     return course.cannotTell(
@@ -50,6 +49,51 @@ export function passSocket(course: Course): Fate | null {
     others > 0 ? `; ${others} more stand on the same address and may take it instead` : '';
   course.step('socket', 'deliver', `taken by ${describe(socket)}${group}`);
   return null;
+}
+
+/**
+ * All sockets that may take it: the best score; for a broadcast everyone who stands there
+ * (__udp4_lib_mcast_deliver).
+ */
+function takersOf(course: Course, candidates: readonly Receiver[]): Receiver[] | null {
+  if (course.destinationType !== 'broadcast') {
+    const tcp = course.packet.protocol === 'tcp';
+    const best = tcp ? bestListener(course, candidates) : bestUdp(course, candidates);
+    return best && withGroup(best, candidates);
+  }
+  const all = candidates.filter((one) => covers(course, one) && fromItsPeer(course, one));
+  return all.length > 0 ? all : null;
+}
+
+/**
+ * The best sockets and the rest of their SO_REUSEPORT group, any of which may take it instead. The
+ * kernel does not tell the option, but sockets of one user that stand on the very same address, one
+ * of them without a device, can hardly do so otherwise; and a group pays no heed to devices
+ * (inet_reuseport_add_sock, udp_reuseport_add_sock).
+ */
+function withGroup(best: Receiver[], candidates: readonly Receiver[]): Receiver[] {
+  const { socket, address } = best[0]!;
+  if (candidates.length === 1 || best[0]!.remote) return best;
+  const group = candidates.filter(
+    (one) =>
+      one.remote === null &&
+      one.socket.family === socket.family &&
+      one.socket.v6only === socket.v6only &&
+      one.socket.uid === socket.uid &&
+      sameAddress(one.address, address),
+  );
+  if (group.length < 2 || !group.some((one) => one.device === 0)) return best;
+  return [...best, ...group.filter((one) => !best.includes(one))];
+}
+
+/** A connected socket takes from its peer alone. */
+function fromItsPeer(course: Course, receiver: Receiver): boolean {
+  const { packet } = course;
+  const { remote } = receiver;
+  if (!remote) return true;
+  const mapped = isV4Mapped(remote) && packet.family === 'ipv4';
+  const address = mapped ? fromV4Mapped(remote) : remote;
+  return sameAddress(address, packet.source) && receiver.remotePort === packet.sourcePort;
 }
 
 /** The bytes of a wildcard or mapped IPv6 address as the IPv4 side of a socket sees them. */
@@ -120,7 +164,7 @@ function bestListener(course: Course, receivers: readonly Receiver[]): Receiver[
   return highest(receivers, scoreOn(true)) ?? highest(receivers, scoreOn(false));
 }
 
-/** __udp4_lib_lookup and __udp6_lib_lookup; to a broadcast address __udp4_lib_mcast_deliver. */
+/** __udp4_lib_lookup and __udp6_lib_lookup. */
 function bestUdp(course: Course, receivers: readonly Receiver[]): Receiver[] | null {
   const { packet } = course;
   const weight = packet.family === 'ipv4' ? 4 : 1;
@@ -129,15 +173,8 @@ function bestUdp(course: Course, receivers: readonly Receiver[]): Receiver[] | n
     if (!side || !deviceFits(course, receiver)) return -1;
     if (exact ? !sameAddress(side, packet.destination) : !isUnspecified(side)) return -1;
     let score = packet.family === 'ipv4' && receiver.socket.family === 'ipv4' ? 2 : 1;
-    if (receiver.remote) {
-      const remote =
-        isV4Mapped(receiver.remote) && packet.family === 'ipv4'
-          ? fromV4Mapped(receiver.remote)
-          : receiver.remote;
-      if (!sameAddress(remote, packet.source) || receiver.remotePort !== packet.sourcePort)
-        return -1;
-      score += 2 * weight;
-    }
+    if (!fromItsPeer(course, receiver)) return -1;
+    if (receiver.remote) score += 2 * weight;
     return score + (receiver.device === 0 ? 0 : weight);
   };
   return highest(receivers, scoreOn(true)) ?? highest(receivers, scoreOn(false));

@@ -41,8 +41,8 @@ def connected(family, listener, address, port):
     return client, server
 
 
-def drop(*match):
-    subprocess.run(["nft", "add", "rule", "inet", "lossy", "output", *match, "drop"], check=True)
+def drop(chain, *match):
+    subprocess.run(["nft", "add", "rule", "inet", "lossy", chain, *match, "drop"], check=True)
 
 
 for number, (family, address) in enumerate(
@@ -76,7 +76,12 @@ for number in range(20):
     opened(random.choice([V4, V6]), TCP).bind(("", 5000 + number))  # bound and no more
 
 subprocess.run(
-    ["nft", "add table inet lossy; add chain inet lossy output { type filter hook output priority 0; }"],
+    [
+        "nft",
+        "add table inet lossy;"
+        "add chain inet lossy output { type filter hook output priority 0; };"
+        "add chain inet lossy input { type filter hook input priority 0; }",
+    ],
     check=True,
 )
 lossy = [listening(V4, "127.0.0.1", 6000 + number) for number in range(4)]
@@ -85,10 +90,10 @@ unheard, _ = connected(V4, lossy[0], "127.0.0.1", 6000)
 for client, _ in ends[1]:
     client.shutdown(socket.SHUT_WR)
 time.sleep(0.1)
-drop("tcp", "dport", "6000")
-drop("tcp", "sport", "6001")
-drop("tcp", "dport", "6002")
-drop("tcp", "sport", "6003")
+drop("output", "tcp", "dport", "6000")
+drop("output", "tcp", "sport", "6001")
+drop("output", "tcp", "dport", "6002")
+drop("input", "tcp", "sport", "6003")
 unheard.send(bytes(12345))  # stays unacknowledged
 for client, _ in ends[0]:
     client.shutdown(socket.SHUT_WR)  # its FIN is lost: FIN-WAIT-1

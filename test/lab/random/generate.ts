@@ -28,8 +28,19 @@ interface Draft {
   readonly ip: string[];
 }
 
-/** What a peer must not filter itself: answers from 127.0.0.0/8 are martians to it too. */
-const openMinded: Sysctls = { 'net.ipv4.conf.all.route_localnet': 1 };
+/**
+ * What a peer must not decide itself: it takes answers from 127.0.0.0/8, which are martians to it
+ * too, and passes on what the host sends by it to another peer of the link.
+ */
+const openMinded: Sysctls = {
+  'net.ipv4.conf.all.route_localnet': 1,
+  'net.ipv4.ip_forward': 1,
+  'net.ipv6.conf.all.forwarding': 1,
+  'net.ipv4.conf.all.accept_redirects': 0,
+  'net.ipv6.conf.all.accept_redirects': 0,
+  'net.ipv4.conf.all.send_redirects': 0,
+  'net.ipv4.conf.eth0.send_redirects': 0,
+};
 
 const ports = [4000, 4001, 4002, 4003, 4004];
 
@@ -69,12 +80,14 @@ function addInterface(draft: Draft, index: number): void {
   const peers: Record<string, PeerDescription> = {};
   const many = kind === 'tun' ? 1 : random.between(1, 2);
   for (let place = 0; place < many; place++) addPeer(draft, index, place, name, peers, kind);
+  knowEachOther(draft, peers, name);
   draft.interfaces[name] = { kind, addresses: own, peers };
   draft.own.set(
     name,
     own.map((address) => address.split('/')[0] as string),
   );
-  draft.broadcast.push(`10.${index}.0.255`);
+  // A frame for all comes in twice on a macvlan: there, and on the card below it.
+  if (kind !== 'macvlan') draft.broadcast.push(`10.${index}.0.255`);
 }
 
 function addPeer(
@@ -112,6 +125,23 @@ function addPeer(
     draft.askers.push({ machine: beyond, behind, addresses, gateway: null });
   }
   peers[machine] = peer;
+}
+
+/** The peers of a link have routes to whatever stands on or behind one another. */
+function knowEachOther(draft: Draft, peers: Record<string, PeerDescription>, behind: string): void {
+  const here = draft.askers.filter((asker) => asker.behind === behind);
+  const router = here.find((asker) => asker.gateway !== null);
+  for (const [machine, peer] of Object.entries(peers)) {
+    peer.ip = here.flatMap((asker) => {
+      const via = asker.gateway ?? router?.gateway;
+      const reached = asker.gateway ? asker.addresses.slice(2) : asker.addresses;
+      const itself = asker.machine === machine || (!asker.gateway && router?.machine === machine);
+      if (itself || !via) return [];
+      return reached.map(
+        (address) => `route add ${address} via ${address.includes(':') ? via.ipv6 : via.ipv4}`,
+      );
+    });
+  }
 }
 
 /** Addresses that stand on no network: on lo, and whole prefixes that are local (AnyIP). */
@@ -306,7 +336,7 @@ function flow(draft: Draft, family: ScenarioFamily, listeners: ListenerSpec[]): 
     random.pick(ownAddresses),
     random.pick(others),
     // Who may send to many at once is a matter of the sender; TCP never may.
-    ...(protocol === 'udp' && !fromHost ? [random.pick(broadcast)] : []),
+    ...(protocol === 'udp' && !fromHost && asker.gateway ? broadcast.slice(0, 1) : []),
     ...(bound.length > 0 ? [random.pick(bound)] : []),
   ].filter((address) => address.includes(':') === wanted);
   const address = candidates.length > 0 ? random.pick(candidates) : random.pick(ownAddresses);

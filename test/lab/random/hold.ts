@@ -60,6 +60,11 @@ async function tryIp(lab: Lab, line: string): Promise<void> {
   }
 }
 
+/** An answer sent straight onto the link does not get to who stands behind a router. */
+function isBehindRouter(flow: LabFlow): boolean {
+  return flow.from.startsWith('r'); // the generator names them so
+}
+
 function judge(lab: Lab, state: HostState, flow: LabFlow, result: FlowResult): Held {
   const asked = flowOf(lab, flow, result);
   const verdict = trace(state, asked);
@@ -80,7 +85,10 @@ function judge(lab: Lab, state: HostState, flow: LabFlow, result: FlowResult): H
   const members = course.takers.map(({ socket }) => socket.inode);
   const { wayBack } = course;
   if (took.some((inode) => !members.includes(inode))) return of('wrong', 'the accepting socket');
-  const strays = !course.fromHere && wayBack !== null && wayBack.device !== course.device;
+  const ways = wayBack && !course.fromHere ? [wayBack.device, ...wayBack.others] : [];
+  const strays =
+    ways.some((device) => device !== course.device) ||
+    (wayBack?.gateway === null && isBehindRouter(flow));
   // The answer leaves by another interface: whether it gets there is not this host's doing.
   if (strays && result.symptom === 'ETIMEDOUT' && symptom !== 'ETIMEDOUT') return of('elsewhere');
   if (outcome !== result.outcome) return of('wrong', 'the outcome');

@@ -1,0 +1,93 @@
+import {
+  type Address,
+  isLinkLocal,
+  isLoopback,
+  isMulticast,
+  parsePrefix,
+  prefixHolds,
+  sameAddress,
+} from '../model/address.js';
+import type { Device, Host, OwnAddress } from './host.js';
+
+/** The default policy table of RFC 6724 as net/ipv6/addrlabel.c has it; the longest prefix counts. */
+const labels = (
+  [
+    ['::1/128', 0],
+    ['::ffff:0:0/96', 4],
+    ['::/96', 3],
+    ['2001::/32', 6],
+    ['2001:10::/28', 7],
+    ['3ffe::/16', 12],
+    ['2002::/16', 2],
+    ['fec0::/10', 11],
+    ['fc00::/7', 5],
+  ] as const
+).map(([text, label]) => ({ prefix: parsePrefix(text)!, label }));
+
+const defaultLabel = 1;
+
+/**
+ * The IPv6 source address for a packet that has none (ipv6_dev_get_saddr in net/ipv6/addrconf.c):
+ * RFC 6724, rules 1 to 3, 5, 6 and 8. Null where no interface has a fitting one.
+ */
+export function selectSourceIpv6(
+  host: Host,
+  destination: Address,
+  out: Device | null,
+): Address | null {
+  const onlyOut = out !== null && (isMulticast(destination) || isLinkLocal(destination));
+  let best: OwnAddress | null = null;
+  for (const own of host.own) {
+    const { address, entry, device } = own;
+    if (address.family !== 'ipv6' || !device.link.up || isMulticast(address)) continue;
+    if (onlyOut && device !== out) continue;
+    const { flags } = entry;
+    if (flags.includes('dadfailed')) continue;
+    if (flags.includes('tentative') && !flags.includes('optimistic')) continue;
+    if (best === null || better(own, best, destination, out)) best = own;
+  }
+  return best?.address ?? null;
+}
+
+/** Is one candidate preferred to another? The rules in their order, the first that tells decides. */
+function better(
+  one: OwnAddress,
+  other: OwnAddress,
+  destination: Address,
+  out: Device | null,
+): boolean {
+  const rules: readonly ((own: OwnAddress) => number)[] = [
+    (own) => (sameAddress(own.address, destination) ? 1 : 0),
+    (own) => scopeRank(scopeOf(own.address), scopeOf(destination)),
+    (own) => (own.entry.flags.includes('deprecated') ? 0 : 1),
+    (own) => (out === null || own.device === out ? 1 : 0),
+    (own) => (labelOf(own.address) === labelOf(destination) ? 1 : 0),
+    (own) => Math.min(sharedBits(own.address, destination), own.entry.prefixLength),
+  ];
+  for (const rule of rules) {
+    const difference = rule(one) - rule(other);
+    if (difference !== 0) return difference > 0;
+  }
+  return false;
+}
+
+/** Link-local and loopback are of the link's scope; unique local addresses are global to the kernel. */
+function scopeOf(address: Address): number {
+  if (isMulticast(address)) return (address.a >>> 16) & 0xf;
+  return isLinkLocal(address) || isLoopback(address) ? 2 : 14;
+}
+
+/** Rule 2: the smallest scope that is enough; below that, the larger the better. */
+function scopeRank(scope: number, wanted: number): number {
+  return scope >= wanted ? 256 - scope : scope - 128;
+}
+
+function labelOf(address: Address): number {
+  return labels.find(({ prefix }) => prefixHolds(prefix, address))?.label ?? defaultLabel;
+}
+
+function sharedBits(one: Address, other: Address): number {
+  const words = [one.a ^ other.a, one.b ^ other.b, one.c ^ other.c, one.d ^ other.d];
+  const index = words.findIndex((word) => word !== 0);
+  return index < 0 ? 128 : index * 32 + Math.clz32(words[index]!);
+}

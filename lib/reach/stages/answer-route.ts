@@ -1,0 +1,206 @@
+import {
+  type Address,
+  isLinkLocal,
+  isLoopback,
+  isUnspecified,
+  unspecified,
+} from '../../model/address.js';
+import type { Course, Fate, WayBack } from '../course.js';
+import type { Found, RouteKey } from '../fib.js';
+import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
+import type { RoutingAnswer } from '../policy.js';
+import { selectSourceIpv6 } from '../source-address.js';
+import type { Cause } from '../verdict.js';
+import { staysHere } from './origin.js';
+import { describeRoute, refusalOf } from './routing.js';
+
+/** What the kernel answers by itself: a reset, or an ICMP error about a port or a route. */
+export type KernelAnswer = 'reset' | 'port-unreachable' | 'route-error';
+
+/** What answers: the SYN-ACK of a listener or the datagram of a program, or the kernel by itself. */
+export type Answer = 'socket' | KernelAnswer;
+
+/** The answer's way: it leaves, or it is lost, as a fate. */
+export type Way = WayBack | { readonly lost: Fate };
+
+/**
+ * How an answer is routed back: inet_csk_route_req, inet6_csk_route_req and udp_sendmsg for a
+ * socket's, ip_send_unicast_reply, tcp_v6_send_response and the ICMP senders for the kernel's own.
+ */
+export function wayOf(course: Course, answer: Answer, receiver: Receiver | null): Way {
+  const { packet, host } = course;
+  const policy = host.policy[packet.family];
+  const socket = receiver?.socket;
+  if (socket?.mark === null && policy.looksAtMarks) {
+    const reason = "the socket's mark could not be read, and policy rules look at marks";
+    const remedy = 'capture again as root';
+    return undecided(course, { code: 'not-captured', what: 'marks', reason, remedy }, reason);
+  }
+  const key = answerKey(course, answer, receiver);
+  const pinned = route(course, key, socket?.transparent === true);
+  const wildcard = receiver !== null && isUnspecified(receiver.address);
+  if (packet.protocol === 'tcp' || !wildcard || course.destinationType !== 'local') return pinned;
+  // A UDP program on a wildcard address leaves the source to the kernel, unless it takes care.
+  const steps = course.steps.length;
+  const free = route(course, { ...key, source: unspecified(packet.family) }, false);
+  course.steps.length = steps;
+  if (sameWay(pinned, free)) return pinned;
+  const what = 'whether the program answers from the address it was asked at: the routes differ';
+  return undecided(course, { code: 'not-evaluated', what }, what);
+}
+
+function answerKey(course: Course, answer: Answer, receiver: Receiver | null): RouteKey {
+  const { packet } = course;
+  // Link-local peers are answered on the link they asked on.
+  const output = receiver?.device || (isLinkLocal(packet.source) ? course.inputIndex : 0);
+  const icmp = answer === 'port-unreachable' || answer === 'route-error';
+  return {
+    destination: packet.source,
+    source: answerSource(course, answer),
+    input: LOOPBACK_INDEX,
+    output,
+    strict: packet.family === 'ipv6' && output !== 0,
+    mark: receiver?.socket.mark ?? 0,
+    tos: 0,
+    protocol: icmp ? (packet.family === 'ipv4' ? 1 : 58) : packet.protocolNumber,
+    sourcePort: icmp ? 0 : packet.destinationPort,
+    destinationPort: icmp ? 0 : packet.sourcePort,
+    uid: receiver?.socket.uid ?? 0,
+  };
+}
+
+/**
+ * The address asked answers, where it is one of this host's own; else the kernel chooses: IPv4 by
+ * the route, an ICMPv6 error by the interface that the packet came in on (icmp6_send).
+ */
+function answerSource(course: Course, answer: Answer): Address {
+  const { packet, host } = course;
+  const icmpv6 =
+    packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
+  if (icmpv6 && host.owners(packet.destinationText).length === 0) {
+    return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
+  }
+  const ours = course.destinationType === 'local' && answer !== 'route-error';
+  return ours ? packet.destination : unspecified(packet.family);
+}
+
+function sameWay(one: Way, other: Way): boolean {
+  if ('lost' in one || 'lost' in other) return 'lost' in one && 'lost' in other;
+  return one.device === other.device && one.gateway === other.gateway;
+}
+
+/** ip_route_output_key_hash_rcu and ip6_dst_lookup_tail, and what becomes of the answer then. */
+function route(course: Course, key: RouteKey, transparent: boolean): Way {
+  const { packet, host } = course;
+  const policy = host.policy[packet.family];
+  const ipv4 = packet.family === 'ipv4';
+  if (ipv4 && !isUnspecified(key.source) && !transparent && !policy.isLocal(key.source)) {
+    const detail = `${packet.destinationText} is local only in a table that the answer's source is not looked up in`;
+    return lost(course, noWay(course), detail);
+  }
+  const answer = lookUp(course, key);
+  if (answer.kind === 'found') return depart(course, key, answer.found);
+  const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
+  if (ipv4 && bound && answer.kind === 'refused') return assumedOnLink(course, bound);
+  return { lost: refusalOf(course, 'reply', answer, 'reply', 'ETIMEDOUT', packet.sourceText) };
+}
+
+/** IPv6 asks again with a source address of its choice where routing fails without one. */
+function lookUp(course: Course, key: RouteKey): RoutingAnswer {
+  const policy = course.host.policy[course.packet.family];
+  const first = policy.lookup(key);
+  const again = first.kind === 'refused' && course.packet.family === 'ipv6';
+  if (!again || !isUnspecified(key.source)) return first;
+  const source = selectSourceIpv6(course.host, key.destination, null);
+  return source ? policy.lookup({ ...key, source }) : first;
+}
+
+/** The answer has a route: does it leave by it? Any way out of a multipath route may be taken. */
+function depart(course: Course, key: RouteKey, found: Found): Way {
+  const { packet, host, fromHere } = course;
+  const stays = staysHere(packet.family, found);
+  if (stays !== fromHere) {
+    const where = fromHere ? 'out of this host' : 'to this host itself';
+    const cause: Cause = fromHere
+      ? noWay(course)
+      : { code: 'source-is-ours', source: packet.sourceText, interface: course.device.name };
+    return lost(course, cause, `${describeRoute(found)} takes the answer ${where}`);
+  }
+  if (stays) {
+    const { loopback } = host;
+    if (loopback?.link.up) return { device: loopback, gateway: null, others: [] };
+    return lost(
+      course,
+      { code: 'interface-down', interface: loopback?.name ?? 'lo' },
+      'lo is down',
+    );
+  }
+  const { route, nexthop, device } = found;
+  if (route.type !== 'unicast' || !device) {
+    const what = `the answer to ${packet.sourceText}, for which the route is ${describeRoute(found)}`;
+    return undecided(course, { code: 'not-evaluated', what }, what);
+  }
+  const blocked = blockedExit(course, key, device);
+  const others = otherExits(course, key, found);
+  if (others.some((other) => (blockedExit(course, key, other) === null) !== (blocked === null))) {
+    const what = `which way of ${describeRoute(found)} the answer takes: not all of them lead out`;
+    return undecided(course, { code: 'not-evaluated', what }, what);
+  }
+  if (blocked) return lost(course, blocked.cause, blocked.detail);
+  return { device, gateway: nexthop?.gateway ?? null, others };
+}
+
+/** The devices of the other ways of a multipath route, each once. */
+function otherExits(course: Course, key: RouteKey, { route, device }: Found): Device[] {
+  if (route.nexthops.length < 2 || key.output !== 0) return [];
+  const devices = route.nexthops.map((nexthop) => course.host.devices.get(nexthop.interface ?? ''));
+  return [...new Set(devices)].filter(
+    (other) => other !== undefined && other !== device,
+  ) as Device[];
+}
+
+/** Why an answer cannot leave by a device. */
+function blockedExit(
+  course: Course,
+  key: RouteKey,
+  device: Device,
+): { cause: Cause; detail: string } | null {
+  const { name, link } = device;
+  if (key.source.family === 'ipv4' && isLoopback(key.source) && !device.routeLocalnet) {
+    const source = course.packet.destinationText;
+    return {
+      cause: { code: 'martian-source', source, interface: name },
+      detail: `an answer from ${source} may not leave by ${name} (route_localnet is off)`,
+    };
+  }
+  if (link.lowerUp || link.loopback) return null;
+  return {
+    cause: { code: 'no-carrier', interface: name },
+    detail: `the answer would leave by ${name}, which has no carrier`,
+  };
+}
+
+/** A socket bound to a device, and no route there: the kernel takes the peer to be on its link. */
+function assumedOnLink(course: Course, device: Device): Way {
+  const { packet, fromHere } = course;
+  const destination = packet.sourceText;
+  const overLoopback = device.link.loopback;
+  // What goes out by lo is delivered here, whoever it is for (RTCF_LOCAL in __mkroute_output).
+  if (overLoopback && fromHere) return { device, gateway: null, others: [] };
+  const detail = `no route back to ${destination} by ${device.name}, which the socket is bound to`;
+  if (overLoopback || fromHere) return lost(course, noWay(course), detail);
+  const cause = { code: 'assumed-on-link', destination, interface: device.name } as const;
+  return undecided(course, cause, `${detail}: the kernel takes the peer to stand on that link`);
+}
+
+function noWay(course: Course): Cause {
+  return { code: 'no-route', destination: course.packet.sourceText, direction: 'reply' };
+}
+
+function lost(course: Course, cause: Cause, detail: string): Way {
+  return { lost: course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply') };
+}
+
+function undecided(course: Course, cause: Cause, detail: string): Way {
+  return { lost: course.cannotTell('reply', cause, detail, 'reply') };
+}

@@ -1,0 +1,74 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { viewOf } from '#earshot/cli/terminal.js';
+import { everyExposure, laptop } from './laptop.js';
+
+const main = fileURLToPath(import.meta.resolve('#earshot/cli/main.js'));
+const capture = JSON.stringify(
+  laptop({ sockets: everyExposure.flatMap(({ socket }) => socket ?? []) }),
+);
+
+test('a capture is answered by the real library: the exit status is the answer', (t) => {
+  for (const [argv, status] of [
+    [['--state', '-'], 0],
+    [['5432', '--state', '-'], 1],
+    [['trace', '--from', '192.168.1.7', '192.168.1.10:5432', '--state', '-'], 1],
+    [['trace', '127.0.0.1:x', '--state', '-'], 2],
+  ] as const) {
+    const { status: found, stderr } = spawnSync(process.execPath, [main, ...argv], {
+      input: capture,
+      encoding: 'utf8',
+    });
+    t.is(found, status, `${argv.join(' ')}: ${stderr}`);
+  }
+});
+
+test('a reader that goes before the answer ends it quietly', async (t) => {
+  const child = spawn(process.execPath, [main, 'capture', '--state', '-']);
+  let err = '';
+  child.stderr.on('data', (chunk) => {
+    err += chunk;
+  });
+  child.stdout.destroy();
+  child.stdin.end(capture);
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  t.deepEqual([status, err], [0, '']);
+});
+
+test('a full disk is an error', (t) => {
+  const { status, stderr } = spawnSync(
+    'sh',
+    ['-c', '"$0" "$1" --help > /dev/full', process.execPath, main],
+    { encoding: 'utf8' },
+  );
+  t.is(status, 2);
+  t.regex(stderr, /^earshot: cannot write to standard output: .*ENOSPC/);
+});
+
+test('the bundled command loads neither the addon nor the evaluation before they are needed', (t) => {
+  const text = readFileSync(
+    new URL('./earshot.js', import.meta.resolve('#earshot/index.js')),
+    'utf8',
+  );
+  const loaded = [...text.matchAll(/^import\s[^;]*?from\s*"(\.[^"]+)";$/gm)].map(
+    ([, path]) => path,
+  );
+  t.true(loaded.includes('./errors.js'));
+  t.deepEqual(
+    loaded.filter((path) => /\/(reach|kernel|native|watch)/.test(path!)),
+    [],
+  );
+});
+
+test('colour is for terminals; FORCE_COLOR and NO_COLOR are obeyed', (t) => {
+  const terminal = { isTTY: true, columns: 100 };
+  t.deepEqual(viewOf(terminal, {}), { width: 100, colour: true, interactive: true });
+  t.deepEqual(viewOf({}, {}), { width: 80, colour: false, interactive: false });
+  t.false(viewOf(terminal, { NO_COLOR: '1' }).colour);
+  t.true(viewOf(terminal, { NO_COLOR: '' }).colour);
+  t.false(viewOf(terminal, { TERM: 'dumb' }).colour);
+  t.true(viewOf({}, { FORCE_COLOR: '1' }).colour);
+  t.false(viewOf(terminal, { FORCE_COLOR: '0' }).colour);
+});
