@@ -1,3 +1,5 @@
+import type { NftFlowtable, NftObject, NftRule, NftSet } from './ruleset.js';
+
 /** Where in a packet's life a base chain hooks in. */
 export type Hook =
   | 'ingress'
@@ -26,8 +28,8 @@ export interface NftChain {
     /** For ingress and egress chains: the devices. */
     devices: string[];
   } | null;
-  /** How many rules stand in it. */
-  rules: number;
+  /** In the order in which they are asked. */
+  rules: NftRule[];
 }
 
 /** A table of nftables. */
@@ -44,6 +46,9 @@ export interface Nftables {
   generation: number;
   tables: NftTable[];
   chains: NftChain[];
+  sets: NftSet[];
+  objects: NftObject[];
+  flowtables: NftFlowtable[];
 }
 
 /** The legacy (xtables) tables that are loaded, by name: `filter`, `nat`, `mangle`, `raw`, `security`. */
