@@ -1,0 +1,190 @@
+import type { Hook, NftChain, NftFamily, Nftables } from '../../model/firewall.js';
+import type { NftExpression, NftRule } from '../../model/ruleset.js';
+import type { Family } from '../../model/socket.js';
+import { compile, hasEffect, type Names } from './compile.js';
+import { printRule } from './print/rule.js';
+import type { Evaluate } from './run.js';
+import { CompiledSet } from './sets.js';
+
+/** Where conntrack sees a packet first (NF_IP_PRI_CONNTRACK). */
+const CONNTRACK_PRIORITY = -200;
+
+/** Where NAT acts, whatever priority its chains have (NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC). */
+const natPriority: Partial<Record<Hook, number>> = {
+  prerouting: -100,
+  output: -100,
+  input: 100,
+  postrouting: 100,
+};
+
+/** A rule in its chain, ready to be asked. */
+export class CompiledRule {
+  readonly steps: readonly Evaluate[];
+  #text: string | null = null;
+
+  constructor(
+    readonly chain: CompiledChain,
+    readonly rule: NftRule,
+    private readonly tables: TableNames,
+  ) {
+    const { expressions } = rule;
+    let length = expressions.length;
+    while (length > 0 && !hasEffect(expressions[length - 1]!)) length--;
+    this.steps = expressions.slice(0, length).map((expression) => compile(expression, tables));
+  }
+
+  /** As nft(8) prints it. */
+  get text(): string {
+    this.#text ??= printRule(this.rule, this.chain.chain.family, (name) => this.tables.set(name)?.set ?? null);
+    return this.#text;
+  }
+}
+
+/** A chain, whose rules are made ready when it is first asked. */
+export class CompiledChain {
+  #rules: readonly CompiledRule[] | null = null;
+
+  constructor(
+    readonly chain: NftChain,
+    readonly tables: TableNames,
+  ) {}
+
+  get rules(): readonly CompiledRule[] {
+    this.#rules ??= this.chain.rules.map((rule) => new CompiledRule(this, rule, this.tables));
+    return this.#rules;
+  }
+
+  /** `inet filter input`. */
+  get name(): string {
+    return `${this.chain.family} ${this.chain.table} ${this.chain.name}`;
+  }
+}
+
+/** What stands at a hook, in the order in which a packet meets it. */
+export type HookEntry =
+  | { readonly kind: 'chain'; readonly priority: number; readonly chain: CompiledChain }
+  | { readonly kind: 'conntrack'; readonly priority: number }
+  | { readonly kind: 'nat'; readonly priority: number; readonly chains: readonly CompiledChain[] };
+
+/** The names of one table: chains, sets, objects. */
+export class TableNames implements Names {
+  readonly chains = new Map<string, CompiledChain>();
+  readonly #sets = new Map<string, CompiledSet | null>();
+
+  constructor(
+    private readonly nftables: Nftables,
+    private readonly family: NftFamily,
+    private readonly table: string,
+  ) {}
+
+  set(name: string): CompiledSet | null {
+    const known = this.#sets.get(name);
+    if (known !== undefined) return known;
+    const found = this.nftables.sets.find((set) => set.name === name && this.#isMine(set));
+    const made = found ? new CompiledSet(found) : null;
+    this.#sets.set(name, made);
+    return made;
+  }
+
+  object(type: number | null, name: string): NftExpression | null | undefined {
+    return this.nftables.objects.find(
+      (object) => object.name === name && (type === null || object.type === type) && this.#isMine(object),
+    )?.expression;
+  }
+
+  #isMine({ family, table }: { family: NftFamily; table: string }): boolean {
+    return family === this.family && table === this.table;
+  }
+}
+
+/** All rules of a state, made ready once. */
+export class Ruleset {
+  /** No chain can do anything to any packet. */
+  readonly idle: boolean;
+  readonly #bases: CompiledChain[] = [];
+  readonly #entries = new Map<string, readonly HookEntry[]>();
+
+  constructor(nftables: Nftables) {
+    const tables = new Map<string, TableNames>();
+    const order = new Map<string, number>();
+    const dormant = new Set<string>();
+    for (const { family, name, handle, flags } of nftables.tables) {
+      const key = `${family} ${name}`;
+      order.set(key, handle);
+      if (flags.includes('dormant')) dormant.add(key);
+    }
+    for (const chain of nftables.chains) {
+      const key = `${chain.family} ${chain.table}`;
+      const names = tables.get(key) ?? new TableNames(nftables, chain.family, chain.table);
+      tables.set(key, names);
+      const compiled = new CompiledChain(chain, names);
+      names.chains.set(chain.name, compiled);
+      if (chain.base && !dormant.has(key)) this.#bases.push(compiled);
+    }
+    // Of equal priority, the hook that was registered last is asked first (nf_hook_entries_grow).
+    const age = ({ chain }: CompiledChain) => order.get(`${chain.family} ${chain.table}`) ?? 0;
+    this.#bases.sort(
+      (one, other) =>
+        one.chain.base!.priority - other.chain.base!.priority ||
+        age(other) - age(one) ||
+        other.chain.handle - one.chain.handle,
+    );
+    this.idle = this.#bases.every(isIdle);
+  }
+
+  /** What a packet of a family meets at a hook; for ingress and egress, on that device. */
+  at(hook: Hook, family: Family, device: string | null): readonly HookEntry[] {
+    const key = `${hook} ${family} ${device ?? ''}`;
+    const known = this.#entries.get(key);
+    if (known) return known;
+    const made = this.#entriesAt(hook, family, device);
+    this.#entries.set(key, made);
+    return made;
+  }
+
+  /** The chains of bridge tables, which frames that a bridge hands up have passed. */
+  bridgeChains(hook: Hook): CompiledChain[] {
+    return this.#bases.filter(
+      (base) => base.chain.family === 'bridge' && base.chain.base!.hook === hook && !isIdle(base),
+    );
+  }
+
+  #entriesAt(hook: Hook, family: Family, device: string | null): HookEntry[] {
+    const onDevice = hook === 'ingress' || hook === 'egress';
+    const here = this.#bases.filter(({ chain }) => {
+      const base = chain.base!;
+      if (base.hook !== hook) return false;
+      if (onDevice) return base.devices.includes(device ?? '');
+      if (chain.family === 'inet') return true;
+      return chain.family === (family === 'ipv4' ? 'ip' : 'ip6');
+    });
+    if (here.every(isIdle)) {
+      // Without rules at this very hook there is still conntrack to see the packet.
+      if (this.idle || onDevice) return [];
+    }
+    const nats = here.filter(({ chain }) => chain.base!.type === 'nat');
+    const entries: HookEntry[] = here
+      .filter((base) => !nats.includes(base) && !isIdle(base))
+      .map((chain) => ({ kind: 'chain', priority: chain.chain.base!.priority, chain }));
+    if (hook === 'prerouting' || hook === 'output')
+      entries.push({ kind: 'conntrack', priority: CONNTRACK_PRIORITY });
+    const priority = natPriority[hook];
+    if (priority !== undefined) entries.push({ kind: 'nat', priority, chains: nats });
+    // What conntrack and NAT share their priority with came earlier, and is asked later.
+    const rank = ({ kind }: HookEntry) => (kind === 'chain' ? 1 : 0);
+    return entries
+      .map((entry, index) => ({ entry, index }))
+      .sort(
+        (one, other) =>
+          one.entry.priority - other.entry.priority ||
+          rank(one.entry) - rank(other.entry) ||
+          one.index - other.index,
+      )
+      .map(({ entry }) => entry);
+  }
+}
+
+/** A base chain without rules does what its policy says; accept is nothing. */
+function isIdle({ chain }: CompiledChain): boolean {
+  return chain.rules.length === 0 && chain.base?.policy !== 'drop';
+}
