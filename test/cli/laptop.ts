@@ -184,7 +184,7 @@ export function laptop(changes: Partial<HostState> = {}): HostState {
     settings: {},
     sockets: [],
     firewall: {
-      nftables: { generation: 1, tables: [], chains: [] },
+      nftables: { generation: 1, tables: [], chains: [], sets: [], objects: [], flowtables: [] },
       legacy: { ipv4: [], ipv6: [] },
     },
     missing: [],
