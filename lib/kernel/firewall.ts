@@ -1,3 +1,4 @@
+import { endianness } from 'node:os';
 import { EarshotError } from '../errors.js';
 import type { Firewall, LegacyTables, Nftables } from '../model/firewall.js';
 import type { Missing } from '../model/host-state.js';
@@ -9,6 +10,17 @@ const ENOENT = 2;
 const EINVAL = 22;
 const EPROTONOSUPPORT = 93;
 const EOPNOTSUPP = 95;
+
+/** What a kernel without nftables has. */
+const NO_RULE_SET: Nftables = {
+  generation: 0,
+  byteOrder: endianness() === 'LE' ? 'little' : 'big',
+  tables: [],
+  chains: [],
+  sets: [],
+  objects: [],
+  flowtables: [],
+};
 
 /** How often a rule set that changes while it is read is read again. */
 const TRIES = 3;
@@ -50,7 +62,7 @@ async function readNftables(netns: string | null, missing: Missing[]): Promise<N
     // The kernel checks the privilege before it looks for the subsystem, so these two mean that
     // there is none: no NETLINK_NETFILTER at all, or nobody registered for nftables.
     if ([EPROTONOSUPPORT, EINVAL, EOPNOTSUPP].includes(outcome.errno)) {
-      return { generation: 0, tables: [], chains: [], sets: [], objects: [], flowtables: [] };
+      return NO_RULE_SET;
     }
     missing.push({
       what: 'nftables',

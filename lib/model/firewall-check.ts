@@ -8,6 +8,7 @@ const hook = oneOf('ingress', 'egress', 'prerouting', 'input', 'forward', 'outpu
 
 const nftables = record({
   generation: word,
+  byteOrder: oneOf('little', 'big'),
   tables: listOf(record({ family: ruleset.family, name: text, handle, flags: texts })),
   chains: listOf(
     record({

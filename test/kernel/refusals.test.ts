@@ -1,3 +1,4 @@
+import { endianness } from 'node:os';
 import test from 'ava';
 import { EarshotError } from '#earshot/errors.js';
 import { capture } from '#earshot/index.js';
@@ -13,6 +14,7 @@ const NETLINK_NETFILTER = 12;
 const GETGEN = generationRequest().type;
 const NO_RULE_SET = {
   generation: 0,
+  byteOrder: endianness() === 'LE' ? ('little' as const) : ('big' as const),
   tables: [],
   chains: [],
   sets: [],

@@ -139,6 +139,7 @@ const STATE: HostState = {
   firewall: {
     nftables: {
       generation: 2,
+      byteOrder: 'little',
       tables: [{ family: 'inet', name: 'filter', handle: 1, flags: [] }],
       chains: [
         {
@@ -347,7 +348,7 @@ const WRONG: [Path, unknown, RegExp][] = [
   [[...RULE, 'expressions', 0, 'source'], 16, /expressions\[0\]\.source is 16/],
   [[...RULE, 'expressions', 0, 'destination'], 'verdikt', /destination is "verdikt"/],
   [[...RULE, 'expressions', 1, 'data'], { value: 'f' }, /data\.value is "f"/],
-  [[...RULE, 'expressions', 1, 'data', 'verdict', 'code'], 'jump', /verdict\.code is "jump"/],
+  [[...RULE, 'expressions', 1, 'data', 'verdict', 'code'], 'jump', /verdict\.chain is missing/],
   [[...SET, 'keys'], 'AAAAUA==', /sets\[0\]\.keys is 4 bytes, not the 6 of 3 elements/],
   [[...SET, 'keys'], 'AAAAUAB-', /sets\[0\]\.keys is "AAAAUAB-", not bytes in base64/],
   [[...SET, 'ends'], 'AAAA', /sets\[0\]\.ends is 3 bytes, not the 1/],

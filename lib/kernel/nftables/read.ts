@@ -1,3 +1,4 @@
+import { endianness } from 'node:os';
 import type { Nftables } from '../../model/firewall.js';
 import { type NetlinkRefusal, type NetlinkRequest, native } from '../../native.js';
 import { chainsRequest, decodeChains } from './chains.js';
@@ -72,10 +73,14 @@ export async function readNftablesOnce(
 }
 
 /** The rule set in recorded answers. `littleEndian` is the byte order of the host that gave them. */
-export function decodeNftables(replies: NftReplies, littleEndian?: boolean): Nftables {
+export function decodeNftables(
+  replies: NftReplies,
+  littleEndian = endianness() === 'LE',
+): Nftables {
   const rulesOf = decodeRules(replies.rules, littleEndian);
   return {
     generation: decodeGeneration(replies.generation, littleEndian),
+    byteOrder: littleEndian ? 'little' : 'big',
     tables: decodeTables(replies.tables, littleEndian),
     chains: decodeChains(replies.chains, rulesOf, littleEndian),
     sets: decodeSets(replies.sets, littleEndian).map((head, index) =>
