@@ -44,6 +44,8 @@ export interface NftTable {
 /** What nftables holds; `generation` is the kernel's own count of changes. */
 export interface Nftables {
   generation: number;
+  /** How the host orders the bytes of a number: what is no field of a packet lies so in a register. */
+  byteOrder: 'little' | 'big';
   tables: NftTable[];
   chains: NftChain[];
   sets: NftSet[];

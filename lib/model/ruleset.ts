@@ -116,7 +116,8 @@ export type NftExpression =
   | {
       kind: 'nat';
       type: 'snat' | 'dnat';
-      family: 'ipv4' | 'ipv6';
+      /** `null`: both, in a table of the family inet that changes ports alone. */
+      family: 'ipv4' | 'ipv6' | null;
       addressMin: number | null;
       addressMax: number | null;
       portMin: number | null;
@@ -130,7 +131,7 @@ export type NftExpression =
   | { kind: 'synproxy' }
   | { kind: 'flow-offload'; table: string }
   | { kind: 'dup'; address: number | null; device: number | null }
-  | { kind: 'fwd'; device: number }
+  | { kind: 'fwd'; device: number; address: number | null }
   | {
       kind: 'hash';
       source: number | null;
@@ -167,17 +168,23 @@ export interface NftRule {
 /**
  * A set or a map. Elements are packed, sorted by key: `keys` holds them one after the other, each
  * `keyLength` bytes, in base64. An interval set holds ends as the kernel does: each element opens an
- * interval or, flagged, closes it. With concatenated ranges (`keyEnds` present) an element is a pair
- * of a first and a last key.
+ * interval or, flagged, closes it; where one interval ends and the next begins with the same key,
+ * the element that closes comes first, so that the last element not above a key decides. With
+ * concatenated ranges (`keyEnds` present) an element is a pair of a first and a last key, both
+ * within, field by field. Elements whose time has run out are left out.
  */
 export interface NftSet {
   family: NftFamily;
   table: string;
   name: string;
   handle: number;
-  /** NFT_SET_*: `anonymous`, `constant`, `interval`, `map`, `timeout`, `eval`, `object`, `concat`, `expr`. */
+  /**
+   * NFT_SET_*: `anonymous`, `constant`, `interval`, `map`, `timeout`, `eval`, `object`, `concat`,
+   * `expr`. A bit that has no name here is written as a number, as `0x200`.
+   */
   flags: string[];
   keyType: number;
+  /** Bytes; each field of a concatenation fills whole words of four. */
   keyLength: number;
   /** The lengths of the fields of a concatenated key, in bytes; empty where it is no concatenation. */
   fields: number[];
@@ -185,22 +192,34 @@ export interface NftSet {
   dataType: number | null;
   dataLength: number;
   objectType: number | null;
-  /** How many elements. */
+  /** How many elements, `catchall` not counted. */
   size: number;
   keys: string;
   keyEnds: string | null;
-  /** Base64, a bit an element: set where the element closes an interval (NFT_SET_ELEM_INTERVAL_END). */
+  /**
+   * For intervals that are no concatenation: base64, a bit an element (bit `n & 7` of byte `n >> 3`),
+   * set where the element closes an interval (NFT_SET_ELEM_INTERVAL_END).
+   */
   ends: string | null;
   /** For maps with values: base64, `dataLength` bytes an element (zero for elements that close). */
   data: string | null;
-  /** For verdict maps: the verdict of each element as an index into `verdicts`. */
+  /** For verdict maps: the verdict of each element as an index into `verdicts`, -1 for those that close. */
   verdictOf: number[] | null;
   verdicts: NftVerdict[];
-  /** For object maps: the name of each element's object. */
+  /** For object maps: the name of each element's object, empty for those that close. */
   objects: string[] | null;
   /** NFT_SET_ELEM_CATCHALL's data, verdict or object; `null` where there is no such element. */
-  catchall: { data: NftData | null; object: string | null } | null;
-  /** Expressions that run with a matching element (a limit, a quota, a counter). */
+  catchall: {
+    data: NftData | null;
+    object: string | null;
+    /** Expressions that run when it is the one found. */
+    expressions: NftExpression[];
+  } | null;
+  /** The lists of expressions (a limit, a quota, a counter) that elements have, each once. */
+  expressionLists: NftExpression[][];
+  /** For each element the list that runs when it matches, -1 for none; `null` where no element has one. */
+  expressionsOf: number[] | null;
+  /** Every expression that runs with some element, and those that one added by a rule would get. */
   expressions: NftExpression[];
 }
 

@@ -1,5 +1,6 @@
 import { EarshotError } from '../errors.js';
 import { bitsOf } from './address.js';
+import { firewall } from './firewall-check.js';
 import { HOST_STATE_VERSION, type HostState } from './host-state.js';
 import {
   address,
@@ -283,38 +284,6 @@ const socket = record(
   },
   ofFamily((entry) => ['local', addressFamily((entry.local as { address: string }).address)]),
 );
-
-const hook = oneOf('ingress', 'egress', 'prerouting', 'input', 'forward', 'output', 'postrouting');
-
-const nftFamily = oneOf('ip', 'ip6', 'inet', 'arp', 'bridge', 'netdev');
-
-const firewall = record({
-  nftables: orNull(
-    record({
-      generation: word,
-      tables: listOf(record({ family: nftFamily, name: text, handle: count, flags: texts })),
-      chains: listOf(
-        record({
-          family: nftFamily,
-          table: text,
-          name: text,
-          handle: count,
-          base: orNull(
-            record({
-              hook,
-              priority: int,
-              policy: oneOf('accept', 'drop'),
-              type: text,
-              devices: texts,
-            }),
-          ),
-          rules: count,
-        }),
-      ),
-    }),
-  ),
-  legacy: orNull(record({ ipv4: texts, ipv6: texts })),
-});
 
 const missing = record({
   what: oneOf(

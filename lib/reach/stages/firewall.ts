@@ -136,7 +136,7 @@ function meets(chain: NftChain, hook: Hook, family: Family, device: Device | nul
   const { base } = chain;
   if (base?.hook !== hook) return false;
   // A base chain without rules does what its policy says; accept is nothing.
-  if (chain.rules === 0 && base.policy === 'accept') return false;
+  if (chain.rules.length === 0 && base.policy === 'accept') return false;
   switch (chain.family) {
     case 'ip':
       return family === 'ipv4';
