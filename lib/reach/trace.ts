@@ -4,7 +4,7 @@ import type { HostState, MissingPart } from '../model/host-state.js';
 import { Course, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
 import type { Flow } from './flow.js';
-import { type Host, hostOf } from './host.js';
+import { type Device, type Host, hostOf } from './host.js';
 import { passDevice } from './stages/device.js';
 import { passHook, passPrograms } from './stages/firewall.js';
 import { passOrigin } from './stages/origin.js';
@@ -73,13 +73,19 @@ function passArrival(course: Course): Fate | null {
   const { fromHere } = course;
   const fate = fromHere ? passOrigin(course) : passDevice(course);
   if (fate) return fate;
-  passPrograms(course);
-  passHook(course, 'ingress', 'request', course.arrival);
+  passIngress(course, course.arrival);
+  // What a port hands to its master comes in once more there (netif_receive_skb).
+  if (course.device !== course.arrival) passIngress(course, course.device);
   passHook(course, 'prerouting', 'request', course.arrival);
   const routed = fromHere ? null : routeIncoming(course);
   if (routed) return routed;
   passHook(course, 'input', 'request', course.arrival);
   return null;
+}
+
+function passIngress(course: Course, device: Device): void {
+  passPrograms(course, device);
+  passHook(course, 'ingress', 'request', device);
 }
 
 /** Parts without which no stage can be trusted. */

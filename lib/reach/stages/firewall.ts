@@ -29,9 +29,9 @@ const stageOf: Record<Hook, Stage> = {
   postrouting: 'output',
 };
 
-/** XDP and tc programs on the way in cannot be read: what they do is unknown. */
-export function passPrograms(course: Course): void {
-  const { link, name } = course.arrival;
+/** XDP and tc programs of an interface on the way in cannot be read: what they do is unknown. */
+export function passPrograms(course: Course, device: Device): void {
+  const { link, name } = device;
   const meet = (program: 'xdp' | 'tc', how: string) =>
     course.doubt(
       'ingress',
