@@ -3,7 +3,7 @@ import type { HostState } from '../model/host-state.js';
 import { type AddressRange, addressToNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
-import type { Blocked, Exposure, Reach, Scope } from './exposure-row.js';
+import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
 import { type Device, type Host, hostOf } from './host.js';
 import { type Piece, peersBehind } from './peers.js';
 import { covers } from './stages/socket.js';
@@ -45,7 +45,7 @@ export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[
     .map((socket) => exposureOf(host, socket, behind));
 }
 
-export type { Blocked, Exposure, Reach, Remedy, Scope } from './exposure-row.js';
+export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
 
 type PeersBehind = (device: Device, family: Family) => readonly Piece[];
 
@@ -60,7 +60,7 @@ interface Group {
 function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
   const reach: Reach[] = [];
   const blocked: Blocked[] = [];
-  const unknown: Blocked[] = [];
+  const unknown: Untold[] = [];
   let scope: Scope = 'nobody';
   let doubtful = false;
   for (const door of doors(host, socket)) {
@@ -71,15 +71,20 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
       : groupPeers(host, socket, door, behind(device, family));
     for (const { fate, ranges, beyond } of groups) {
       const row = { interface: device.name, address, peers: rangesToPrefixes(ranges, family) };
+      const entry = {
+        ...row,
+        port: socket.local.port,
+        url: urlFor(socket, address),
+        forwardedTo: null,
+      };
       if (fate.outcome === 'reachable') {
-        const url = urlFor(socket, address);
-        reach.push({ ...row, port: socket.local.port, url, forwardedTo: null });
+        reach.push(entry);
         scope = farther(scope, local ? 'host' : beyond ? 'routed' : 'link');
         continue;
       }
       const fault = { ...row, cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
       if (fate.outcome === 'unknown') {
-        unknown.push(fault);
+        unknown.push({ ...entry, ...fault, assuming: fate.assuming ?? null });
         doubtful ||= !local || scope === 'nobody';
       } else blocked.push(fault);
     }
@@ -161,7 +166,8 @@ function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Pie
 
 /** Fates that a person would give one reason for; the peer's own address is not part of it. */
 function keyOf(fate: Group['fate']): string {
-  return `${fate.outcome} ${fate.symptom} ${JSON.stringify(fate.cause, leaveOutPeer)}`;
+  const { outcome, symptom, cause, assuming } = fate;
+  return JSON.stringify([outcome, symptom, cause, assuming], leaveOutPeer);
 }
 
 function leaveOutPeer(key: string, value: unknown): unknown {
@@ -200,14 +206,13 @@ function ask(
 
 /** Nobody takes it: then the near miss that counts here is this very socket. */
 function asSeenBy(socket: Socket, fate: Followed['fate'], untaken: boolean): Group['fate'] {
-  const { outcome, symptom, cause } = fate;
-  if (!untaken || !cause || !('socket' in cause) || cause.socket === socket)
-    return { outcome, symptom, cause };
-  return { outcome, symptom, cause: { ...cause, ...nearMissOf(socket, cause) } as Cause };
-}
-
-function nearMissOf(socket: Socket, cause: Cause): Partial<Cause> {
-  return cause.code === 'accept-queue-full' ? {} : ({ socket } as Partial<Cause>);
+  if (!untaken) return fate;
+  const { cause, assuming } = fate;
+  const mine = <Faulty extends { cause: Cause | null }>(faulty: Faulty): Faulty => ({
+    ...faulty,
+    cause: faulty.cause && 'socket' in faulty.cause ? { ...faulty.cause, socket } : faulty.cause,
+  });
+  return assuming ? { ...fate, assuming: mine(assuming) } : cause ? mine(fate) : fate;
 }
 
 /** What to type; a link-local address needs a zone, which no URL can carry everywhere. */
