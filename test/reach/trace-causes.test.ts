@@ -99,7 +99,6 @@ function withRouter(changes: Parameters<typeof onLan>[1] = {}): HostState {
   });
 }
 
-
 const cases: Record<Exclude<CauseCode, 'shadowed'>, Case[]> = {
   'interface-missing': [
     drops(
