@@ -204,7 +204,8 @@ function nearMiss(course: Course, candidates: readonly Receiver[]): Cause {
   return elsewhere ? { code: 'other-protocol', socket: elsewhere.socket } : { code: 'no-listener' };
 }
 
-function missOf(course: Course, receiver: Receiver): { rank: number; cause: Cause } {
+/** Why this socket does not take the packet; the smaller the rank, the nearer the miss. */
+export function missOf(course: Course, receiver: Receiver): { rank: number; cause: Cause } {
   const { socket, address } = receiver;
   const { packet } = course;
   const side = sideFor(course, receiver);
