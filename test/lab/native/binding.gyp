@@ -3,7 +3,7 @@
   "targets": [
     {
       "target_name": "lab",
-      "sources": ["lab.cc", "netns.cc", "program.cc", "listeners.cc", "flows.cc", "tunnel.cc"],
+      "sources": ["lab.cc", "netns.cc", "program.cc", "listeners.cc", "flows.cc", "canary.cc", "tunnel.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS"],
       "cflags!": ["-fno-exceptions"],

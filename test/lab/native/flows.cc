@@ -1,7 +1,6 @@
 #include "flows.h"
 
 #include <linux/errqueue.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -16,6 +15,7 @@
 #include <unordered_map>
 
 #include "address.h"
+#include "canary.h"
 #include "descriptor.h"
 #include "netns.h"
 
@@ -100,17 +100,15 @@ class Run {
   }
 
   std::vector<FlowResult> go() {
-    std::array<epoll_event, 256> events;
     while (!waiting_.empty() || inFlight_ > 0) {
       bool stuck = false;
       for (int started = 0; started < kBurst && inFlight_ < window_ && !waiting_.empty() && !stuck;
            started++)
         stuck = !startNext();
-      int count = epoll_wait(epoll_.get(), events.data(), events.size(), patience(stuck));
-      if (count < 0 && errno != EINTR) throw Failure("epoll_wait");
-      for (int index = 0; index < count; index++) handle(events[static_cast<size_t>(index)]);
-      // Silence is believed only when nothing else is left to be heard.
-      if (count == 0) expire();
+      if (hear(patience(stuck)) > 0 || !isLate()) continue;
+      // Silence is believed only when no packet is under way any more and nothing was to be heard.
+      canary_.fly();
+      if (hear(0) == 0) expire();
     }
     return std::move(results_);
   }
@@ -121,6 +119,15 @@ class Run {
     event.events = events;
     event.data.u64 = static_cast<uint64_t>(kind) << 32 | index;
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw Failure("epoll_ctl");
+  }
+
+  /// Waits for events and handles them; how many there were.
+  int hear(int patienceMs) {
+    std::array<epoll_event, 256> events;
+    int count = epoll_wait(epoll_.get(), events.data(), events.size(), patienceMs);
+    if (count < 0 && errno != EINTR) throw Failure("epoll_wait");
+    for (int index = 0; index < count; index++) handle(events[static_cast<size_t>(index)]);
+    return count;
   }
 
   void handle(const epoll_event& event) {
@@ -339,14 +346,23 @@ class Run {
     return left.count() < 0 ? 0 : static_cast<int>(left.count()) + 1;
   }
 
+  /// Is the time over for a flow that is under way?
+  bool isLate() {
+    while (!deadlines_.empty() && !isAwaited(deadlines_.top())) deadlines_.pop();
+    return !deadlines_.empty() && deadlines_.top().first <= Clock::now();
+  }
+
+  using Deadline = std::pair<Clock::time_point, size_t>;
+  bool isAwaited(const Deadline& deadline) const {
+    const Client& client = clients_[deadline.second];
+    return client.phase != Phase::done && client.deadline == deadline.first;
+  }
+
   void expire() {
-    while (!deadlines_.empty() && deadlines_.top().first <= Clock::now()) {
-      auto [deadline, index] = deadlines_.top();
+    while (isLate()) {
+      size_t index = deadlines_.top().second;
       deadlines_.pop();
       Client& client = clients_[index];
-      if (client.phase == Phase::done || client.phase == Phase::waiting ||
-          client.deadline != deadline)
-        continue;
       bool unheard = client.phase == Phase::asking && flows_[index].protocol == IPPROTO_UDP &&
                      !results_[index].takers.empty() && results_[index].answerError == 0;
       if (!unheard || !askUnconnected(index)) finish(index, ETIMEDOUT, "silence");
@@ -457,6 +473,7 @@ class Run {
     SocketAddress from;
   };
 
+  Canary canary_;
   const std::vector<Server>& servers_;
   const std::vector<FlowSpec>& flows_;
   size_t window_;
@@ -468,30 +485,16 @@ class Run {
   size_t inFlight_ = 0;
   std::deque<size_t> waiting_;
   std::set<HeldPort> heldPorts_;
-  using Deadline = std::pair<Clock::time_point, size_t>;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   std::unordered_map<int, Connection> connections_;
 };
-
-/// A packet over a veth waits in the queue of the CPU that sent it. A thread that moves could see
-/// its packets overtake each other: a SYN the reset before it, and be answered by nobody for a
-/// second.
-void stayOnThisCpu() {
-  cpu_set_t here;
-  CPU_ZERO(&here);
-  CPU_SET(sched_getcpu(), &here);
-  sched_setaffinity(0, sizeof here, &here);
-}
 
 }  // namespace
 
 std::vector<FlowResult> runFlows(const std::vector<Server>& servers,
                                  const std::vector<FlowSpec>& flows, int window) {
   std::vector<FlowResult> results;
-  onOwnThread([&] {
-    stayOnThisCpu();
-    results = Run(servers, flows, window).go();
-  });
+  onOwnThread([&] { results = Run(servers, flows, window).go(); });
   return results;
 }
 
