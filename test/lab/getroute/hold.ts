@@ -176,7 +176,7 @@ function leaving(host: Host, question: Question): Expected | 'unknown' {
   const source = question.source ?? unspecified(family);
   const out = host.byIndex.get(output);
   if (family === 'ipv4') {
-    if (question.source && !policy.isLocal(question.source)) return ENETUNREACH;
+    if (question.source && !policy.mayBeSource(question.source)) return ENETUNREACH;
     if (out && !out.link.up) return ENETUNREACH;
   }
   const key: RouteKey = {
@@ -210,6 +210,7 @@ function leaving(host: Host, question: Question): Expected | 'unknown' {
   if (type === 'local' || type === 'anycast') return { type, ways: null, entry: found };
   const ways = usableWays(host, found, output);
   const free = ways.filter((way) => mayLeave(source, way.interface, host));
+  if (free.length > 0 && free.length < ways.length) return 'unknown'; // by a hash of the flow
   return free.length > 0 ? { type, ways: free, entry: found } : EINVAL;
 }
 
@@ -281,7 +282,7 @@ function questioner(host: Host, random: Random): () => Question {
     const input = random.chance(0.5)
       ? random.pick(indexes.filter((index) => index !== LOOPBACK_INDEX))
       : 0;
-    const ours = () => random.pick(own[family]);
+    const ours = () => random.pick(own[family].filter(askable));
     const to = random.chance(0.2) ? ours() : any();
     const source = input
       ? random.chance(0.1)
@@ -330,9 +331,11 @@ function near(random: Random, address: Address): Address {
   return ipv6(address.a, address.b ^ noise, random.chance(0.5) ? address.c : 0x80000000, address.d);
 }
 
-/** Broadcast to all, multicast and the unspecified address are not a matter of the tables. */
+/**
+ * Broadcast to all, multicast and the unspecified address are not a matter of the tables; and that
+ * ::1 is a martian is found out before routing (ip6_rcv_core), where RTM_GETROUTE does not look.
+ */
 function askable(address: Address): boolean {
-  return (
-    !isMulticast(address) && !isUnspecified(address) && address.a !== -1 && address.a >>> 28 !== 15
-  );
+  if (isMulticast(address) || isUnspecified(address)) return false;
+  return address.family === 'ipv4' ? address.a >>> 28 !== 15 : !isLoopback(address);
 }
