@@ -137,6 +137,7 @@ function validateSource(course: Course, request: RouteKey): Fate | null {
     mark: device.sourceMarkValid ? packet.mark : 0,
     sourcePort: packet.destinationPort,
     destinationPort: packet.sourcePort,
+    ...(device.vrf && { l3mdev: device.vrf.index }),
   };
   if (course.destinationType === 'broadcast') key.source = { ...key.source, a: 0 };
   const answer = policy.lookup(key);

@@ -49,7 +49,13 @@ export function routeIncomingIpv6(course: Course): Fate | null {
     const what = `who has joined the multicast group ${packet.destinationText}`;
     return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
   }
-  const answer = host.policy.ipv6.lookup(incomingKey(course), device.index);
+  const key = incomingKey(course);
+  // Inside a VRF the packet comes in on the VRF; for its link alone the port counts (vrf_ip6_rcv).
+  key.input = course.inputIndex;
+  const answer = host.policy.ipv6.lookup(
+    key.strict ? { ...key, output: device.index } : key,
+    key.strict ? device.index : key.input,
+  );
   if (answer.kind !== 'found') {
     const unready = answer.kind === 'unknown' ? null : notReady(course);
     if (unready) return unready;
