@@ -123,6 +123,11 @@ export class Course {
     return { outcome: 'unknown', stage, cause, symptom: null };
   }
 
+  /** Something that could not be evaluated may have sent the packet elsewhere. */
+  get mayBeRedirected(): boolean {
+    return this.doubts.some((doubt) => doubt.redirects);
+  }
+
   /** The fate after everything that was doubtful on the way is taken into account. */
   settle(fate: Fate): Fate {
     const first = this.doubts[0];

@@ -1,6 +1,5 @@
 import {
   type Address,
-  formatAddress,
   isLinkLocal,
   isLoopback,
   isUnspecified,
@@ -131,7 +130,8 @@ function sameWay(one: Way, other: Way): boolean {
 function route(course: Course, key: RouteKey, transparent: boolean): Way {
   const { packet, host } = course;
   const ipv4 = packet.family === 'ipv4';
-  if (ipv4 && !isUnspecified(key.source) && !transparent && !isOurs(course, key.source)) {
+  const policy = host.policy[packet.family];
+  if (ipv4 && !isUnspecified(key.source) && !transparent && !policy.mayBeSource(key.source)) {
     const detail = `${packet.destinationText} is local only in a table that the answer's source is not looked up in`;
     return lost(course, noWay(course), detail);
   }
@@ -145,11 +145,6 @@ function route(course: Course, key: RouteKey, transparent: boolean): Way {
   const insideVrf = bound !== undefined && (bound.vrf ?? bound.link.vrfTable) !== null;
   if (ipv4 && bound && !insideVrf && answer.kind === 'refused') return assumedOnLink(course, bound);
   return { lost: refusalOf(course, 'reply', answer, 'reply', 'ETIMEDOUT', packet.sourceText) };
-}
-
-/** __ip_dev_find (net/ipv4/devinet.c): an address of any interface, else one that the local table has. */
-function isOurs({ host }: Course, source: Address): boolean {
-  return host.policy.ipv4.isLocal(source) || host.owners(formatAddress(source)).length > 0;
 }
 
 /** IPv6 asks again with a source address of its choice where routing fails without one. */

@@ -46,7 +46,6 @@ export function routeIncomingIpv6(course: Course): Fate | null {
   }
   if (isMulticast(destination)) return multicast(course);
   const key = incomingKey(course);
-  key.strict = isLinkLocal(destination);
   // Inside a VRF the packet comes in on the VRF; for its link alone the port counts (vrf_ip6_rcv).
   key.input = course.inputIndex;
   const answer = host.policy.ipv6.lookup(
