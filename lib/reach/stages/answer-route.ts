@@ -51,8 +51,12 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
 
 function answerKey(course: Course, answer: Answer, receiver: Receiver | null): RouteKey {
   const { packet } = course;
-  // Link-local peers are answered on the link they asked on.
-  const output = receiver?.device || (isLinkLocal(packet.source) ? course.inputIndex : 0);
+  // Link-local peers are answered on the link they asked on, and ::1 by a reset is
+  // (rt6_need_strict in tcp_v6_send_response).
+  const sameLink =
+    isLinkLocal(packet.source) ||
+    (answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source));
+  const output = receiver?.device || (sameLink ? course.inputIndex : 0);
   const icmp = answer === 'port-unreachable' || answer === 'route-error';
   return {
     destination: packet.source,
@@ -98,9 +102,13 @@ function route(course: Course, key: RouteKey, transparent: boolean): Way {
     const detail = `${packet.destinationText} is local only in a table that the answer's source is not looked up in`;
     return lost(course, noWay(course), detail);
   }
+  const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
+  // ip_route_output_key_hash_rcu: nothing leaves by a device that is down.
+  if (ipv4 && bound && !(bound.link.up && bound.hasIpv4)) {
+    return lost(course, { code: 'interface-down', interface: bound.name }, `${bound.name} is down`);
+  }
   const answer = lookUp(course, key);
   if (answer.kind === 'found') return depart(course, key, answer.found);
-  const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
   if (ipv4 && bound && answer.kind === 'refused') return assumedOnLink(course, bound);
   return { lost: refusalOf(course, 'reply', answer, 'reply', 'ETIMEDOUT', packet.sourceText) };
 }

@@ -83,14 +83,15 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
   // IPv4 looks again with the source that the first look chose; IPv6 does so where it failed.
   const ipv4 = packet.family === 'ipv4';
   for (let looks = given ? 1 : 0; ; looks++) {
+    // A source that is in another table's local route alone will not do (ip_route_output_key_hash_rcu).
+    if (ipv4 && looks > 0 && !policy.isLocal(key.source)) return nothingToSendFrom(course);
     const answer = policy.lookup(key);
     if (answer.kind === 'refused' && !ipv4 && looks === 0) {
       const chosen = selectSourceIpv6(host, packet.destination, null);
-      if (chosen) {
-        setSource(course, chosen);
-        key.source = chosen;
-        continue;
-      }
+      if (!chosen) return nothingToSendFrom(course);
+      setSource(course, chosen);
+      key.source = chosen;
+      continue;
     }
     if (answer.kind !== 'found') {
       const error = answer.kind === 'refused' ? answer.error : 'ENETUNREACH';
@@ -100,7 +101,9 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
     if (!staysHere(packet.family, found)) return leaves(course, found);
     if (looks > 0) return found;
-    setSource(course, sourceFor(course, found));
+    const source = sourceFor(course, found);
+    if (!source) return nothingToSendFrom(course);
+    setSource(course, source);
     if (!ipv4) return found;
     key.source = packet.source;
   }
@@ -117,18 +120,39 @@ function scopeOf(course: Course): number {
   return course.host.owners(course.packet.destinationText)[0]?.device.index ?? 0;
 }
 
+/**
+ * May a program of this host bind to the address? IPv4 asks the local table (inet_addr_valid_or_nonlocal),
+ * IPv6 the addresses of the interfaces (inet6_bind: ipv6_chk_addr).
+ */
 function standsHere(course: Course, address: Address): boolean {
   const { host, packet } = course;
-  return host.policy[packet.family].isLocal(address);
+  if (host.setting(`net.${packet.family}.ip_nonlocal_bind`, 0) !== 0) return true;
+  if (packet.family === 'ipv4') return host.policy.ipv4.isLocal(address);
+  return host.owners(packet.sourceText).some(({ device, entry }) => {
+    const { flags } = entry;
+    if (!device.link.up || flags.includes('dadfailed')) return false;
+    return !flags.includes('tentative') || flags.includes('optimistic');
+  });
 }
 
-/** The source for a packet to this host itself. */
-function sourceFor(course: Course, found: Found): Address {
+/** ip_route_output_key_hash_rcu and ip6_route_get_saddr find no source to send from. */
+function nothingToSendFrom(course: Course): Fate {
+  const destination = course.packet.destinationText;
+  return course.fails(
+    'routing',
+    { code: 'no-route', destination, direction: 'request' },
+    course.packet.family === 'ipv4' ? 'ENETUNREACH' : 'EADDRNOTAVAIL',
+    `no address of this host to send to ${destination} from`,
+  );
+}
+
+/** The source for a packet to this host itself; null where IPv6 finds none. */
+function sourceFor(course: Course, found: Found): Address | null {
   const { packet, host } = course;
   const preferred = found.route.preferredSource;
   if (preferred !== null) return parseAddress(preferred) ?? packet.destination;
   if (packet.family === 'ipv4') return packet.destination;
-  return selectSourceIpv6(host, packet.destination, found.device) ?? packet.destination;
+  return selectSourceIpv6(host, packet.destination, found.device);
 }
 
 function setSource(course: Course, address: Address): void {
