@@ -148,7 +148,7 @@ function load(): Addon {
       'ERR_NO_BINARY',
       `no addon binary for linux-${process.arch} could be loaded from ${join(root, 'prebuilds')} or ` +
         `${join(root, 'build', 'Release')} (${why}): reinstall earshot, or build it from source ` +
-        `with 'npx node-gyp rebuild' in ${root}`,
+        `with 'npm install --no-save node-addon-api@8 && npx node-gyp rebuild' in ${root}`,
       undefined,
       cause,
     );
@@ -168,30 +168,39 @@ function packageRoot(): string {
 
 /** The addon's functions; an addon error becomes an EarshotError. */
 export const native: Addon = {
-  readSockets: translated('readSockets'),
+  readSockets: promised('readSockets'),
   readSocketsSync: translated('readSocketsSync'),
   dumpSocketsSync: translated('dumpSocketsSync'),
   decodeSockets: translated('decodeSockets'),
   decodeProcSockets: translated('decodeProcSockets'),
-  netlink: translated('netlink'),
+  netlink: promised('netlink'),
   netlinkSync: translated('netlinkSync'),
-  readFiles: translated('readFiles'),
+  readFiles: promised('readFiles'),
   readFilesSync: translated('readFilesSync'),
-  owners: translated('owners'),
+  owners: promised('owners'),
   ownersSync: translated('ownersSync'),
 };
 
+type Call = (...values: unknown[]) => unknown;
+
 function translated<Name extends keyof Addon>(name: Name): Addon[Name] {
   const call = (...values: unknown[]): unknown => {
-    const target = load()[name] as (...values: unknown[]) => unknown;
-    const fail = (error: unknown): never => {
-      throw translate(error, values[0]);
-    };
     try {
-      const result = target(...values);
-      return result instanceof Promise ? result.catch(fail) : result;
+      return (load()[name] as Call)(...values);
     } catch (error) {
-      return fail(error);
+      throw translate(error, values[0]);
+    }
+  };
+  return call as Addon[Name];
+}
+
+/** What gives a promise refuses by it too, also where there is no addon: a caller has one path to mind. */
+function promised<Name extends keyof Addon>(name: Name): Addon[Name] {
+  const call = async (...values: unknown[]): Promise<unknown> => {
+    try {
+      return await (load()[name] as Call)(...values);
+    } catch (error) {
+      throw translate(error, values[0]);
     }
   };
   return call as Addon[Name];

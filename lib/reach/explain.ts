@@ -98,13 +98,13 @@ export function reasonFor(cause: Cause): string {
     case 'no-listener':
       return 'nobody listens on that port';
     case 'bound-to-loopback':
-      return `${describe(cause.socket)} is bound to loopback, which only this host reaches`;
+      return `${describe(cause.socket)} is bound to loopback: this host alone reaches it, and at that address alone`;
     case 'bound-to-other-address':
       return `${describe(cause.socket)} is bound to another address`;
     case 'bound-to-other-device':
       return `${describe(cause.socket)} takes only what comes in on that device`;
     case 'ipv6-only':
-      return `${describe(cause.socket)} takes IPv6 alone (IPV6_V6ONLY)`;
+      return `${describe(cause.socket)} takes IPv6 alone${cause.socket.local.address === '::' ? ' (IPV6_V6ONLY)' : ''}`;
     case 'ipv4-only':
       return `${describe(cause.socket)} takes IPv4 alone`;
     case 'other-protocol':

@@ -52,7 +52,11 @@ export function peersBehind(host: Host, device: Device, family: Family): Piece[]
 function boundaries(host: Host, family: Family): Prefix[] {
   const { routes, rules } = host.state;
   const texts = [...special[family]];
-  for (const route of routes) if (route.family === family) texts.push(route.destination);
+  for (const route of routes) {
+    if (route.family !== family) continue;
+    texts.push(route.destination);
+    if (route.sourcePrefix !== null) texts.push(route.sourcePrefix);
+  }
   for (const rule of rules) {
     if (rule.family !== family) continue;
     if (rule.from !== null) texts.push(rule.from);
@@ -84,14 +88,13 @@ function classify(
   address: Address,
   uplink: boolean,
 ): Pick<Piece, 'who' | 'onLink'> {
+  const inside = device.link.addresses.some((entry) => {
+    const prefix = parsePrefix(`${entry.address}/${entry.prefixLength}`);
+    return prefix !== null && prefixHolds(prefix, address);
+  });
+  const nobody = { who: uplink || inside ? 'nobody' : 'elsewhere', onLink: false } as const;
   const ours = host.own.some((own) => sameAddress(own.address, address));
-  if (ours || neverASource(address)) {
-    const inside = device.link.addresses.some((entry) => {
-      const prefix = parsePrefix(`${entry.address}/${entry.prefixLength}`);
-      return prefix !== null && prefixHolds(prefix, address);
-    });
-    return { who: uplink || inside ? 'nobody' : 'elsewhere', onLink: false };
-  }
+  if (ours || neverASource(address)) return nobody;
   const linkLocal = isLinkLocal(address);
   const answer = host.policy[address.family].lookup({
     destination: address,
@@ -106,12 +109,13 @@ function classify(
     destinationPort: 0,
     uid: 0,
   });
-  if (answer.kind !== 'found') return { who: uplink ? 'peer' : 'elsewhere', onLink: false };
-  const { found } = answer;
-  if (found.route.type === 'broadcast') return { who: 'nobody', onLink: false };
-  const here = found.route.nexthops.some((nexthop) => nexthop.interface === device.name);
-  const gateway = found.nexthop?.gateway ?? null;
-  const onLink = here && gateway === null && found.prefixLength > 0;
+  // A neighbour stands on the link, whatever routing says about the way back.
+  if (answer.kind !== 'found')
+    return { who: uplink || inside ? 'peer' : 'elsewhere', onLink: inside };
+  const { route, prefixLength } = answer.found;
+  if (route.type === 'broadcast') return nobody;
+  const here = route.nexthops.find((nexthop) => nexthop.interface === device.name);
+  const onLink = here !== undefined && here.gateway === null && prefixLength > 0;
   return { who: here || uplink ? 'peer' : 'elsewhere', onLink };
 }
 

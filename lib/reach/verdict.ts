@@ -111,6 +111,13 @@ export interface Step {
   detail: string;
 }
 
+/** How a flow would fare if whatever could not be read or evaluated let it pass unchanged. */
+export interface Assumption {
+  outcome: Exclude<Outcome, 'unknown'>;
+  symptom: Symptom | null;
+  cause: Cause | null;
+}
+
 /** The answer to a flow. */
 export interface Verdict {
   /** `reachable`: a TCP handshake completes, or a UDP datagram is delivered and its answer can return. */
@@ -124,6 +131,11 @@ export interface Verdict {
   stage: Stage;
   /** `null` when reachable. */
   cause: Cause | null;
+  /**
+   * For an `unknown` that comes of a firewall or a program on the way: what else decides, if that
+   * lets the flow pass. It is not a verdict. `null` otherwise.
+   */
+  assuming: Assumption | null;
   /** The socket that takes the first packet; `null` where none does. */
   socket: Socket | null;
   /** The packet's life, stage by stage. */

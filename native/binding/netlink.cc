@@ -1,13 +1,15 @@
 #include "binding/netlink.h"
 
 #include "binding/arguments.h"
+#include "namespaces/run.h"
 
 namespace earshot::binding {
 namespace {
 
-netlink::Query query(const Napi::CallbackInfo& info) {
+NetlinkQuery query(const Napi::CallbackInfo& info) {
   const Napi::Object object = objectArgument(info, 0);
-  netlink::Query query;
+  NetlinkQuery asked;
+  netlink::Query& query = asked.query;
   query.protocol = static_cast<int>(number(object, "protocol"));
   const Napi::Array requests = array(object, "requests");
   for (uint32_t at = 0; at < requests.Length(); at++) {
@@ -21,8 +23,14 @@ netlink::Query query(const Napi::CallbackInfo& info) {
   for (uint32_t at = 0; at < groups.Length(); at++) {
     query.watchGroups.push_back(groups.Get(at).ToNumber().Uint32Value());
   }
-  query.netns = optionalString(object, "netns");
-  return query;
+  asked.netns = optionalString(object, "netns");
+  return asked;
+}
+
+netlink::Answer ask(const NetlinkQuery& asked) {
+  netlink::Answer answer;
+  namespaces::run(asked.netns, [&] { answer = netlink::ask(asked.query); });
+  return answer;
 }
 
 Napi::Value present(Napi::Env env, netlink::Answer& answer) {
@@ -46,6 +54,6 @@ Napi::Value present(Napi::Env env, netlink::Answer& answer) {
 
 }  // namespace
 
-const Question<netlink::Query, netlink::Answer> kNetlink{query, netlink::ask, present};
+const Question<NetlinkQuery, netlink::Answer> kNetlink{query, ask, present};
 
 }  // namespace earshot::binding

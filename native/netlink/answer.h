@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <variant>
 #include <vector>
 
@@ -20,7 +18,6 @@ struct Query {
   int protocol;
   std::vector<Request> requests;
   std::vector<uint32_t> watchGroups;
-  std::optional<std::string> netns;
 };
 
 struct Answer {
@@ -30,7 +27,8 @@ struct Answer {
   bool changed = false;
 };
 
-/** Asks one thing after the other on one socket and keeps the raw answers. */
+/** Asks one thing after the other on one socket, in this thread's namespace, and keeps the raw
+ * answers. */
 Answer ask(const Query& query);
 
 /** Keeps the raw messages of an answer. */

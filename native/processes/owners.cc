@@ -40,7 +40,10 @@ std::optional<uint32_t> realUid(std::string_view status) {
   return number(status.substr(0, status.find_first_of("\t\n")));
 }
 
-/** The arguments, each ended by a NUL; a process that wrote over them may lack the last one. */
+/**
+ * The arguments, each ended by a NUL; a process that wrote a title over them may lack the last one,
+ * and leaves the rest of their room as empty ones, which are no arguments.
+ */
 std::vector<std::string> arguments(std::string_view line) {
   std::vector<std::string> command;
   while (!line.empty()) {
@@ -48,6 +51,7 @@ std::vector<std::string> arguments(std::string_view line) {
     command.emplace_back(line.substr(0, end));
     line.remove_prefix(std::min(end + 1, line.size()));
   }
+  while (!command.empty() && command.back().empty()) command.pop_back();
   return command;
 }
 

@@ -1,5 +1,5 @@
 // What listing the listeners of this machine costs in process, beside a whole `ss -tln`.
-// Usage: npm run bench:listeners [-- ROUNDS]
+// Usage: npm run bench [-- ROUNDS]
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -41,28 +41,43 @@ const ss = () => {
   if (error || status !== 0) throw error ?? new Error(`ss ended with ${status}`);
 };
 
+/** @type {{ name: string, task: () => unknown, count: number }[]} */
 const contenders = [
-  ['addon: TCP listeners', () => native.readSocketsSync({ ...query, udpStates: 0 }), rounds],
-  ['addon: TCP listeners and UDP', () => native.readSocketsSync(query), rounds],
-  [
-    'addon: the same from /proc',
-    () => native.readSocketsSync({ ...query, source: 'procfs' }),
-    rounds,
-  ],
+  {
+    name: 'addon: TCP listeners',
+    task: () => native.readSocketsSync({ ...query, udpStates: 0 }),
+    count: rounds,
+  },
+  {
+    name: 'addon: TCP listeners and UDP',
+    task: () => native.readSocketsSync(query),
+    count: rounds,
+  },
+  {
+    name: 'addon: the same from /proc',
+    task: () => native.readSocketsSync({ ...query, source: 'procfs' }),
+    count: rounds,
+  },
 ];
 if (earshot.listenersSync) {
   const withoutOwners = () => earshot.listenersSync({}, { owners: false });
-  contenders.push(['listenersSync(), no owners', withoutOwners, rounds]);
-  contenders.push(['listenersSync()', () => earshot.listenersSync(), Math.ceil(rounds / 20)]);
+  contenders.push({ name: 'listenersSync(), no owners', task: withoutOwners, count: rounds });
+  const withOwners = () => earshot.listenersSync();
+  contenders.push({ name: 'listenersSync()', task: withOwners, count: Math.ceil(rounds / 20) });
 }
 if (spawnSync('ss', ['-V']).status === 0) {
-  contenders.push(['ss -tln (a process)', ss, Math.ceil(rounds / 20)]);
+  contenders.push({ name: 'ss -tln (a process)', task: ss, count: Math.ceil(rounds / 20) });
 } else {
   console.error('ss is not installed, so there is nothing to compare with: apt install iproute2');
 }
 
-/** Milliseconds of each round, in ascending order; the first tenth warms up and does not count. */
+/**
+ * Milliseconds of each round, in ascending order; the first tenth warms up and does not count.
+ * @param {() => unknown} task
+ * @param {number} count
+ */
 function measure(task, count) {
+  /** @type {number[]} */
   const times = [];
   for (let round = -Math.ceil(count / 10); round < count; round++) {
     const start = process.hrtime.bigint();
@@ -73,19 +88,23 @@ function measure(task, count) {
   return times.sort((one, other) => one - other);
 }
 
-const results = contenders.map(([name, task, count]) => ({ name, times: measure(task, count) }));
-const median = (times) => times[times.length >> 1];
-const slowest = median(results.at(-1).times);
+/** @param {number[]} times @param {number} share */
+const quantile = (times, share) => times[Math.floor(times.length * share)] ?? 0;
+
+const results = contenders.map(({ name, task, count }) => {
+  const times = measure(task, count);
+  return { name, median: quantile(times, 0.5), p95: quantile(times, 0.95) };
+});
+const slowest = results.at(-1)?.median ?? 0;
 
 const { columns } = native.readSocketsSync(query);
 console.log(`${columns.length} sockets; milliseconds, and how many times in the last row's time`);
 console.log(
   `${'what'.padEnd(32)}${'median'.padStart(10)}${'p95'.padStart(10)}${'ratio'.padStart(9)}`,
 );
-for (const { name, times } of results) {
-  const p95 = times[Math.floor(times.length * 0.95)];
-  const ratio = (slowest / median(times)).toFixed(1);
+for (const { name, median, p95 } of results) {
+  const ratio = (slowest / median).toFixed(1);
   console.log(
-    `${name.padEnd(32)}${median(times).toFixed(3).padStart(10)}${p95.toFixed(3).padStart(10)}${ratio.padStart(9)}`,
+    `${name.padEnd(32)}${median.toFixed(3).padStart(10)}${p95.toFixed(3).padStart(10)}${ratio.padStart(9)}`,
   );
 }

@@ -191,9 +191,8 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
       };
     case 'ipv6-only':
       return {
-        why: `${owner(cause.socket)} listens for IPv6 only (IPV6_V6ONLY is set).`,
+        ...ipv6OnlyWords(cause.socket),
         brief: 'IPv6 only',
-        hint: 'Connect by IPv6, let it listen on 0.0.0.0 as well, or clear IPV6_V6ONLY.',
       };
     case 'ipv4-only':
       return {
@@ -281,6 +280,15 @@ function ipDisabled(cause: Extract<Cause, { code: 'ip-disabled' }>): CauseWords 
         brief: `no IPv4 on ${name}`,
         hint: `Give it an address: ip address add ADDRESS/LENGTH dev ${name}`,
       };
+}
+
+/** One address of IPv6 takes IPv6 alone in any case; the wildcard does where IPV6_V6ONLY is set. */
+function ipv6OnlyWords(socket: Socket): Pick<CauseWords, 'why' | 'hint'> {
+  const onAll = socket.local.address === '::';
+  return {
+    why: `${owner(socket)} listens for IPv6 only${onAll ? ' (IPV6_V6ONLY is set)' : ''}.`,
+    hint: `Connect by IPv6${onAll ? ', let it listen on 0.0.0.0 as well, or clear IPV6_V6ONLY' : ', or let it listen on 0.0.0.0 as well'}.`,
+  };
 }
 
 function reversePath(cause: Extract<Cause, { code: 'reverse-path' }>): CauseWords {

@@ -98,7 +98,7 @@ function route(course: Course, key: RouteKey, transparent: boolean): Way {
   const { packet, host } = course;
   const policy = host.policy[packet.family];
   const ipv4 = packet.family === 'ipv4';
-  if (ipv4 && !isUnspecified(key.source) && !transparent && !policy.isLocal(key.source)) {
+  if (ipv4 && !isUnspecified(key.source) && !transparent && !policy.mayBeSource(key.source)) {
     const detail = `${packet.destinationText} is local only in a table that the answer's source is not looked up in`;
     return lost(course, noWay(course), detail);
   }

@@ -15,7 +15,7 @@ import type { Found, RouteKey } from '../fib.js';
 import { LOOPBACK_INDEX } from '../host.js';
 import { unknownUser } from '../policy.js';
 import { selectSourceIpv6 } from '../source-address.js';
-import { passHook } from './firewall.js';
+import { passEgressPrograms, passHook } from './firewall.js';
 import { describeRoute, refusalOf } from './routing.js';
 
 const limitedBroadcast = -1; // 255.255.255.255
@@ -26,7 +26,7 @@ const limitedBroadcast = -1; // 255.255.255.255
  */
 export function passOrigin(course: Course): Fate | null {
   const { packet, flow, host } = course;
-  const given = flow.source !== undefined;
+  const given = flow.source !== undefined && !isUnspecified(packet.source);
   if (given && !standsHere(course, packet.source)) {
     return course.fails(
       'routing',
@@ -58,6 +58,8 @@ export function passOrigin(course: Course): Fate | null {
   course.step('routing', 'pass', `${describeRoute(route)}: stays on this host, over lo`);
   passHook(course, 'output', 'request', null);
   passHook(course, 'postrouting', 'request', null);
+  passHook(course, 'egress', 'request', loopback);
+  passEgressPrograms(course, loopback, 'request');
   course.step('device', 'pass', 'arrives on lo');
   return null;
 }

@@ -49,12 +49,7 @@ export function routeIncomingIpv6(course: Course): Fate | null {
     const what = `who has joined the multicast group ${packet.destinationText}`;
     return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
   }
-  const key = incomingKey(course);
-  key.strict = isLinkLocal(destination);
-  const answer = host.policy.ipv6.lookup(
-    key.strict ? { ...key, output: device.index } : key,
-    device.index,
-  );
+  const answer = host.policy.ipv6.lookup(incomingKey(course), device.index);
   if (answer.kind !== 'found') {
     const symptom =
       answer.kind === 'refused'

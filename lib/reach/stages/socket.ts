@@ -204,18 +204,19 @@ function nearMiss(course: Course, candidates: readonly Receiver[]): Cause {
   return elsewhere ? { code: 'other-protocol', socket: elsewhere.socket } : { code: 'no-listener' };
 }
 
-function missOf(course: Course, receiver: Receiver): { rank: number; cause: Cause } {
+/** Why this socket does not take the packet; the smaller the rank, the nearer the miss. */
+export function missOf(course: Course, receiver: Receiver): { rank: number; cause: Cause } {
   const { socket, address } = receiver;
   const { packet } = course;
   const side = sideFor(course, receiver);
   if (receiver.remote) return { rank: 6, cause: { code: 'connected-to-another', socket } };
-  if (!side) {
-    if (!isUnspecified(address)) {
-      const code = isLoopback(address) ? 'bound-to-loopback' : 'bound-to-other-address';
-      return { rank: isLoopback(address) ? 3 : 5, cause: { code, socket } };
-    }
+  if (!side || (packet.family === 'ipv6' && isV4Mapped(address))) {
+    const bound = isV4Mapped(address) ? fromV4Mapped(address) : address;
+    // Who asks from elsewhere would not get in by the other family either.
+    if (isLoopback(bound) && !course.fromHere)
+      return { rank: 3, cause: { code: 'bound-to-loopback', socket } };
     const code = packet.family === 'ipv4' ? 'ipv6-only' : 'ipv4-only';
-    return { rank: 2, cause: { code, socket } };
+    return { rank: isUnspecified(bound) ? 2 : isLoopback(bound) ? 3 : 5, cause: { code, socket } };
   }
   if (isUnspecified(side) || sameAddress(side, packet.destination))
     return { rank: 1, cause: { code: 'bound-to-other-device', socket } };
