@@ -181,6 +181,13 @@ function blockedExit(
       detail: `an answer from ${source} may not leave by ${name} (route_localnet is off)`,
     };
   }
+  // ip6_output: a device on which IPv6 is off sends none, even where a route still leads there.
+  if (key.source.family === 'ipv6' && !device.hasIpv6) {
+    return {
+      cause: { code: 'ip-disabled', interface: name, family: 'ipv6' },
+      detail: `the answer would leave by ${name}, which has no IPv6`,
+    };
+  }
   if (link.lowerUp || link.loopback) return null;
   return {
     cause: { code: 'no-carrier', interface: name },

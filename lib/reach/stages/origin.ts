@@ -4,6 +4,7 @@ import {
   ipv4,
   ipv6,
   isLinkLocal,
+  isLoopback,
   isMulticast,
   isUnspecified,
   parseAddress,
@@ -14,7 +15,7 @@ import type { Course, Fate } from '../course.js';
 import type { Found, RouteKey } from '../fib.js';
 import { LOOPBACK_INDEX } from '../host.js';
 import { unknownUser } from '../policy.js';
-import { selectSourceIpv6 } from '../source-address.js';
+import { selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import { passEgressPrograms, passHook } from './firewall.js';
 import { describeRoute, refusalOf } from './routing.js';
 
@@ -101,8 +102,8 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
     }
     const { found } = answer;
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
-    if (!staysHere(packet.family, found)) return leaves(course, found);
-    if (looks > 0) return found;
+    const stays = staysHere(packet.family, found);
+    if (looks > 0 || (!ipv4 && !stays)) return stays ? found : leaves(course, found);
     const source = sourceFor(course, found);
     if (!source) return nothingToSendFrom(course);
     setSource(course, source);
@@ -148,12 +149,15 @@ function nothingToSendFrom(course: Course): Fate {
   );
 }
 
-/** The source for a packet to this host itself; null where IPv6 finds none. */
+/** The source that a route gives a packet; null where there is none. */
 function sourceFor(course: Course, found: Found): Address | null {
   const { packet, host } = course;
   const preferred = found.route.preferredSource;
   if (preferred !== null) return parseAddress(preferred) ?? packet.destination;
-  if (packet.family === 'ipv4') return packet.destination;
+  if (packet.family === 'ipv4') {
+    const local = found.route.type === 'local';
+    return local ? packet.destination : selectSourceIpv4(host, found);
+  }
   return selectSourceIpv6(host, packet.destination, found.device);
 }
 
@@ -170,6 +174,16 @@ function setDestination(course: Course, address: Address): void {
 function leaves(course: Course, found: Found): Fate {
   const out = found.nexthop?.interface ?? null;
   const gateway = found.nexthop?.gateway ?? null;
+  const { source, sourceText, family } = course.packet;
+  // __mkroute_output (net/ipv4/route.c)
+  if (family === 'ipv4' && isLoopback(source) && out && !found.device?.routeLocalnet) {
+    return course.fails(
+      'routing',
+      { code: 'martian-source', source: sourceText, interface: out },
+      'EINVAL',
+      `${describeRoute(found)}: a packet from ${sourceText} may not leave by ${out} (route_localnet is off)`,
+    );
+  }
   return course.cannotTell(
     'routing',
     { code: 'leaves-this-host', interface: out, gateway },
