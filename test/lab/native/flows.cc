@@ -478,9 +478,8 @@ class Run {
     for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
          part = CMSG_NXTHDR(&message, part)) {
       if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
-        auto* info = reinterpret_cast<in_pktinfo*>(CMSG_DATA(part));
-        info->ipi_spec_dst = info->ipi_addr;
-        info->ipi_ifindex = 0;
+        // ipi_spec_dst is the address asked; for a broadcast the one that answers in its place.
+        reinterpret_cast<in_pktinfo*>(CMSG_DATA(part))->ipi_ifindex = 0;
       } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
         auto* info = reinterpret_cast<in6_pktinfo*>(CMSG_DATA(part));
         if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) info->ipi6_ifindex = 0;
