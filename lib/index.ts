@@ -50,6 +50,7 @@ export type {
   CauseCode,
   Direction,
   Outcome,
+  RuleReference,
   Stage,
   Step,
   StepAction,

@@ -5,7 +5,8 @@ interface Fork {
   taken: number;
   readonly ways: number;
   readonly stage: Stage;
-  readonly cause: Cause;
+  /** What decides there. */
+  readonly cause: () => Cause;
 }
 
 /** More ways than this through a host, and what they agree on is not asked any more. */
@@ -22,7 +23,7 @@ export class Choices {
   #runs = 1;
 
   /** Which of so many ways this run takes, counted from zero. */
-  choose(ways: number, stage: Stage, cause: Cause): number {
+  choose(ways: number, stage: Stage, cause: () => Cause): number {
     const known = this.#forks[this.#position];
     if (!known) this.#forks.push({ taken: 0, ways, stage, cause });
     this.#position++;
@@ -33,7 +34,7 @@ export class Choices {
    * Turns to the next way, and says at which fork it leaves the one before; `null` when all were
    * taken. `exhausted` where there are too many: then nothing is certain.
    */
-  next(): { stage: Stage; cause: Cause; exhausted: boolean } | null {
+  next(): { stage: Stage; cause: () => Cause; exhausted: boolean } | null {
     this.#position = 0;
     while (this.#forks.length > 0) {
       const last = this.#forks.at(-1)!;

@@ -1,7 +1,12 @@
 import type { Address } from '../model/address.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
+import type { Choices } from './choices.js';
 import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
+import type { Connection, Tuple } from './nftables/connection.js';
+import type { Frame } from './nftables/frame.js';
+import type { CompiledRule } from './nftables/ruleset.js';
+import type { CompiledSet } from './nftables/sets.js';
 import type {
   Assumption,
   Cause,
@@ -21,10 +26,10 @@ export interface Packet {
   readonly family: Family;
   source: Address;
   sourceText: string;
-  readonly sourcePort: number;
+  sourcePort: number;
   destination: Address;
   destinationText: string;
-  readonly destinationPort: number;
+  destinationPort: number;
   mark: number;
 }
 
@@ -71,6 +76,18 @@ export class Course {
   /** The sockets that score highest: one, or the members of a group, any of which may take it. */
   takers: readonly Receiver[] = [];
   wayBack: WayBack | null = null;
+  /** The first packet as rules see it; null where there are no rules. */
+  request: Frame | null = null;
+  /** The first packet's ends as its sender wrote them. */
+  asked: Tuple | null = null;
+  /** Its ends when it was routed: after what prerouting and output made of them. */
+  requestAtRouting: Tuple | null = null;
+  /** What conntrack keeps of the flow, once its first packet has come through. */
+  connection: Connection | null = null;
+  /** Sets that rules have added this flow to, or taken it out of. */
+  readonly touched = new Set<CompiledSet>();
+  /** A rule that looked at the peer's address: another peer may fare otherwise. */
+  looksAtPeer: CompiledRule | null = null;
 
   constructor(
     readonly host: Host,
@@ -78,6 +95,7 @@ export class Course {
     readonly packet: Packet,
     /** This host itself is the peer. */
     readonly fromHere: boolean,
+    readonly choices: Choices,
   ) {}
 
   get receiver(): Receiver | null {
@@ -108,7 +126,7 @@ export class Course {
   fails(
     stage: Stage,
     cause: Cause,
-    symptom: Symptom,
+    symptom: Symptom | null,
     detail: string,
     direction: Direction = 'request',
   ): Fate {

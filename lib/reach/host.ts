@@ -3,6 +3,7 @@ import type { HostState } from '../model/host-state.js';
 import type { Interface, InterfaceAddress } from '../model/interface.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
 import { checkState } from '../model/state-check.js';
+import { Ruleset } from './nftables/ruleset.js';
 import { Policy } from './policy.js';
 
 /** The index of the loopback interface in every namespace (LOOPBACK_IFINDEX). */
@@ -71,6 +72,8 @@ export class Host {
   readonly policy: { readonly ipv4: Policy; readonly ipv6: Policy };
   /** A port for peers that name none: ephemeral, and named by no policy rule and no connected socket. */
   readonly unnamedPort: number;
+  /** The rules of nftables; null where they could not be read, or do nothing to any packet. */
+  readonly ruleset: Ruleset | null;
   readonly #receivers = new Map<number, Receiver[]>();
   readonly #ownByText = new Map<string, OwnAddress[]>();
 
@@ -85,6 +88,9 @@ export class Host {
       ipv4: new Policy('ipv4', state, this.devices),
       ipv6: new Policy('ipv6', state, this.devices),
     };
+    const { nftables } = state.firewall;
+    const ruleset = nftables && nftables.chains.length > 0 ? new Ruleset(nftables) : null;
+    this.ruleset = ruleset?.idle ? null : ruleset;
   }
 
   /** A setting that is a number; `absent` where that kernel does not have it. */

@@ -16,6 +16,7 @@ export type {
   CauseCode,
   Direction,
   Outcome,
+  RuleReference,
   Stage,
   Step,
   StepAction,

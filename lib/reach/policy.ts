@@ -174,11 +174,16 @@ export class Policy {
 
   /** Is it an address of this host (inet_addr_type)? One in another table than `local` is not. */
   isLocal(address: Address): boolean {
+    return this.localEntry(address)?.route.type === 'local';
+  }
+
+  /** The route that the table `local` has for an address; null where it has none. */
+  localEntry(address: Address): Found | null {
     const table = this.#merged?.main ?? this.#tables.get(localTable);
-    if (!table) return false;
+    if (!table) return null;
     const key = { ...anyPacket, destination: address, source: unspecified(address.family) };
     const answer = this.family === 'ipv4' ? table.lookup4(key, false) : table.lookup6(key, 0);
-    return answer !== 'again' && 'prefixLength' in answer && answer.route.type === 'local';
+    return answer !== 'again' && 'prefixLength' in answer ? answer : null;
   }
 
   /**

@@ -9,17 +9,21 @@ import {
 } from '../model/address.js';
 import { checkKeys, invalid as invalidArgument, show } from '../model/arguments.js';
 import type { HostState, MissingPart } from '../model/host-state.js';
+import { Choices } from './choices.js';
 import { Course, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
 import type { Flow } from './flow.js';
 import { type Host, hostOf } from './host.js';
 import { passDevice } from './stages/device.js';
 import { passHook, passPrograms } from './stages/firewall.js';
+import { passAcknowledgement } from './stages/handshake.js';
 import { passOrigin } from './stages/origin.js';
+import { adopt, arriveOn, requestFrame } from './stages/packets.js';
 import { passReply } from './stages/reply.js';
 import { routeIncoming } from './stages/routing.js';
 import { passSocket } from './stages/socket.js';
-import type { Verdict } from './verdict.js';
+import { stopped } from './stages/stopped.js';
+import type { Cause, Stage, Verdict } from './verdict.js';
 
 /**
  * Follows the first packet of a flow through a host, and its answer back.
@@ -66,16 +70,55 @@ export interface Followed {
 
 /** `trace` without its words: what exposure asks thousands of times. */
 export function follow(host: Host, flow: Flow): Followed {
-  const course = courseOf(host, flow);
+  const choices = new Choices();
+  const first = followOnce(host, flow, choices);
+  let symptom = first.fate.symptom;
+  for (let fork = choices.next(); fork; fork = choices.next()) {
+    const other = fork.exhausted ? null : followOnce(host, flow, choices);
+    if (!other || !agree(first, other)) return undecided(first.course, fork);
+    if (other.fate.symptom !== symptom) symptom = null;
+  }
+  return { course: first.course, fate: { ...first.fate, symptom } };
+}
+
+function followOnce(host: Host, flow: Flow, choices: Choices): Followed {
+  const course = courseOf(host, flow, choices);
   const fate = course.settle(notCaptured(course) ?? stages(course));
   return { course, fate };
+}
+
+/** Do two ways through the rules end alike? What a failing flow's peer sees may still differ. */
+function agree(one: Followed, other: Followed): boolean {
+  if (one.fate.outcome !== other.fate.outcome) return false;
+  const takers = ({ course }: Followed) => course.takers;
+  return (
+    takers(one).length === takers(other).length &&
+    takers(one).every((taker, index) => taker === takers(other)[index])
+  );
+}
+
+/** It depends on what cannot be known. */
+function undecided(
+  course: Course,
+  { stage, cause }: { stage: Stage; cause: () => Cause },
+): Followed {
+  const reason = cause();
+  const detail =
+    reason.code === 'rule-unknown' ? `it depends on ${reason.rule.text}` : 'it depends';
+  return { course, fate: course.cannotTell(stage, reason, detail) };
 }
 
 function stages(course: Course): Fate {
   return (
     passArrival(course) ??
     passSocket(course) ??
-    passReply(course) ?? { outcome: 'reachable', stage: 'reply', cause: null, symptom: null }
+    passReply(course) ??
+    passAcknowledgement(course) ?? {
+      outcome: 'reachable',
+      stage: 'reply',
+      cause: null,
+      symptom: null,
+    }
   );
 }
 
@@ -85,11 +128,20 @@ function passArrival(course: Course): Fate | null {
   const fate = fromHere ? passOrigin(course) : passDevice(course);
   if (fate) return fate;
   passPrograms(course);
-  passHook(course, 'ingress', 'request', course.arrival);
-  passHook(course, 'prerouting', 'request', course.arrival);
+  const { arrival, device } = course;
+  const frame = fromHere ? course.request : requestFrame(course, arrival.link.mtu);
+  for (const hook of ['ingress', 'prerouting'] as const) {
+    if (frame) arriveOn(course, frame, hook === 'ingress' ? arrival : device);
+    const stop = passHook(course, hook, frame, 'request', arrival);
+    if (stop) return stopped(course, stop, frame!);
+  }
+  adopt(course, frame);
+  course.requestAtRouting = frame && { ...frame.tuple };
   const routed = fromHere ? null : routeIncoming(course);
   if (routed) return routed;
-  passHook(course, 'input', 'request', course.arrival);
+  const stop = passHook(course, 'input', frame, 'request', arrival);
+  if (stop) return stopped(course, stop, frame!);
+  adopt(course, frame);
   return null;
 }
 
@@ -129,7 +181,7 @@ function checkFlow(flow: Flow): void {
   if (source !== undefined) checkKeys(source, 'flow.source', endpointKeys);
 }
 
-function courseOf(host: Host, flow: Flow): Course {
+function courseOf(host: Host, flow: Flow, choices: Choices): Course {
   const { protocol, ingress, source, uid } = flow;
   if (protocol !== 'tcp' && protocol !== 'udp')
     throw invalid('protocol', protocol, "give 'tcp' or 'udp'");
@@ -168,7 +220,7 @@ function courseOf(host: Host, flow: Flow): Course {
     destinationPort,
     mark: 0,
   };
-  return new Course(host, flow, packet, fromHere);
+  return new Course(host, flow, packet, fromHere, choices);
 }
 
 /** An address of the flow; a program of this host that names a v4-mapped one speaks IPv4. */

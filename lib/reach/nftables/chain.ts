@@ -57,7 +57,9 @@ export function runChain(base: CompiledChain, run: ChainRun): ChainOutcome {
       case 'break':
         break;
       case 'queue':
-        return run.choose(2) === 0 ? { kind: 'accept', rule } : { kind: 'drop', rule, refusal: null };
+        return run.choose(2) === 0
+          ? { kind: 'accept', rule }
+          : { kind: 'drop', rule, refusal: null };
       case 'stolen':
         return { kind: 'unknown', rule };
     }

@@ -7,7 +7,7 @@ import { dynset } from './expressions/dynset.js';
 import { exthdr, exthdrSet } from './expressions/exthdr.js';
 import { fib } from './expressions/fib.js';
 import { immediate } from './expressions/immediate.js';
-import { lookup } from './expressions/lookup.js';
+import { type ElementExpressions, lookup } from './expressions/lookup.js';
 import { meta, metaSet } from './expressions/meta.js';
 import { masquerade, nat, redirect } from './expressions/nat.js';
 import { payload } from './expressions/payload.js';
@@ -63,8 +63,7 @@ export function compile(expression: NftExpression, names: Names): Evaluate {
       return fib(expression);
     case 'lookup': {
       const set = names.set(expression.set);
-      const elements = set?.set.expressions.map((one) => compile(one, names)) ?? [];
-      return set ? lookup(expression, set, elements) : unknown;
+      return set ? lookup(expression, set, elementExpressions(set, names)) : unknown;
     }
     case 'dynset': {
       const elements = expression.expressions.map((one) => compile(one, names));
@@ -129,6 +128,16 @@ export function compile(expression: NftExpression, names: Names): Evaluate {
   }
 }
 
+/** What runs with each element; null where no element has anything. */
+function elementExpressions(set: CompiledSet, names: Names): ElementExpressions | null {
+  const { expressionLists, expressionsOf, catchall } = set.set;
+  const ready = (list: readonly NftExpression[]) => list.map((one) => compile(one, names));
+  const lists = expressionLists.map(ready);
+  const rest = ready(catchall?.expressions ?? []);
+  if (lists.length + rest.length === 0) return null;
+  return (place) => (place === -2 ? rest : (lists[expressionsOf?.[place] ?? -1] ?? []));
+}
+
 function compileObject(expression: NftExpression | null | undefined, names: Names): Evaluate {
   if (expression === undefined) return unknown;
   return expression === null ? pass : compile(expression, names);
@@ -142,7 +151,7 @@ function objectOfMap(source: number, set: CompiledSet, names: Names): Evaluate {
     if (place === -1) return 'break';
     const name = set.objectOf(place);
     const object = name === null ? undefined : names.object(set.set.objectType, name);
-    return compileObject(object, names)(run);
+    return object === undefined ? 'unknown' : compileObject(object, names)(run);
   };
 }
 
@@ -153,7 +162,9 @@ function fitsRegisters(expression: NftExpression): boolean {
   const length = 'length' in expression ? expression.length : 4;
   if (expression.kind === 'cmp') return fits(expression.source, expression.data.length / 2);
   if (expression.kind === 'immediate')
-    return 'verdict' in expression.data || fits(expression.destination, expression.data.value.length / 2);
+    return (
+      'verdict' in expression.data || fits(expression.destination, expression.data.value.length / 2)
+    );
   if (expression.kind === 'range') return fits(expression.source, expression.from.length / 2);
   if (expression.kind === 'hash') return fits(expression.destination, 4);
   const destination = 'destination' in expression ? expression.destination : null;

@@ -26,6 +26,7 @@ export interface FrameParts extends PartlyKnown {
   /** The packet goes on behind these bytes, nobody knows how far. */
   readonly open: boolean;
   readonly tuple: Tuple;
+  readonly isReply: boolean;
 }
 
 const sourceAt = { ipv4: 12, ipv6: 8 } as const;
@@ -52,8 +53,10 @@ export class Frame implements PartlyKnown {
   owner: FrameOwner = 'none';
   /** PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST. */
   packetType = 0;
-  /** A rule wrote addresses or ports into the packet by itself. */
-  rewritten = false;
+  /** At output it was given other addresses or another mark that count: it is routed once more. */
+  isRerouted = false;
+  /** It goes from who was asked back to who asked. */
+  readonly isReply: boolean;
 
   constructor(parts: FrameParts) {
     this.kind = parts.kind;
@@ -64,6 +67,7 @@ export class Frame implements PartlyKnown {
     this.transport = parts.transport;
     this.open = parts.open;
     this.tuple = { ...parts.tuple };
+    this.isReply = parts.isReply;
   }
 
   /** The packet's length in bytes; `null` where it is not known. */

@@ -23,7 +23,13 @@ const protocolOf: Record<FrameKind, (family: Family) => number> = {
 const tcpFlags = { syn: 0x02, 'syn-ack': 0x12, ack: 0x10, reset: 0x14 } as const;
 
 /** The packet as Linux sends it, header by header. What the sender is free to choose is unknown. */
-export function makeFrame(kind: FrameKind, family: Family, tuple: Tuple, sender: Sender): Frame {
+export function makeFrame(
+  kind: FrameKind,
+  family: Family,
+  tuple: Tuple,
+  sender: Sender,
+  isReply: boolean,
+): Frame {
   const protocol = protocolOf[kind](family);
   const network = family === 'ipv4' ? 20 : 40;
   const length = network + transportLength(kind);
@@ -42,6 +48,7 @@ export function makeFrame(kind: FrameKind, family: Family, tuple: Tuple, sender:
     transport: network,
     open: kind === 'udp' || kind === 'icmp-error',
     tuple,
+    isReply,
   });
 }
 

@@ -1,10 +1,10 @@
 import {
   type Address,
+  ipv4,
+  ipv6,
   isLinkLocal,
   isUnspecified,
   isV4Mapped,
-  ipv4,
-  ipv6,
 } from '../../model/address.js';
 import type { Hook } from '../../model/firewall.js';
 import type { Host, OwnAddress } from '../host.js';
@@ -18,7 +18,9 @@ import type { Frame } from './frame.js';
 export function redirectAddress(host: Host, frame: Frame, hook: Hook): Address | null {
   const { family, input, tuple } = frame;
   if (hook === 'output') return family === 'ipv4' ? ipv4(0x7f000001) : ipv6(0, 0, 0, 1);
-  const own = host.own.filter(({ address, device }) => device === input && address.family === family);
+  const own = host.own.filter(
+    ({ address, device }) => device === input && address.family === family,
+  );
   if (family === 'ipv4') return own[0]?.address ?? null;
   const linkLocal = isLinkLocal(tuple.destination);
   const usable = ({ address, entry: { flags } }: OwnAddress): boolean => {

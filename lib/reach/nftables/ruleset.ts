@@ -1,4 +1,4 @@
-import type { Hook, NftChain, NftFamily, Nftables } from '../../model/firewall.js';
+import type { Hook, Nftables, NftChain, NftFamily } from '../../model/firewall.js';
 import type { NftExpression, NftRule } from '../../model/ruleset.js';
 import type { Family } from '../../model/socket.js';
 import { compile, hasEffect, type Names } from './compile.js';
@@ -35,7 +35,11 @@ export class CompiledRule {
 
   /** As nft(8) prints it. */
   get text(): string {
-    this.#text ??= printRule(this.rule, this.chain.chain.family, (name) => this.tables.set(name)?.set ?? null);
+    this.#text ??= printRule(
+      this.rule,
+      this.chain.chain.family,
+      (name) => this.tables.set(name)?.set ?? null,
+    );
     return this.#text;
   }
 }
@@ -88,7 +92,8 @@ export class TableNames implements Names {
 
   object(type: number | null, name: string): NftExpression | null | undefined {
     return this.nftables.objects.find(
-      (object) => object.name === name && (type === null || object.type === type) && this.#isMine(object),
+      (object) =>
+        object.name === name && (type === null || object.type === type) && this.#isMine(object),
     )?.expression;
   }
 
@@ -142,10 +147,19 @@ export class Ruleset {
     return made;
   }
 
-  /** The chains of bridge tables, which frames that a bridge hands up have passed. */
-  bridgeChains(hook: Hook): CompiledChain[] {
+  /** The chains of a family whose rules are not evaluated. */
+  unevaluated(family: 'bridge' | 'arp', hook: Hook): CompiledChain[] {
     return this.#bases.filter(
-      (base) => base.chain.family === 'bridge' && base.chain.base!.hook === hook && !isIdle(base),
+      (base) => base.chain.family === family && base.chain.base!.hook === hook && !isIdle(base),
+    );
+  }
+
+  /** The first chain of type nat makes NAT act at all its hooks (nf_nat_register_fn). */
+  #hasNat(family: Family): boolean {
+    const own = family === 'ipv4' ? 'ip' : 'ip6';
+    return this.#bases.some(
+      ({ chain }) =>
+        chain.base!.type === 'nat' && (chain.family === own || chain.family === 'inet'),
     );
   }
 
@@ -154,14 +168,10 @@ export class Ruleset {
     const here = this.#bases.filter(({ chain }) => {
       const base = chain.base!;
       if (base.hook !== hook) return false;
-      if (onDevice) return base.devices.includes(device ?? '');
+      if (onDevice) return hooksInto(base.devices, device ?? '');
       if (chain.family === 'inet') return true;
       return chain.family === (family === 'ipv4' ? 'ip' : 'ip6');
     });
-    if (here.every(isIdle)) {
-      // Without rules at this very hook there is still conntrack to see the packet.
-      if (this.idle || onDevice) return [];
-    }
     const nats = here.filter(({ chain }) => chain.base!.type === 'nat');
     const entries: HookEntry[] = here
       .filter((base) => !nats.includes(base) && !isIdle(base))
@@ -169,7 +179,8 @@ export class Ruleset {
     if (hook === 'prerouting' || hook === 'output')
       entries.push({ kind: 'conntrack', priority: CONNTRACK_PRIORITY });
     const priority = natPriority[hook];
-    if (priority !== undefined) entries.push({ kind: 'nat', priority, chains: nats });
+    if (priority !== undefined && this.#hasNat(family))
+      entries.push({ kind: 'nat', priority, chains: nats });
     // What conntrack and NAT share their priority with came earlier, and is asked later.
     const rank = ({ kind }: HookEntry) => (kind === 'chain' ? 1 : 0);
     return entries
@@ -182,6 +193,13 @@ export class Ruleset {
       )
       .map(({ entry }) => entry);
   }
+}
+
+/** A star ends a name that stands for all that begin so (Linux 6.16). */
+function hooksInto(devices: readonly string[], name: string): boolean {
+  return devices.some((one) =>
+    one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : one === name,
+  );
 }
 
 /** A base chain without rules does what its policy says; accept is nothing. */

@@ -26,6 +26,11 @@ export class CompiledSet {
     this.#catchall = data && 'value' in data ? bytesFromHex(data.value) : null;
   }
 
+  /** It has a flag that this version does not know, and means who knows what. */
+  get isOpaque(): boolean {
+    return this.set.flags.some((flag) => flag.startsWith('0x'));
+  }
+
   get keyLength(): number {
     return this.#length;
   }
@@ -59,9 +64,7 @@ export class CompiledSet {
 
   /** The name of an element's object. */
   objectOf(place: number): string | null {
-    return place === -2
-      ? (this.set.catchall?.object ?? null)
-      : (this.set.objects?.[place] ?? null);
+    return place === -2 ? (this.set.catchall?.object ?? null) : (this.set.objects?.[place] ?? null);
   }
 
   /** All elements that open something, for keys of which not every bit is known. */

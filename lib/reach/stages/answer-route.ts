@@ -1,21 +1,24 @@
 import {
   type Address,
+  formatAddress,
   isLinkLocal,
   isLoopback,
   isUnspecified,
+  sameAddress,
   unspecified,
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import type { Found, RouteKey } from '../fib.js';
 import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
+import type { Frame } from '../nftables/frame.js';
 import type { RoutingAnswer } from '../policy.js';
 import { selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
-import { staysHere } from './origin.js';
+import { sourceFor, staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
 
-/** What the kernel answers by itself: a reset, or an ICMP error about a port or a route. */
-export type KernelAnswer = 'reset' | 'port-unreachable' | 'route-error';
+/** What the kernel answers by itself: a reset, that of a rule, or an ICMP error about a port or a route. */
+export type KernelAnswer = 'reset' | 'reject-reset' | 'port-unreachable' | 'route-error';
 
 /** What answers: the SYN-ACK of a listener or the datagram of a program, or the kernel by itself. */
 export type Answer = 'socket' | KernelAnswer;
@@ -37,7 +40,7 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
     return undecided(course, { code: 'not-captured', what: 'marks', reason, remedy }, reason);
   }
   const key = answerKey(course, answer, receiver);
-  const pinned = route(course, key, socket?.transparent === true);
+  const pinned = route(course, key, socket?.transparent === true || answer === 'reject-reset');
   if (packet.protocol === 'tcp' || receiver === null) return pinned;
   const steps = course.steps.length;
   const would = (changes: Partial<RouteKey>): Way => {
@@ -61,6 +64,8 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
   const { packet } = course;
   const output = answerDevice(course, answer, receiver);
   const icmp = answer === 'port-unreachable' || answer === 'route-error';
+  // ip_route_me_harder knows no ports, nf_send_reset6 does.
+  const bare = icmp || (answer === 'reject-reset' && packet.family === 'ipv4');
   return {
     destination: packet.source,
     source: answerSource(course, answer),
@@ -69,9 +74,9 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
     strict: packet.family === 'ipv6' && output !== 0,
     mark: answerMark(course, answer, receiver),
     tos: 0,
-    protocol: icmp ? (packet.family === 'ipv4' ? 1 : 58) : packet.protocolNumber,
-    sourcePort: icmp ? 0 : packet.destinationPort,
-    destinationPort: icmp ? 0 : packet.sourcePort,
+    protocol: icmp ? (packet.family === 'ipv4' ? 1 : 58) : bare ? 0 : packet.protocolNumber,
+    sourcePort: bare ? 0 : packet.destinationPort,
+    destinationPort: bare ? 0 : packet.sourcePort,
     uid: receiver?.socket.uid ?? 0,
   };
 }
@@ -98,7 +103,7 @@ function answerDevice(course: Course, answer: Answer, receiver: Receiver | null)
  * inet_request_mark, and IP4_REPLY_MARK and IP6_REPLY_MARK for the kernel's own answers. An answer
  * of a UDP program has its socket's mark and no other.
  */
-function answerMark(course: Course, answer: Answer, receiver: Receiver | null): number {
+export function answerMark(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { host, packet } = course;
   const own = receiver?.socket.mark ?? 0;
   if (own !== 0 || packet.mark === 0) return own;
@@ -119,8 +124,50 @@ function answerSource(course: Course, answer: Answer): Address {
   if (icmpv6 && host.owners(packet.destinationText).length === 0) {
     return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
   }
-  const ours = course.destinationType === 'local' && answer !== 'route-error';
+  const ours =
+    answer === 'reject-reset' || (course.destinationType === 'local' && answer !== 'route-error');
   return ours ? packet.destination : unspecified(packet.family);
+}
+
+/**
+ * The source that the kernel chooses for a UDP program on a wildcard address which leaves it to it;
+ * null where that is the address that was asked, or there is nothing to choose.
+ */
+export function freeSource(course: Course, receiver: Receiver): Address | null {
+  const { packet, host } = course;
+  if (!isUnspecified(receiver.address) || course.destinationType !== 'local') return null;
+  const key = { ...answerKey(course, 'socket', receiver), source: unspecified(packet.family) };
+  const answer = host.policy[packet.family].lookup(key);
+  if (answer.kind !== 'found') return null;
+  const source = sourceFor(host, packet.source, answer.found);
+  return source && !sameAddress(source, packet.destination) ? source : null;
+}
+
+/** ip_route_me_harder and ip6_route_me_harder: routed by what rules made of the answer. */
+export function rerouted(course: Course, frame: Frame): Way {
+  const { packet, host } = course;
+  const { destination, source } = frame.tuple;
+  packet.source = destination;
+  packet.sourceText = formatAddress(destination);
+  packet.sourcePort = frame.tuple.destinationPort;
+  if (frame.mark === null && host.policy[packet.family].looksAtMarks) {
+    const what = 'the mark that the answer is routed by';
+    return undecided(course, { code: 'not-evaluated', what }, what);
+  }
+  const key: RouteKey = {
+    destination,
+    source,
+    input: LOOPBACK_INDEX,
+    output: course.receiver?.device ?? 0,
+    strict: false,
+    mark: frame.mark ?? 0,
+    tos: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    uid: course.receiver?.socket.uid ?? 0,
+  };
+  return route(course, key, true);
 }
 
 function sameWay(one: Way, other: Way): boolean {

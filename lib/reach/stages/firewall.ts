@@ -1,8 +1,11 @@
-import type { Hook, NftChain } from '../../model/firewall.js';
+import type { Hook } from '../../model/firewall.js';
 import type { Missing } from '../../model/host-state.js';
 import type { Course } from '../course.js';
 import type { Device, Host } from '../host.js';
-import type { Direction, Stage } from '../verdict.js';
+import type { Frame } from '../nftables/frame.js';
+import { directionOf, runHook, type Stop, stageOf } from '../nftables/hooks.js';
+import type { Direction } from '../verdict.js';
+import { arriveOn } from './packets.js';
 
 /** Which legacy tables stand at a hook (net/ipv4/netfilter/iptable_*.c). */
 const legacyTablesAt: Record<Hook, readonly string[]> = {
@@ -17,16 +20,6 @@ const legacyTablesAt: Record<Hook, readonly string[]> = {
 
 /** Hooks at which a packet may be given another address or way, not only be stopped. */
 const redirecting: ReadonlySet<Hook> = new Set(['ingress', 'prerouting', 'output']);
-
-const stageOf: Record<Hook, Stage> = {
-  ingress: 'ingress',
-  egress: 'output',
-  prerouting: 'prerouting',
-  input: 'input',
-  forward: 'forward',
-  output: 'output',
-  postrouting: 'output',
-};
 
 /** XDP and tc programs on the way in cannot be read: what they do is unknown. */
 export function passPrograms(course: Course): void {
@@ -76,11 +69,15 @@ function passedOn({ host }: Course, device: Device): readonly Device[] {
     device.seenAs === device
       ? [...host.devices.values()].filter((one) => one !== device && one.seenAs === device)
       : [];
-  const above = device.seenAs === device ? [device] : [device, device.seenAs];
   const devices = new Set([...ports.flatMap((port) => below(host, port)), ...ports]);
-  const all = [...devices, ...below(host, device), ...above];
+  const all = [...devices, ...below(host, device), ...aboveOf(device)];
   passed.set(device, all);
   return all;
+}
+
+/** The device and its master. */
+function aboveOf(device: Device): Device[] {
+  return device.seenAs === device ? [device] : [device, device.seenAs];
 }
 
 const standsOnAnother: ReadonlySet<string | null> = new Set(['vlan', 'macvlan', 'ipvlan']);
@@ -98,55 +95,132 @@ function below(host: Host, device: Device): Device[] {
   return found;
 }
 
+/** What a packet that leaves by a device, or comes in by one, meets at that device's own hook. */
+function passDeviceHooks(
+  course: Course,
+  hook: 'ingress' | 'egress',
+  frame: Frame,
+  device: Device,
+): Stop | null {
+  const devices = passedOn(course, device);
+  const certain = [...below(course.host, device), ...aboveOf(device)];
+  const inOrder = hook === 'ingress' ? certain : certain.reverse();
+  for (const one of devices) {
+    // By which of its ports a bridge or bond sends or took the packet is not known.
+    if (!certain.includes(one)) notEvaluated(course, hook, frame, chainsOn(course, hook, one));
+  }
+  for (const one of inOrder) {
+    if (hook === 'ingress') arriveOn(course, frame, one);
+    const stop = runHook(course, hook, frame, one.name);
+    if (stop) return stop;
+  }
+  return null;
+}
+
+function chainsOn({ host, packet }: Course, hook: Hook, device: Device): string[] {
+  const entries = host.ruleset?.at(hook, packet.family, device.name) ?? [];
+  return entries.flatMap((entry) => (entry.kind === 'chain' ? [entry.chain.name] : []));
+}
+
 /**
- * The firewall's hook for a packet. Rules are not evaluated: a chain that can do nothing is passed,
- * anything else makes what depends on it unknown.
+ * The firewall's hook for a packet: nftables is evaluated rule by rule; what other firewalls would
+ * do makes what depends on it unknown. `null`: it passes, as far as is known.
  */
 export function passHook(
   course: Course,
   hook: Hook,
+  frame: Frame | null,
   direction: Direction,
-  device: Device | null,
-): void {
+  device: Device,
+): Stop | null {
+  noteOthers(course, hook, direction);
+  if (!frame) return null;
+  noteUnevaluated(course, hook, frame, device);
+  if (hook === 'ingress' || hook === 'egress') return passDeviceHooks(course, hook, frame, device);
+  if (!frame.input && !frame.output) frame.output = device;
+  return runHook(course, hook, frame, null);
+}
+
+/** Rules of bridges and of ARP, and rules that a VRF has packets pass twice. */
+function noteUnevaluated(course: Course, hook: Hook, frame: Frame, device: Device): void {
+  const ruleset = course.host.ruleset!;
+  const chains: string[] = [];
+  // Frames that a bridge hands up to this host, or sends for it, pass its own hooks as well.
+  if (device.seenAs.link.kind === 'bridge') {
+    chains.push(...ruleset.unevaluated('bridge', hook).map(({ name }) => name));
+  }
+  // Without an answer to its question for the link-layer address no peer gets here.
+  const arp = frame.family === 'ipv4' && !course.fromHere && !course.arrival.link.noArp;
+  if (arp) chains.push(...ruleset.unevaluated('arp', hook).map(({ name }) => name));
+  if (device.vrf && (hook === 'prerouting' || hook === 'output' || hook === 'postrouting')) {
+    const entries = ruleset.at(hook, frame.family, null);
+    chains.push(...entries.flatMap((entry) => (entry.kind === 'chain' ? [entry.chain.name] : [])));
+  }
+  notEvaluated(course, hook, frame, chains);
+}
+
+function notEvaluated(course: Course, hook: Hook, frame: Frame, chains: string[]): void {
+  if (chains.length === 0) return;
+  const direction = directionOf(frame);
+  const cause = {
+    code: 'firewall-not-evaluated',
+    backend: 'nftables',
+    hook,
+    direction,
+    chains,
+  } as const;
+  const detail = `nftables has a say at ${hook}: ${chains.join(', ')}`;
+  course.doubt(
+    direction === 'reply' ? 'reply' : stageOf[hook],
+    cause,
+    direction === 'request',
+    detail,
+    direction,
+  );
+}
+
+/** What could not be read, and legacy tables. */
+function noteOthers(course: Course, hook: Hook, direction: Direction): void {
   const { host, packet } = course;
-  const stage = direction === 'reply' ? 'reply' : stageOf[hook];
-  const redirects = direction === 'request' && redirecting.has(hook);
   const { nftables, legacy } = host.state.firewall;
-  const seen = (backend: 'nftables' | 'legacy', chains: string[]) => {
-    if (chains.length === 0) return;
-    course.doubt(
-      stage,
-      { code: 'firewall-not-evaluated', backend, hook, direction, chains },
-      redirects,
-      `${backend === 'nftables' ? 'nftables' : 'iptables'} has a say at ${hook}: ${chains.join(', ')}`,
-      direction,
-    );
-  };
-  const unread = (backend: 'nftables' | 'legacy', missing: Missing) =>
-    course.doubt(
-      stage,
-      {
-        code: 'firewall-unreadable',
-        backend,
-        hook,
-        direction,
-        reason: missing.reason,
-        remedy: missing.remedy,
-      },
-      redirects,
-      `what ${backend === 'nftables' ? 'nftables' : 'iptables'} does at ${hook} could not be read`,
-      direction,
-    );
-  if (nftables) seen('nftables', nftChainsAt(course, hook, direction, device));
-  else unread('nftables', missingPart(host, 'nftables'));
+  if (!nftables) unread(course, 'nftables', hook, direction);
   if (legacyTablesAt[hook].length === 0) return;
-  if (legacy) {
-    const loaded = legacy[packet.family].filter((name) => legacyTablesAt[hook].includes(name));
-    seen(
-      'legacy',
-      loaded.map((name) => `table ${name}`),
-    );
-  } else unread('legacy', missingPart(host, 'legacy-tables'));
+  if (!legacy) {
+    unread(course, 'legacy', hook, direction);
+    return;
+  }
+  const tables = legacy[packet.family];
+  if (tables.length === 0) return;
+  const chains = tables
+    .filter((name) => legacyTablesAt[hook].includes(name))
+    .map((name) => `table ${name}`);
+  if (chains.length === 0) return;
+  course.doubt(
+    direction === 'reply' ? 'reply' : stageOf[hook],
+    { code: 'firewall-not-evaluated', backend: 'legacy', hook, direction, chains },
+    direction === 'request' && redirecting.has(hook),
+    `iptables has a say at ${hook}: ${chains.join(', ')}`,
+    direction,
+  );
+}
+
+function unread(
+  course: Course,
+  backend: 'nftables' | 'legacy',
+  hook: Hook,
+  direction: Direction,
+): void {
+  const { reason, remedy } = missingPart(
+    course.host,
+    backend === 'nftables' ? 'nftables' : 'legacy-tables',
+  );
+  course.doubt(
+    direction === 'reply' ? 'reply' : stageOf[hook],
+    { code: 'firewall-unreadable', backend, hook, direction, reason, remedy },
+    direction === 'request' && redirecting.has(hook),
+    `what ${backend === 'nftables' ? 'nftables' : 'iptables'} does at ${hook} could not be read`,
+    direction,
+  );
 }
 
 function missingPart(host: Host, what: Missing['what']): Missing {
@@ -156,64 +230,5 @@ function missingPart(host: Host, what: Missing['what']): Missing {
       reason: 'the capture does not say why',
       remedy: 'capture again as root',
     }
-  );
-}
-
-/** The base chains that a packet meets at a hook and that may act on it. */
-function nftChainsAt(
-  course: Course,
-  hook: Hook,
-  direction: Direction,
-  device: Device | null,
-): string[] {
-  const { nftables } = course.host.state.firewall;
-  if (!nftables || nftables.chains.length === 0) return [];
-  const dormant = new Set(
-    nftables.tables
-      .filter((table) => table.flags.includes('dormant'))
-      .map((table) => `${table.family} ${table.name}`),
-  );
-  return nftables.chains
-    .filter(({ base, rules }) => {
-      // A base chain without rules does what its policy says; accept is nothing.
-      return base?.hook === hook && (rules > 0 || base.policy === 'drop');
-    })
-    .filter((chain) => meets(course, chain, direction, device))
-    .filter((chain) => !dormant.has(`${chain.family} ${chain.table}`))
-    .map((chain) => `${chain.family} ${chain.table} ${chain.name}`);
-}
-
-function meets(
-  course: Course,
-  { family, base }: NftChain,
-  direction: Direction,
-  device: Device | null,
-): boolean {
-  const ipv4 = course.packet.family === 'ipv4';
-  const byDevice = base?.hook === 'ingress' || base?.hook === 'egress';
-  switch (family) {
-    case 'ip':
-      return ipv4;
-    case 'ip6':
-      return !ipv4;
-    case 'inet':
-    case 'netdev':
-      if (!byDevice || device === null) return true;
-      return passedOn(course, device).some(({ name }) => hooksInto(base.devices, name));
-    case 'bridge':
-      // Frames that a bridge hands up to this host, or sends for it, pass its own hooks as well.
-      return (
-        (direction === 'request' ? course.device : course.wayBack?.device)?.link.kind === family
-      );
-    case 'arp':
-      // Without an answer to its question for the link-layer address no peer gets here.
-      return ipv4 && !course.fromHere && !course.arrival.link.noArp;
-  }
-}
-
-/** A star ends a name that stands for all that begin so (Linux 6.16). */
-function hooksInto(devices: readonly string[], name: string): boolean {
-  return devices.some((one) =>
-    one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : one === name,
   );
 }

@@ -1,15 +1,28 @@
-import type { Course, Fate } from '../course.js';
+import type { Course, Fate, WayBack } from '../course.js';
 import type { Receiver } from '../host.js';
+import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
+import type { Frame } from '../nftables/frame.js';
+import { sameTuple } from '../nftables/hooks.js';
 import type { Symptom } from '../verdict.js';
-import { type KernelAnswer, type Way, wayOf } from './answer-route.js';
+import {
+  answerMark,
+  freeSource,
+  type KernelAnswer,
+  rerouted,
+  type Way,
+  wayOf,
+} from './answer-route.js';
 import { passEgressPrograms, passHook } from './firewall.js';
+import { arriveOn, replyFrame } from './packets.js';
+import { stopped } from './stopped.js';
 
 /** The answer is routed back, passes the output hooks, and is seen off by its interface. */
 export function passReply(course: Course): Fate | null {
   const way = wayOfTakers(course);
   if ('lost' in way) return way.lost;
-  leave(course, way);
-  const { device, gateway, others } = way;
+  const left = leave(course, way, answerOfSocket(course, way));
+  if ('outcome' in left) return left;
+  const { device, gateway, others } = left;
   const via = gateway ? ` via ${gateway}` : '';
   const also = others.map((other) => ` or ${other.name}`).join('');
   const stray = !course.fromHere && device !== course.device;
@@ -18,23 +31,109 @@ export function passReply(course: Course): Fate | null {
   return null;
 }
 
+/** The SYN-ACK of a listener, or the datagram of a program. */
+function answerOfSocket(course: Course, way: WayBack): Frame | null {
+  if (!course.request) return null;
+  const receiver = course.receiver!;
+  const tcp = course.packet.protocol === 'tcp';
+  const { mark, uid } = receiver.socket;
+  const frame = replyFrame(
+    course,
+    tcp ? 'syn-ack' : 'udp',
+    way.device,
+    uid,
+    mark === null ? null : answerMark(course, 'socket', receiver),
+  );
+  const free = tcp ? null : freeSource(course, receiver);
+  if (frame && free && course.choices.choose(2, 'reply', leftToProgram) === 1)
+    frame.setSource(free, frame.tuple.sourcePort);
+  return frame;
+}
+
+function leftToProgram() {
+  const what = 'whether the program answers from the address it was asked at';
+  return { code: 'not-evaluated', what } as const;
+}
+
 /** A symptom that needs an answer of the kernel's own: silence where that answer finds no way. */
-export function withAnswer(course: Course, symptom: Symptom, answer: KernelAnswer): Symptom {
+export function withAnswer(
+  course: Course,
+  symptom: Symptom,
+  answer: KernelAnswer,
+  about: Frame | null = course.request,
+): Symptom {
   if (symptom === 'ETIMEDOUT') return symptom;
   const recorded = course.steps.length;
   const way = wayOf(course, answer, null);
+  let arrives = !('lost' in way);
+  if (!('lost' in way)) {
+    const left = leave(course, way, answerOfKernel(course, way, answer, about));
+    arrives = !('outcome' in left);
+  }
   course.steps.length = recorded; // the answer's own story is not the packet's
-  if ('lost' in way) return 'ETIMEDOUT';
-  leave(course, way);
-  return symptom;
+  return arrives ? symptom : 'ETIMEDOUT';
 }
 
-function leave(course: Course, way: Exclude<Way, { lost: Fate }>): void {
+/** What the kernel says by itself belongs to the connection it speaks of (nf_ct_attach). */
+function answerOfKernel(
+  course: Course,
+  way: WayBack,
+  answer: KernelAnswer,
+  about: Frame | null,
+): Frame | null {
+  const resets = answer === 'reset' || answer === 'reject-reset';
+  const mark = answerMark(course, answer, null);
+  const kind = resets ? 'reset' : 'icmp-error';
+  const frame = replyFrame(course, kind, way.device, 'none', mark);
+  if (!frame || !about || answer === 'reset') return frame;
+  const { tracking } = about;
+  if (tracking !== null && tracking !== 'untracked')
+    frame.tracking = { connection: tracking.connection, state: 'related', direction: 'reply' };
+  return frame;
+}
+
+/** The way out: the hooks, the device's own, and for what goes over lo those of its arrival. */
+function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fate {
   course.wayBack = way;
-  passHook(course, 'output', 'reply', null);
-  passHook(course, 'postrouting', 'reply', null);
-  passHook(course, 'egress', 'reply', way.device);
-  passEgressPrograms(course, way.device);
+  let { device } = way;
+  let taken = way;
+  if (frame) frame.output = device;
+  const stopAt = passHook(course, 'output', frame, 'reply', device);
+  if (stopAt) return stopped(course, stopAt, frame!);
+  if (frame?.isRerouted) {
+    const other = rerouted(course, frame);
+    if ('lost' in other) return other.lost;
+    taken = other;
+    course.wayBack = other;
+    device = other.device;
+    frame.output = device;
+  }
+  for (const hook of ['postrouting', 'egress'] as const) {
+    const stop = passHook(course, hook, frame, 'reply', device);
+    if (stop) return stopped(course, stop, frame!);
+  }
+  passEgressPrograms(course, device);
+  if (!frame) return taken;
+  if (course.fromHere) {
+    for (const hook of ['ingress', 'prerouting', 'input'] as const) {
+      arriveOn(course, frame, device);
+      const stop = passHook(course, hook, frame, 'reply', device);
+      if (stop) return stopped(course, stop, frame);
+    }
+  }
+  return strange(course, frame) ?? taken;
+}
+
+/** An answer whose translation was not undone comes from somebody whom the peer never asked. */
+function strange(course: Course, frame: Frame): Fate | null {
+  const { asked, request } = course;
+  if (!asked || !request || !frame.hasPorts) return null;
+  const { tracking } = request;
+  const translated =
+    tracking !== null && tracking !== 'untracked' && tracking.connection.has(SRC_NAT | DST_NAT);
+  if (!translated || sameTuple(frame.tuple, inverted(asked))) return null;
+  const what = 'an answer whose translation is not undone';
+  return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
 }
 
 /**
@@ -43,6 +142,10 @@ function leave(course: Course, way: Exclude<Way, { lost: Fate }>): void {
  */
 function wayOfTakers(course: Course): Way {
   const [first, ...rest] = course.takers as [Receiver, ...Receiver[]];
+  if (course.request && course.destinationType !== 'local') {
+    const what = 'what rules make of the answer to a packet for many';
+    return { lost: course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply') };
+  }
   let way = wayOf(course, 'socket', first);
   for (const taker of rest) {
     const steps = course.steps.length;

@@ -1,4 +1,11 @@
-import { type Address, isLinkLocal, isMulticast, isUnspecified, isV4Mapped, unspecified } from '../../../model/address.js';
+import {
+  type Address,
+  isLinkLocal,
+  isMulticast,
+  isUnspecified,
+  isV4Mapped,
+  unspecified,
+} from '../../../model/address.js';
 import type { NftExpression } from '../../../model/ruleset.js';
 import type { Found, RouteKey } from '../../fib.js';
 import { type Device, LOOPBACK_INDEX } from '../../host.js';
@@ -45,7 +52,10 @@ function addressType(run: Run, { destination, flags }: FibExpression): Result {
   const { tuple } = frame;
   const address = (flags & FLAG.daddr) !== 0 ? tuple.destination : tuple.source;
   const device = deviceFor(run, flags);
-  const type = frame.family === 'ipv4' ? typeOfIpv4(run, address, device) : typeOfIpv6(run, flags, address, device);
+  const type =
+    frame.family === 'ipv4'
+      ? typeOfIpv4(run, address, device)
+      : typeOfIpv6(run, flags, address, device);
   if (type === null) return 'unknown';
   run.registers.storeNumber(destination, type);
   return 'continue';
@@ -62,9 +72,16 @@ function typeOfIpv4({ host }: Run, address: Address, device: Device | null): num
 }
 
 /** __nft_fib6_eval_type. */
-function typeOfIpv6(run: Run, flags: number, address: Address, device: Device | null): number | null {
+function typeOfIpv6(
+  run: Run,
+  flags: number,
+  address: Address,
+  device: Device | null,
+): number | null {
   const { host } = run;
-  const ours = device !== null && host.own.some((own) => own.device === device && sameIpv6(own.address, address));
+  const ours =
+    device !== null &&
+    host.own.some((own) => own.device === device && sameIpv6(own.address, address));
   const answer = host.policy.ipv6.lookup(keyFor(run, flags, device));
   if (answer.kind === 'unknown') return null;
   if (answer.kind === 'refused') {
@@ -79,7 +96,13 @@ function typeOfIpv6(run: Run, flags: number, address: Address, device: Device | 
 }
 
 function sameIpv6(one: Address, other: Address): boolean {
-  return one.family === 'ipv6' && one.a === other.a && one.b === other.b && one.c === other.c && one.d === other.d;
+  return (
+    one.family === 'ipv6' &&
+    one.a === other.a &&
+    one.b === other.b &&
+    one.c === other.c &&
+    one.d === other.d
+  );
 }
 
 function outInterface(run: Run, { destination, flags, result }: FibExpression): Result {
@@ -95,7 +118,8 @@ function outInterface(run: Run, { destination, flags, result }: FibExpression): 
   const early = hook === 'prerouting' || hook === 'ingress' || hook === 'input';
   if (early && frame.input?.link.loopback) return store(frame.input);
   const ipv4 = frame.family === 'ipv4';
-  if (ipv4 && isUnspecified(frame.tuple.source) && frame.tuple.destination.a === -1) return store(frame.input);
+  if (ipv4 && isUnspecified(frame.tuple.source) && frame.tuple.destination.a === -1)
+    return store(frame.input);
   const key = keyFor(run, flags, device);
   const answer = host.policy[frame.family].lookup(key, key.output, ipv4);
   if (answer.kind === 'unknown') return 'unknown';
@@ -120,7 +144,7 @@ function keyFor(run: Run, flags: number, device: Device | null): RouteKey {
   const from = forward ? source : destination;
   const ipv4 = frame.family === 'ipv4';
   const onLink = isLinkLocal(to);
-  const output = onLink ? (device ?? frame.input ?? frame.output)?.index ?? 0 : 0;
+  const output = onLink ? ((device ?? frame.input ?? frame.output)?.index ?? 0) : 0;
   const asForwarded = !forward && hook === 'forward' && (flags & FLAG.iif) !== 0;
   return {
     destination: to,

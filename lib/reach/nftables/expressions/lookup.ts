@@ -7,8 +7,15 @@ type Lookup = Extract<NftExpression, { kind: 'lookup' }>;
 /** More answers than these to a key that is not known, and the rule is not followed any further. */
 const mostAnswers = 16;
 
-/** nft_lookup_eval; `elements` are the expressions that run with a matching element. */
-export function lookup(expression: Lookup, set: CompiledSet, elements: Evaluate[]): Evaluate {
+/** The expressions that run with an element, by its place. */
+export type ElementExpressions = (place: number) => readonly Evaluate[];
+
+/** nft_lookup_eval. */
+export function lookup(
+  expression: Lookup,
+  set: CompiledSet,
+  elements: ElementExpressions | null,
+): Evaluate {
   const { source, destination, invert } = expression;
   return (run) => {
     const { registers } = run;
@@ -18,7 +25,8 @@ export function lookup(expression: Lookup, set: CompiledSet, elements: Evaluate[
     // What packets of this very flow added or deleted is not known to the captured set.
     if (run.touched.has(set)) return destination === null ? 'may' : 'unknown';
     if (!found) return invert ? 'continue' : 'break';
-    const element = elements.length > 0 ? withElement(run, elements) : 'continue';
+    if (set.isOpaque) return 'unknown';
+    const element = elements && found ? withElement(run, elements(place)) : 'continue';
     if (invert || element === 'break' || element === 'unknown')
       return element === 'unknown' ? 'unknown' : 'break';
     const result = destination === null ? 'continue' : answer(run, destination, set, place);
@@ -27,7 +35,10 @@ export function lookup(expression: Lookup, set: CompiledSet, elements: Evaluate[
 }
 
 /** nft_set_elem_update_expr: the first that breaks ends the rule. */
-function withElement(run: Run, elements: readonly Evaluate[]): 'continue' | 'break' | 'may' | 'unknown' {
+function withElement(
+  run: Run,
+  elements: readonly Evaluate[],
+): 'continue' | 'break' | 'may' | 'unknown' {
   let result: 'continue' | 'may' = 'continue';
   for (const evaluate of elements) {
     const one = evaluate(run);
@@ -44,7 +55,12 @@ function maybe(run: Run, result: Result): Result {
   return run.choose(2) === 0 ? 'verdict' : 'break';
 }
 
-function answer(run: Run, destination: number | 'verdict', set: CompiledSet, place: number): Result {
+function answer(
+  run: Run,
+  destination: number | 'verdict',
+  set: CompiledSet,
+  place: number,
+): Result {
   if (destination === 'verdict') {
     const verdict = set.verdictOf(place);
     if (!verdict) return 'unknown';

@@ -2,9 +2,9 @@ import { type Address, addressFromBytes, addressToBytes } from '../../../model/a
 import type { NftExpression } from '../../../model/ruleset.js';
 import type { Family } from '../../../model/socket.js';
 import { fromBigEndian } from '../bytes.js';
+import { masqueradeAddress, redirectAddress } from '../own-address.js';
 import type { Registers } from '../registers.js';
 import type { Evaluate, Result, Run } from '../run.js';
-import { masqueradeAddress, redirectAddress } from '../own-address.js';
 import { setUp } from '../translation.js';
 
 type Nat = Extract<NftExpression, { kind: 'nat' }>;
@@ -22,8 +22,9 @@ export function nat(expression: Nat): Evaluate {
   const { type, family, addressMin, addressMax, portMin, portMax, flags } = expression;
   return (run) => {
     const { frame } = run;
-    if (family !== frame.family && addressMin !== null) return 'continue';
-    const address = addressMin === null ? null : pickAddress(run, expression, addressMin, addressMax);
+    if (family !== null && family !== frame.family) return 'continue';
+    const address =
+      addressMin === null ? null : pickAddress(run, expression, addressMin, addressMax);
     if (address === 'unknown') return 'unknown';
     const end = type === 'dnat' ? 'destination' : 'source';
     const port = pickPort(run, end, portMin, portMax, flags);
@@ -63,7 +64,12 @@ function registerAddress(registers: Registers, word: number, family: Family): Ad
   return addressFromBytes(registers.bytes, word * 4, family);
 }
 
-function pickAddress(run: Run, expression: Nat, from: number, to: number | null): Address | 'unknown' {
+function pickAddress(
+  run: Run,
+  expression: Nat,
+  from: number,
+  to: number | null,
+): Address | 'unknown' {
   const { registers, frame } = run;
   const first = registerAddress(registers, from, frame.family);
   const last = to === null || to === from ? first : registerAddress(registers, to, frame.family);

@@ -1,0 +1,208 @@
+import { sameAddress } from '../../model/address.js';
+import type { Hook } from '../../model/firewall.js';
+import type { Course } from '../course.js';
+import type { Direction, RuleReference, Stage } from '../verdict.js';
+import { type ChainOutcome, runChain } from './chain.js';
+import { ASSURED, CONFIRMED, Connection, SEEN_REPLY, type Tuple } from './connection.js';
+import type { Frame } from './frame.js';
+import { Registers } from './registers.js';
+import type { CompiledChain, CompiledRule, HookEntry } from './ruleset.js';
+import type { Refusal } from './run.js';
+import { endAt, isSettled, settle, translate } from './translation.js';
+
+/** A packet ends here. */
+export interface Stop {
+  readonly hook: Hook;
+  readonly chain: CompiledChain;
+  /** The rule that said so; null where the chain's policy did. */
+  readonly rule: CompiledRule | null;
+  readonly refusal: Refusal | null;
+}
+
+/** The stage that a hook belongs to. */
+export const stageOf: Record<Hook, Stage> = {
+  ingress: 'ingress',
+  egress: 'output',
+  prerouting: 'prerouting',
+  input: 'input',
+  forward: 'forward',
+  output: 'output',
+  postrouting: 'output',
+};
+
+/** How to find a rule. */
+export function referenceTo({ chain: { chain }, rule, text }: CompiledRule): RuleReference {
+  const { family, table, name } = chain;
+  return { family, table, chain: name, handle: rule.handle, text };
+}
+
+export function directionOf(frame: Frame): Direction {
+  return frame.isReply ? 'reply' : 'request';
+}
+
+/**
+ * One packet at one hook: every base chain there in its turn, and conntrack and NAT in theirs
+ * (nf_hook_slow). `null`: it passes.
+ */
+export function runHook(
+  course: Course,
+  hook: Hook,
+  frame: Frame,
+  device: string | null,
+): Stop | null {
+  const { ruleset } = course.host;
+  if (!ruleset) return null;
+  for (const entry of ruleset.at(hook, frame.family, device)) {
+    const stop = meet(course, hook, frame, entry);
+    if (stop) return stop;
+  }
+  if (hook === 'input' || hook === 'postrouting') confirm(course, frame);
+  return null;
+}
+
+function meet(course: Course, hook: Hook, frame: Frame, entry: HookEntry): Stop | null {
+  switch (entry.kind) {
+    case 'conntrack':
+      track(course, frame);
+      return null;
+    case 'nat':
+      return runNat(course, hook, frame, entry.chains);
+    case 'chain':
+      return ask(course, hook, frame, entry.chain);
+  }
+}
+
+/** nf_nat_inet_fn: the first packet is asked about, all that follow are treated alike. */
+function runNat(
+  course: Course,
+  hook: Hook,
+  frame: Frame,
+  chains: readonly CompiledChain[],
+): Stop | null {
+  const { tracking } = frame;
+  if (tracking === null || tracking === 'untracked') return null;
+  const end = endAt(hook);
+  const first = tracking.state !== 'established' && frame.kind !== 'icmp-error';
+  if (first) {
+    for (const chain of chains) {
+      if (isSettled(frame, end)) break;
+      const stop = ask(course, hook, frame, chain);
+      if (stop) return stop;
+    }
+    settle(frame, end);
+  }
+  const { destination } = frame.tuple;
+  translate(frame, end);
+  // nf_nat_ipv4_local_fn, nf_nat_ipv6_local_fn
+  if (hook === 'output' && frame.tuple.destination !== destination) frame.isRerouted = true;
+  return null;
+}
+
+function ask(course: Course, hook: Hook, frame: Frame, chain: CompiledChain): Stop | null {
+  const direction = directionOf(frame);
+  const stage = frame.isReply ? 'reply' : stageOf[hook];
+  const run = {
+    host: course.host,
+    frame,
+    hook,
+    family: chain.chain.family,
+    registers: new Registers(),
+    verdict: { code: 'continue' as const },
+    refusal: null,
+    touched: course.touched,
+    rule: null as CompiledRule | null,
+    looksAtPeer: () => {
+      course.looksAtPeer ??= run.rule;
+    },
+    choose: (ways: number) => {
+      const { rule } = run;
+      return course.choices.choose(ways, stage, () => unknownRule(rule!, hook, direction));
+    },
+  };
+  const { mark } = frame;
+  const outcome = runChain(chain, run);
+  // nft_chain_route: a chain of this type has the packet routed again where its mark changed.
+  if (chain.chain.base?.type === 'route' && frame.mark !== mark) frame.isRerouted = true;
+  return conclude(course, hook, frame, chain, outcome);
+}
+
+function unknownRule(rule: CompiledRule, hook: Hook, direction: Direction) {
+  return { code: 'rule-unknown', rule: referenceTo(rule), hook, direction } as const;
+}
+
+function conclude(
+  course: Course,
+  hook: Hook,
+  frame: Frame,
+  chain: CompiledChain,
+  outcome: ChainOutcome,
+): Stop | null {
+  const direction = directionOf(frame);
+  const stage = frame.isReply ? 'reply' : stageOf[hook];
+  const { rule } = outcome;
+  switch (outcome.kind) {
+    case 'accept':
+      if (chain.chain.rules.length === 0) return null;
+      course.step(stage, 'pass', rule ? says(rule) : `${chain.name}: policy accept`, direction);
+      return null;
+    case 'drop':
+      return { hook, chain, rule, refusal: outcome.refusal };
+    case 'unknown': {
+      const cause = unknownRule(outcome.rule, hook, direction);
+      course.doubt(
+        stage,
+        cause,
+        true,
+        `what it does is not known: ${says(outcome.rule)}`,
+        direction,
+      );
+      return null;
+    }
+  }
+}
+
+/** A rule as a step names it. */
+export function says({ chain, rule, text }: CompiledRule): string {
+  return `${chain.name} handle ${rule.handle}: ${text}`;
+}
+
+/** nf_conntrack_in: what a packet belongs to. A connection is expected to be new, and to be plain. */
+function track(course: Course, frame: Frame): void {
+  if (frame.tracking !== null) return; // untracked, or seen before it went over lo
+  const { connection } = course;
+  const known = connection !== null && connection.zone === frame.zone ? connection : null;
+  const expected = frame.isReply ? known?.reply : known?.original;
+  const belongs = frame.isReply || frame.kind === 'ack';
+  if (belongs && known && expected && sameTuple(frame.tuple, expected)) {
+    if (frame.isReply) known.status |= SEEN_REPLY;
+    else if (known.has(SEEN_REPLY)) known.status |= ASSURED;
+    const direction = frame.isReply ? 'reply' : 'original';
+    frame.tracking = { connection: known, state: 'established', direction };
+    return;
+  }
+  // A SYN-ACK or a reset out of nowhere is invalid; an ACK is taken for the rest of a connection
+  // that was not seen to begin (nf_conntrack_tcp_loose).
+  if (!frame.isReply || frame.kind === 'udp') begin(frame);
+}
+
+function begin(frame: Frame): void {
+  const connection = Connection.of(frame.tuple, frame.protocol, frame.zone);
+  frame.tracking = { connection, state: 'new', direction: 'original' };
+}
+
+/** nf_confirm: from here on other packets of the connection find it. */
+function confirm(course: Course, frame: Frame): void {
+  const { tracking } = frame;
+  if (tracking === null || tracking === 'untracked' || tracking.state !== 'new') return;
+  tracking.connection.status |= CONFIRMED;
+  if (!frame.isReply) course.connection = tracking.connection;
+}
+
+export function sameTuple(one: Tuple, other: Tuple): boolean {
+  return (
+    one.sourcePort === other.sourcePort &&
+    one.destinationPort === other.destinationPort &&
+    sameAddress(one.source, other.source) &&
+    sameAddress(one.destination, other.destination)
+  );
+}
