@@ -25,10 +25,13 @@ const flows = [
 
 /** A base chain with rules. */
 const chain = (hook: string, rules: string, priority = '0', type = 'filter') =>
-  `chain ${hook} { type ${type} hook ${hook} priority ${priority}; ${rules} }`;
+  `chain ${hook} { type ${type} hook ${hook} priority ${priority}; ${rules}; }`;
 const table = (...parts: string[]) => `table inet t { ${parts.join('\n')} }`;
 const input = (rules: string) => table(chain('input', rules));
 const output = (rules: string) => table(chain('output', rules));
+
+/** nft(8) wants a line's end before a brace that closes. */
+const lines = (rules: string) => rules.replaceAll(';', '\n').replaceAll('} }', '}\n}').replaceAll('} }', '}\n}');
 
 /** What is decided, whatever the flow. */
 const decided: Record<string, string> = {
@@ -177,13 +180,13 @@ const decided: Record<string, string> = {
   'netdev ingress of lo': 'table netdev t { chain i { type filter hook ingress device "lo" priority 0; tcp dport 80 drop; } }',
   'netdev egress': 'table netdev t { chain e { type filter hook egress device "eth0" priority 0; tcp sport 80 drop; } }',
   'netdev egress of lo': 'table netdev t { chain e { type filter hook egress device "lo" priority 0; udp dport 80 drop; tcp dport 80 drop; } }',
-  'reject at prerouting': table(chain('prerouting', 'tcp dport 80 reject with tcp reset; udp dport 80 reject')),
+  'answers before routing': table(chain('prerouting', 'tcp dport 80 reject with tcp reset; udp dport 80 reject')),
   'a route chain whose mark leads another way': `table ip t { chain o { type route hook output priority 0; tcp sport 80 meta mark set 5; } }`,
 };
 
 for (const [title, rules] of Object.entries(decided)) {
   test(`nftables: ${title}`, async (t) => {
-    await withLab({ ...routed, nft: rules }, async (lab) => {
+    await withLab({ ...routed, nft: lines(rules) }, async (lab) => {
       lab.listen(servers);
       for (const { flow, verdict } of await holdAgainstKernel(lab, flows))
         t.not(verdict.outcome, 'unknown', `${JSON.stringify(flow)}: ${verdict.explanation}`);
@@ -208,7 +211,7 @@ for (const hook of ['input', 'output', 'prerouting']) {
   for (const statement of rejections) {
     test(`nftables: ${statement} at ${hook}`, async (t) => {
       const what = statement.includes('tcp reset') ? 'tcp dport 80' : 'th dport 80';
-      await withLab({ ...routed, nft: table(chain(hook, `${what} ${statement}`)) }, async (lab) => {
+      await withLab({ ...routed, nft: lines(table(chain(hook, `${what} ${statement}`))) }, async (lab) => {
         lab.listen(servers);
         for (const { flow, verdict } of await holdAgainstKernel(lab, flows))
           t.not(verdict.outcome, 'unknown', `${JSON.stringify(flow)}: ${verdict.explanation}`);
