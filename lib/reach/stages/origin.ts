@@ -63,6 +63,8 @@ function passOutput(course: Course, frame: Frame, chosen: Found, out: Device): F
   const { packet, host } = course;
   let found = chosen;
   let device: Device = out;
+  course.arrival = device;
+  course.device = device;
   frame.output = device;
   const stop = passHook(course, 'output', frame, 'request', device);
   adopt(course, frame);

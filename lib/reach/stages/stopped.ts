@@ -56,8 +56,7 @@ function symptomOf(course: Course, { hook, refusal }: Stop, frame: Frame): Sympt
   if (!refusal) return 'ETIMEDOUT';
   if (frame.kind === 'ack') return ofAcknowledgement(course, refusal, sending, frame);
   if (refusal.with === 'tcp-reset') {
-    // The host's own connect() still holds its socket and does not hear the reset.
-    return sending ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', 'reject-reset', frame);
+    return withAnswer(course, 'ECONNREFUSED', 'reject-reset', frame);
   }
   const codes = frame.family === 'ipv4' ? ipv4Codes : ipv6Codes;
   const [symptom, hard] = codes[refusal.code] ?? ['ETIMEDOUT', false];
