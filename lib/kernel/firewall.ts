@@ -2,9 +2,9 @@ import { endianness } from 'node:os';
 import { EarshotError } from '../errors.js';
 import type { Firewall, LegacyTables, Nftables } from '../model/firewall.js';
 import type { Missing } from '../model/host-state.js';
-import { type NetlinkRefusal, native } from '../native.js';
-import { decodeNftables, type NftReplies, readNftablesOnce } from './nftables/read.js';
-import { isPermission, privilegeRemedy, refusalText } from './refusal.js';
+import { native } from '../native.js';
+import { isFailure, type NftFailure, readNftables } from './nftables/read.js';
+import { isPermission, partOrMissing, privilegeRemedy, refusalText } from './refusal.js';
 
 const ENOENT = 2;
 const EINVAL = 22;
@@ -12,7 +12,7 @@ const EPROTONOSUPPORT = 93;
 const EOPNOTSUPP = 95;
 
 /** What a kernel without nftables has. */
-const NO_RULE_SET: Nftables = {
+const noRuleSet = (): Nftables => ({
   generation: 0,
   byteOrder: endianness() === 'LE' ? 'little' : 'big',
   tables: [],
@@ -20,7 +20,7 @@ const NO_RULE_SET: Nftables = {
   sets: [],
   objects: [],
   flowtables: [],
-};
+});
 
 /** How often a rule set that changes while it is read is read again. */
 const TRIES = 3;
@@ -41,29 +41,27 @@ export async function readFirewall(
 ): Promise<{ firewall: Firewall; missing: Missing[] }> {
   const missing: Missing[] = [];
   const [nftables, legacy] = await Promise.all([
-    readNftables(netns, missing),
+    partOrMissing('nftables', missing, null, () => readRuleSet(netns, missing)),
     readLegacyTables(netns, missing),
   ]);
   return { firewall: { nftables, legacy }, missing };
 }
 
-async function readNftables(netns: string | null, missing: Missing[]): Promise<Nftables | null> {
+async function readRuleSet(netns: string | null, missing: Missing[]): Promise<Nftables | null> {
   for (let tried = 0; tried < TRIES; tried++) {
-    let outcome: NftReplies | NetlinkRefusal | 'changed';
+    let outcome: Nftables | NftFailure;
     try {
-      outcome = await readNftablesOnce(netns);
+      outcome = await readNftables(netns);
     } catch (error) {
       if (!(error instanceof EarshotError) || error.errno === undefined) throw error;
       if (error.code === 'ERR_NETNS') throw error;
       outcome = { errno: error.errno, detail: '' };
     }
     if (outcome === 'changed') continue;
-    if (!('errno' in outcome)) return decodeNftables(outcome);
+    if (!isFailure(outcome)) return outcome;
     // The kernel checks the privilege before it looks for the subsystem, so these two mean that
     // there is none: no NETLINK_NETFILTER at all, or nobody registered for nftables.
-    if ([EPROTONOSUPPORT, EINVAL, EOPNOTSUPP].includes(outcome.errno)) {
-      return NO_RULE_SET;
-    }
+    if ([EPROTONOSUPPORT, EINVAL, EOPNOTSUPP].includes(outcome.errno)) return noRuleSet();
     missing.push({
       what: 'nftables',
       reason: `the kernel refused to show the nftables rule set: ${refusalText(outcome)}`,

@@ -18,8 +18,13 @@ export function table<Name extends string>(prefix: string, ...names: Name[]): At
 /** Thrown where bytes are well formed and say what this code does not know: a newer kernel's. */
 export class NotUnderstood extends Error {}
 
-const ATTRIBUTE_HEADER = 4;
-const ATTRIBUTE_TYPE = 0x3fff;
+export const ATTRIBUTE_HEADER = 4;
+/** NLA_TYPE_MASK */
+export const ATTRIBUTE_TYPE = 0x3fff;
+const NONE = -1;
+
+/** enum nft_list_attributes */
+const NFTA_LIST_ELEM = 1;
 
 /** Data registers: NFT_REG_1 to _4 are 128 bits each, NFT_REG32_00 to _15 the same space in words. */
 const NFT_REG_VERDICT = 0;
@@ -36,71 +41,74 @@ export class Attributes<Name extends string> {
   readonly strange: boolean;
   readonly #bytes: Bytes;
   readonly #table: AttributeTable<Name>;
-  /** By type; of a type that comes twice the last one counts, as in nla_parse. */
-  readonly #values: (Bytes | undefined)[];
+  /**
+   * Where the payload of each type begins and ends, NONE where it is not there; of a type that comes
+   * twice the last one counts, as in nla_parse. Rule sets hold hundreds of thousands of attributes:
+   * most are read in place, and only those that hold more are cut out.
+   */
+  readonly #spans: number[];
 
   constructor(bytes: Bytes, names: AttributeTable<Name>, offset = 0) {
-    const values = new Array<Bytes | undefined>(names.count + 1).fill(undefined);
+    const spans: number[] = [];
+    for (let type = 0; type <= names.count; type++) spans.push(NONE, NONE);
     let strange = false;
     for (let at = offset; at < bytes.length; ) {
-      const left = bytes.length - at;
-      const length = left < ATTRIBUTE_HEADER ? 0 : bytes.u16(at);
-      if (length < ATTRIBUTE_HEADER || length > left) {
-        throw bytes.malformed(at, `of ${left} bytes no ${names.prefix}_* attribute can be read`);
-      }
+      const length = attributeAt(bytes, at, bytes.length, names.prefix);
       const type = bytes.u16(at + 2) & ATTRIBUTE_TYPE;
       if (type >= 1 && type <= names.count) {
-        values[type] = bytes.slice(at + ATTRIBUTE_HEADER, length - ATTRIBUTE_HEADER);
+        spans[2 * type] = at + ATTRIBUTE_HEADER;
+        spans[2 * type + 1] = at + length;
       } else strange = true;
       at += (length + 3) & ~3;
     }
     this.strange = strange;
     this.#bytes = bytes;
     this.#table = names;
-    this.#values = values;
+    this.#spans = spans;
   }
 
   has(name: Name): boolean {
-    return this.#values[this.#table.types[name]] !== undefined;
+    return this.#spans[2 * this.#table.types[name]] !== NONE;
   }
 
   /** The attribute's payload, or `undefined`. */
   optional(name: Name): Bytes | undefined {
-    return this.#values[this.#table.types[name]];
+    return this.has(name) ? this.bytes(name) : undefined;
   }
 
   bytes(name: Name): Bytes {
-    const value = this.#values[this.#table.types[name]];
-    if (!value) throw this.#bytes.malformed(0, `${this.#nameOf(name)} is not there`);
-    return value;
+    const type = this.#table.types[name];
+    const start = this.#spans[2 * type]!;
+    if (start === NONE) throw this.#bytes.malformed(0, `${this.#nameOf(name)} is not there`);
+    return this.#bytes.slice(start, this.#spans[2 * type + 1]! - start);
   }
 
   u8(name: Name): number {
-    return this.#sized(name, 1).u8(0);
+    return this.#bytes.u8(this.#sized(name, 1));
   }
 
   u16(name: Name): number {
-    const value = this.#sized(name, 2);
-    return (value.u8(0) << 8) | value.u8(1);
+    const at = this.#sized(name, 2);
+    return (this.#bytes.u8(at) << 8) | this.#bytes.u8(at + 1);
   }
 
   u32(name: Name): number {
-    return this.#sized(name, 4).be32(0);
+    return this.#bytes.be32(this.#sized(name, 4));
   }
 
   i32(name: Name): number {
-    return this.#sized(name, 4).beI32(0);
+    return this.#bytes.beI32(this.#sized(name, 4));
   }
 
   /** Throws for what a number cannot hold exactly: handles, and what else only counts. */
   u64(name: Name): number {
-    return this.#sized(name, 8).be64(0);
+    return this.#bytes.be64(this.#sized(name, 8));
   }
 
   /** What a person may have set to any 64-bit number: above 2^53 the nearest that a number holds. */
   amount(name: Name): number {
-    const value = this.#sized(name, 8);
-    return value.be32(0) * 2 ** 32 + value.be32(4);
+    const at = this.#sized(name, 8);
+    return this.#bytes.be32(at) * 2 ** 32 + this.#bytes.be32(at + 4);
   }
 
   /** Text up to its NUL. */
@@ -147,12 +155,16 @@ export class Attributes<Name extends string> {
     throw this.bytes(name).malformed(0, `${this.#nameOf(name)} is ${number}, no register`);
   }
 
-  #sized(name: Name, size: number): Bytes {
-    const value = this.bytes(name);
-    if (value.length !== size) {
-      throw value.malformed(0, `${this.#nameOf(name)} is ${value.length} bytes long, not ${size}`);
-    }
-    return value;
+  /** Where a payload of this size begins. */
+  #sized(name: Name, size: number): number {
+    const type = this.#table.types[name];
+    const start = this.#spans[2 * type]!;
+    const length = this.#spans[2 * type + 1]! - start;
+    if (start !== NONE && length === size) return start;
+    throw this.bytes(name).malformed(
+      0,
+      `${this.#nameOf(name)} is ${length} bytes long, not ${size}`,
+    );
   }
 
   #nameOf(name: Name): string {
@@ -171,15 +183,38 @@ export function choose<Choice extends string>(
   return choice;
 }
 
+/** The length of the attribute at `at`, its header counted, which has to end by `end`. */
+export function attributeAt(bytes: Bytes, at: number, end: number, prefix: string): number {
+  const left = end - at;
+  const length = left < ATTRIBUTE_HEADER ? 0 : bytes.u16(at);
+  if (length >= ATTRIBUTE_HEADER && length <= left) return length;
+  throw bytes.malformed(at, `of ${left} bytes no ${prefix}_* attribute can be read`);
+}
+
+/** What the entries of a list (NFTA_LIST_ELEM) say, each read by `read`. */
+export function listOf<Value>(list: Bytes, read: (entry: Bytes) => Value): Value[] {
+  const values: Value[] = [];
+  for (let at = 0; at < list.length; ) {
+    const length = attributeAt(list, at, list.length, 'NFTA_LIST');
+    if ((list.u16(at + 2) & ATTRIBUTE_TYPE) === NFTA_LIST_ELEM) {
+      values.push(read(list.slice(at + ATTRIBUTE_HEADER, length - ATTRIBUTE_HEADER)));
+    }
+    at += (length + 3) & ~3;
+  }
+  return values;
+}
+
 /** Names are short and mostly ASCII: the general decoder costs ten times as much for these. */
 function shortText(value: Bytes): string {
-  const raw = value.raw();
-  if (raw.length > 32) return value.text();
+  if (value.length > 32) return value.text();
   let text = '';
-  for (const code of raw) {
+  for (let at = 0; at < value.length; at++) {
+    const code = value.u8(at);
     if (code === 0) break;
     if (code > 0x7f) return value.text();
-    text += String.fromCharCode(code);
+    text += ASCII[code];
   }
   return text;
 }
+
+const ASCII = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code));

@@ -25,8 +25,15 @@ const VERDICTS: Readonly<Record<number, Exclude<NftVerdict, { chain: string }>['
 const NF_QUEUE = 3;
 const NF_VERDICT_MASK = 0xff;
 
-/** Bytes as the text that the model holds. */
+const HEX = Array.from({ length: 0x100 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** Bytes as the text that the model holds. Most are ports and addresses, too short for a Buffer. */
 export function hex(bytes: Bytes): Hex {
+  if (bytes.length <= 16) {
+    let text = '';
+    for (let at = 0; at < bytes.length; at++) text += HEX[bytes.u8(at)];
+    return text;
+  }
   const raw = bytes.raw();
   return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('hex');
 }

@@ -1,6 +1,13 @@
 import type { NftData, NftExpression, NftSet, NftVerdict } from '../../model/ruleset.js';
 import { type Bytes, messages } from '../netlink-message.js';
-import { Attributes, NotUnderstood, table } from './attributes.js';
+import {
+  ATTRIBUTE_HEADER,
+  ATTRIBUTE_TYPE,
+  Attributes,
+  attributeAt,
+  NotUnderstood,
+  table,
+} from './attributes.js';
 import { decodeVerdict } from './data.js';
 import { decodeExpression, decodeExpressions } from './expression.js';
 import { NFT_MSG } from './messages.js';
@@ -44,8 +51,6 @@ const NFTA_DATA_VERDICT = 2;
 const NFT_DATA_VERDICT = 0xffffff00;
 
 const NFGENMSG_SIZE = 4;
-const HEADER = 4;
-const TYPE_MASK = 0x3fff;
 const NONE = -1;
 
 const align4 = (length: number): number => (length + 3) & ~3;
@@ -88,15 +93,8 @@ export function packElements(
   return packer.finish();
 }
 
-/** The length of the attribute at `at`, header counted, that has to end by `end`. */
-function lengthAt(bytes: Bytes, at: number, end: number): number {
-  const left = end - at;
-  const length = left < HEADER ? 0 : bytes.u16(at);
-  if (length < HEADER || length > left) {
-    throw bytes.malformed(at, `of ${left} bytes no NFTA_SET_ELEM_* attribute can be read`);
-  }
-  return length;
-}
+const lengthAt = (bytes: Bytes, at: number, end: number): number =>
+  attributeAt(bytes, at, end, 'NFTA_SET_ELEM');
 
 function countOf(list: Bytes): number {
   let count = 0;
@@ -136,7 +134,7 @@ class Packer {
     const raw = list.raw();
     for (let at = 0; at < list.length; ) {
       const length = lengthAt(list, at, list.length);
-      this.#element(list, raw, at + HEADER, at + length);
+      this.#element(list, raw, at + ATTRIBUTE_HEADER, at + length);
       at += align4(length);
     }
   }
@@ -152,9 +150,9 @@ class Packer {
     let object: string | null = null;
     for (let at = from; at < end; ) {
       const length = lengthAt(list, at, end);
-      const start = at + HEADER;
+      const start = at + ATTRIBUTE_HEADER;
       const stop = at + length;
-      switch (list.u16(at + 2) & TYPE_MASK) {
+      switch (list.u16(at + 2) & ATTRIBUTE_TYPE) {
         case NFTA_SET_ELEM.KEY:
           key = valueAt(list, start, stop, this.#set.keyLength, 'NFTA_SET_ELEM_KEY');
           break;
@@ -273,9 +271,9 @@ function isConcatenatedRange({ flags, fields }: Shape): boolean {
 function valueAt(list: Bytes, from: number, end: number, length: number, name: string): number {
   for (let at = from; at < end; ) {
     const whole = lengthAt(list, at, end);
-    if ((list.u16(at + 2) & TYPE_MASK) === NFTA_DATA_VALUE) {
-      if (whole - HEADER === length) return at + HEADER;
-      throw list.malformed(at, `${name} is ${whole - HEADER} bytes long, not ${length}`);
+    if ((list.u16(at + 2) & ATTRIBUTE_TYPE) === NFTA_DATA_VALUE) {
+      if (whole - ATTRIBUTE_HEADER === length) return at + ATTRIBUTE_HEADER;
+      throw list.malformed(at, `${name} is ${whole - ATTRIBUTE_HEADER} bytes long, not ${length}`);
     }
     at += align4(whole);
   }

@@ -1,6 +1,6 @@
 import type { NftExpression } from '../../model/ruleset.js';
 import type { Bytes } from '../netlink-message.js';
-import { Attributes, NotUnderstood, table } from './attributes.js';
+import { Attributes, listOf, NotUnderstood, table } from './attributes.js';
 import { hex } from './data.js';
 import type { DecodeNested, ExpressionDecoder } from './expression-decoder.js';
 import { bitwise, byteorder } from './expressions/arithmetic.js';
@@ -18,9 +18,6 @@ import { match, target } from './expressions/xtables.js';
 
 /** enum nft_expr_attributes */
 const NFTA_EXPR = table('NFTA_EXPR', 'NAME', 'DATA');
-
-/** enum nft_list_attributes */
-const NFTA_LIST_ELEM = 1;
 
 /** By the name under which the kernel registers each (struct nft_expr_type). */
 const DECODERS: ReadonlyMap<string, ExpressionDecoder> = new Map(
@@ -66,22 +63,20 @@ const DECODERS: ReadonlyMap<string, ExpressionDecoder> = new Map(
 
 /** The expressions of a list (NFTA_RULE_EXPRESSIONS and its like), in their order. */
 export function decodeExpressions(list: Bytes): NftExpression[] {
-  const expressions: NftExpression[] = [];
-  for (const [type, element] of list.attributes()) {
-    if (type === NFTA_LIST_ELEM) expressions.push(decodeExpression(element));
-  }
-  return expressions;
+  return listOf(list, decodeExpression);
 }
 
 /** One expression: its name and what it says; one that is not understood is `unknown`. */
 export function decodeExpression(bytes: Bytes): NftExpression {
-  return decodeNamed(bytes, (inner) => decodeNamed(inner, unknownOf));
+  return decodeNamed(bytes, decodeNested);
 }
 
 /** What a named object's data say, read as the expression of this name. */
 export function decodeAs(name: string, data: Bytes): NftExpression {
   return decode(name, data, unknownOf);
 }
+
+const decodeNested: DecodeNested = (bytes) => decodeNamed(bytes, unknownOf);
 
 function decodeNamed(bytes: Bytes, nested: DecodeNested): NftExpression {
   const attributes = new Attributes(bytes, NFTA_EXPR);

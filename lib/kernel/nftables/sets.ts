@@ -2,7 +2,7 @@ import type { NftFamily } from '../../model/firewall.js';
 import type { NftExpression, NftSet } from '../../model/ruleset.js';
 import type { NetlinkRequest } from '../../native.js';
 import type { Bytes } from '../netlink-message.js';
-import { Attributes, table } from './attributes.js';
+import { Attributes, listOf, table } from './attributes.js';
 import { type PackedElements, packElements } from './elements.js';
 import { decodeExpression, decodeExpressions } from './expression.js';
 import { answers, dumpRequest, dumpRequestFor, familyOf, NFT_MSG } from './messages.js';
@@ -130,9 +130,7 @@ function lengthOf<Name extends string>(attributes: Attributes<Name>, name: Name)
 function fieldsOf(desc: Bytes): number[] {
   const list = new Attributes(desc, NFTA_SET_DESC).optional('CONCAT');
   if (!list) return [];
-  return Array.from(list.attributes(), ([, field]) =>
-    new Attributes(field, NFTA_SET_FIELD).u32('LEN'),
-  );
+  return listOf(list, (field) => new Attributes(field, NFTA_SET_FIELD).u32('LEN'));
 }
 
 function distinct(expressions: NftExpression[]): NftExpression[] {

@@ -1,5 +1,5 @@
 import type { NftExpression } from '../../../model/ruleset.js';
-import { type Attributes, table } from '../attributes.js';
+import { type Attributes, listOf, table } from '../attributes.js';
 import { type DecodeNested, expression } from '../expression-decoder.js';
 
 /** enum nft_lookup_attributes */
@@ -45,7 +45,7 @@ export const dynset = expression(NFTA_DYNSET, (a, nested) => ({
 
 function nestedIn(a: Attributes<'EXPR' | 'EXPRESSIONS'>, nested: DecodeNested): NftExpression[] {
   const list = a.optional('EXPRESSIONS');
-  if (list) return Array.from(list.attributes(), ([, element]) => nested(element));
+  if (list) return listOf(list, nested);
   const single = a.optional('EXPR');
   return single ? [nested(single)] : [];
 }

@@ -1,0 +1,2 @@
+/** The rule sets in test/fixtures/nftables. */
+export const RECORDINGS = ['expressions', 'sets', 'iptables'] as const;
