@@ -53,12 +53,12 @@ export function routeIncomingIpv6(course: Course): Fate | null {
     key.strict ? device.index : key.input,
   );
   if (answer.kind !== 'found') {
-    const unready = answer.kind === 'unknown' ? null : notReady(course);
-    if (unready) return unready;
     const symptom =
       answer.kind === 'refused'
         ? withAnswer(course, icmpSymptom(course, answer.error), 'route-error')
         : 'ETIMEDOUT';
+    const unready = answer.kind === 'unknown' ? null : notReady(course, symptom);
+    if (unready) return unready;
     return refusalOf(course, 'routing', answer, 'request', symptom, packet.destinationText);
   }
   const { found } = answer;
@@ -70,7 +70,9 @@ export function routeIncomingIpv6(course: Course): Fate | null {
     course.step('routing', 'pass', `${describeRoute(found)}: for this host`);
     return null;
   }
-  return notReady(course) ?? wrongScope(course) ?? onward(course, found);
+  // A router sends it on to the link, as it does with any address that is not its own (yet).
+  const unready = device.forwardsIpv6 ? null : notReady(course);
+  return unready ?? wrongScope(course) ?? onward(course, found);
 }
 
 /** A link-local address belongs to one link: it does not answer on another. */
