@@ -59,16 +59,7 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
 
 function answerKey(course: Course, answer: Answer, receiver: Receiver | null): RouteKey {
   const { packet } = course;
-<<<<<<< HEAD
   const output = answerDevice(course, answer, receiver);
-=======
-  // Link-local peers are answered on the link they asked on, and ::1 by a reset is
-  // (rt6_need_strict in tcp_v6_send_response).
-  const sameLink =
-    isLinkLocal(packet.source) ||
-    (answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source));
-  const output = receiver?.device || (sameLink ? course.inputIndex : 0);
->>>>>>> random
   const icmp = answer === 'port-unreachable' || answer === 'route-error';
   return {
     destination: packet.source,
@@ -87,12 +78,13 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
 
 /**
  * The device that an answer must leave by; 0: any. Link-local peers are answered on the link they
- * asked on (tcp_v6_init_req). What came in by a VRF is answered inside it, but a UDP program that
+ * asked on (tcp_v6_init_req), and ::1 by a reset is (rt6_need_strict in tcp_v6_send_response). What came in by a VRF is answered inside it, but a UDP program that
  * is not bound to it answers by the routes outside (inet_request_bound_dev_if, ip_send_unicast_reply).
  */
 function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { device, packet } = course;
-  if (isLinkLocal(packet.source)) {
+  const loopbackReset = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
+  if (isLinkLocal(packet.source) || loopbackReset) {
     const link = course.portIndex || course.inputIndex;
     return receiver?.device && !device.vrf ? receiver.device : link;
   }
@@ -145,8 +137,8 @@ function route(course: Course, key: RouteKey, transparent: boolean): Way {
     return lost(course, noWay(course), detail);
   }
   const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
-<<<<<<< HEAD
-  if (ipv4 && bound && !bound.link.up) {
+  // ip_route_output_key_hash_rcu: nothing leaves by a device that is down.
+  if (ipv4 && bound && !(bound.link.up && bound.hasIpv4)) {
     const detail = `${bound.name}, which the answer must leave by, is down`;
     return lost(course, { code: 'interface-down', interface: bound.name }, detail);
   }
@@ -154,15 +146,6 @@ function route(course: Course, key: RouteKey, transparent: boolean): Way {
   if (answer.kind === 'found') return depart(course, key, answer.found);
   const insideVrf = bound !== undefined && (bound.vrf ?? bound.link.vrfTable) !== null;
   if (ipv4 && bound && !insideVrf && answer.kind === 'refused') return assumedOnLink(course, bound);
-=======
-  // ip_route_output_key_hash_rcu: nothing leaves by a device that is down.
-  if (ipv4 && bound && !(bound.link.up && bound.hasIpv4)) {
-    return lost(course, { code: 'interface-down', interface: bound.name }, `${bound.name} is down`);
-  }
-  const answer = lookUp(course, key);
-  if (answer.kind === 'found') return depart(course, key, answer.found);
-  if (ipv4 && bound && answer.kind === 'refused') return assumedOnLink(course, bound);
->>>>>>> random
   return { lost: refusalOf(course, 'reply', answer, 'reply', 'ETIMEDOUT', packet.sourceText) };
 }
 
