@@ -71,6 +71,10 @@ export function reasonFor(cause: Cause): string {
       return cause.state === 'tentative'
         ? `${cause.address} is still tentative, and does not answer before duplicate address detection has passed`
         : `${cause.address} failed duplicate address detection: another host on the link has it`;
+    case 'neighbour-not-answered':
+      return cause.protocol === 'arp'
+        ? `a neighbour on ${cause.interface} that asks for ${cause.destination} by ARP gets no answer (${cause.setting}), so its packets are never sent`
+        : `a neighbour on ${cause.interface} that asks for ${cause.destination} gets no answer, since IPv6 answers only for addresses of that interface, so its packets are never sent`;
     case 'wrong-scope':
       return `${cause.address} is a link-local address of ${cause.interface} and answers on that link alone`;
     case 'not-our-address':
@@ -103,6 +107,8 @@ export function reasonFor(cause: Cause): string {
       return `${describe(cause.socket)} is bound to another address`;
     case 'bound-to-other-device':
       return `${describe(cause.socket)} takes only what comes in on that device`;
+    case 'outside-vrf':
+      return `${describe(cause.socket)} stands outside of the VRF ${cause.vrf} that the packet came in by, and ${cause.setting} is off`;
     case 'ipv6-only':
       return `${describe(cause.socket)} takes IPv6 alone${cause.socket.local.address === '::' ? ' (IPV6_V6ONLY)' : ''}`;
     case 'ipv4-only':

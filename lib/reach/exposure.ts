@@ -11,7 +11,7 @@ import type { HostState } from '../model/host-state.js';
 import { type AddressRange, addressToNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
-import type { Blocked, Exposure, Reach, Scope } from './exposure-row.js';
+import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
 import { type Device, type Host, hostOf, type Receiver } from './host.js';
 import { type Piece, peersBehind } from './peers.js';
 import { covers, missOf } from './stages/socket.js';
@@ -53,7 +53,7 @@ export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[
     .map((socket) => exposureOf(host, socket, behind));
 }
 
-export type { Blocked, Exposure, Reach, Remedy, Scope } from './exposure-row.js';
+export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
 
 type PeersBehind = (device: Device, family: Family) => readonly Piece[];
 
@@ -68,7 +68,7 @@ interface Group {
 function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
   const reach: Reach[] = [];
   const blocked: Blocked[] = [];
-  const unknown: Blocked[] = [];
+  const unknown: Untold[] = [];
   let scope: Scope = 'nobody';
   let perhaps: Scope = 'nobody';
   for (const door of doors(host, socket)) {
@@ -80,15 +80,20 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
     for (const { fate, ranges, beyond } of groups) {
       const row = { interface: device.name, address, peers: rangesToPrefixes(ranges, family) };
       const distance = local ? 'host' : beyond ? 'routed' : 'link';
+      const entry = {
+        ...row,
+        port: socket.local.port,
+        url: urlFor(socket, address),
+        forwardedTo: null,
+      };
       if (fate.outcome === 'reachable') {
-        const url = urlFor(socket, address);
-        reach.push({ ...row, port: socket.local.port, url, forwardedTo: null });
+        reach.push(entry);
         scope = farther(scope, distance);
         continue;
       }
       const fault = { ...row, cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
       if (fate.outcome === 'unknown') {
-        unknown.push(fault);
+        unknown.push({ ...entry, ...fault, assuming: fate.assuming ?? null });
         perhaps = farther(perhaps, distance);
       } else blocked.push(fault);
     }
@@ -117,8 +122,8 @@ function doors(host: Host, socket: Socket): Door[] {
   const specific = bound && !isUnspecified(bound) ? formatAddress(bound) : null;
   const result: Door[] = [];
   for (const device of host.devices.values()) {
-    // What a port of a bridge or bond receives, its master answers.
-    if (!device.link.up || device.seenAs !== device) continue;
+    // What a port of a bridge or bond receives, its master answers; a VRF's ports answer for it.
+    if (!device.link.up || device.seenAs !== device || device.link.vrfTable !== null) continue;
     const own = device.link.addresses.map((entry) => entry.address);
     const addresses = specific === null || own.includes(specific) ? own : [...own, specific];
     for (const address of addresses) {
@@ -180,7 +185,8 @@ function keyOf(fate: Group['fate'], peer: string): string {
     if (key === 'what') return String(value).replaceAll(peer, '');
     return value === peer ? undefined : value;
   };
-  return `${fate.outcome} ${fate.symptom} ${JSON.stringify(fate.cause, leaveOutPeer)}`;
+  const { outcome, symptom, cause, assuming } = fate;
+  return JSON.stringify([outcome, symptom, cause, assuming], leaveOutPeer);
 }
 
 /** One peer asks at one door; null where the answer says nothing about this socket. */
@@ -201,19 +207,24 @@ function ask(
   const mine = host
     .receivers(socket.protocol, socket.local.port)
     .find((receiver) => receiver.socket === socket);
-  if (!mine || course.mayBeRedirected || takers.includes(mine)) return { followed, fate };
+  if (!mine || takers.includes(mine)) return { followed, fate };
   if (takers.length === 0) return { followed, fate: asSeenBy(mine, followed) };
+  const mineToo = covers(course, mine);
+  const cause: Cause = mineToo
+    ? { code: 'shadowed', by: takers[0]!.socket }
+    : missOf(course, mine).cause;
+  const passedOver = { outcome: 'unreachable', cause, symptom: null } as const;
+  if (course.mayBeRedirected) return { followed, fate: { ...fate, assuming: passedOver } };
   // Another socket serves an address that this one does not stand on: not this one's business.
-  if (!covers(course, mine)) return null;
-  const by = takers[0]!.socket;
-  return {
-    followed,
-    fate: { outcome: 'unreachable', cause: { code: 'shadowed', by }, symptom: null },
-  };
+  return mineToo ? { followed, fate: passedOver } : null;
 }
 
 /** Nobody takes it: then the near miss that counts here is that of this very socket. */
 function asSeenBy(mine: Receiver, { course, fate }: Followed): Group['fate'] {
+  const { assuming } = fate;
+  if (assuming?.cause && 'socket' in assuming.cause && course.takers.length === 0) {
+    return { ...fate, assuming: { ...assuming, cause: missOf(course, mine).cause } };
+  }
   if (fate.stage !== 'socket') return fate;
   if (fate.outcome === 'unreachable') return { ...fate, cause: missOf(course, mine).cause };
   // It is not known whether another one takes it, where this one surely does not.

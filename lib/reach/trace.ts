@@ -51,6 +51,7 @@ export function trace(state: HostState, flow: Flow): Verdict {
     symptom: fate.symptom,
     stage: fate.stage,
     cause: fate.cause,
+    assuming: fate.assuming ?? null,
     socket: course.course.socket,
     steps: course.course.steps,
     explanation: explain(course.course, fate),

@@ -61,6 +61,14 @@ export type Cause =
   | { code: 'source-is-ours'; source: string; interface: string }
   | { code: 'reverse-path'; interface: string; mode: 'strict' | 'loose'; back: string | null }
   | { code: 'address-not-ready'; address: string; state: 'tentative' | 'dadfailed' }
+  | {
+      code: 'neighbour-not-answered';
+      destination: string;
+      interface: string;
+      protocol: 'arp' | 'ndp';
+      /** The setting that keeps ARP silent, as `net.ipv4.conf.eth0.arp_ignore`; IPv6 needs none. */
+      setting: string | null;
+    }
   | { code: 'wrong-scope'; address: string; interface: string }
   | { code: 'not-our-address'; destination: string }
   | { code: 'forwarded'; interface: string; gateway: string | null }
@@ -87,6 +95,7 @@ export type Cause =
   | { code: 'bound-to-loopback'; socket: Socket }
   | { code: 'bound-to-other-address'; socket: Socket }
   | { code: 'bound-to-other-device'; socket: Socket }
+  | { code: 'outside-vrf'; socket: Socket; vrf: string; setting: string }
   | { code: 'ipv6-only'; socket: Socket }
   | { code: 'ipv4-only'; socket: Socket }
   | { code: 'other-protocol'; socket: Socket }
@@ -111,6 +120,13 @@ export interface Step {
   detail: string;
 }
 
+/** How a flow would fare if whatever could not be read or evaluated let it pass unchanged. */
+export interface Assumption {
+  outcome: Exclude<Outcome, 'unknown'>;
+  symptom: Symptom | null;
+  cause: Cause | null;
+}
+
 /** The answer to a flow. */
 export interface Verdict {
   /** `reachable`: a TCP handshake completes, or a UDP datagram is delivered and its answer can return. */
@@ -124,6 +140,11 @@ export interface Verdict {
   stage: Stage;
   /** `null` when reachable. */
   cause: Cause | null;
+  /**
+   * For an `unknown` that comes of a firewall or a program on the way: what else decides, if that
+   * lets the flow pass. It is not a verdict. `null` otherwise.
+   */
+  assuming: Assumption | null;
   /** The socket that takes the first packet; `null` where none does. */
   socket: Socket | null;
   /** The packet's life, stage by stage. */

@@ -109,6 +109,15 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
             brief: 'duplicate address',
             hint: 'Give this host, or the other machine, another address.',
           };
+    case 'neighbour-not-answered':
+      return {
+        why: `A neighbour on ${shown(cause.interface)} that looks for ${cause.destination} gets no answer ${cause.protocol === 'arp' ? 'by ARP' : 'by neighbour discovery'}: ${cause.setting === null ? 'IPv6 answers only for addresses of the interface itself' : `${shown(cause.setting)} forbids it`}.`,
+        brief: 'no answer on the link',
+        hint:
+          cause.setting === null
+            ? `Give ${shown(cause.interface)} the address too, or let the peer send by a router.`
+            : `Allow the answer: sysctl -w ${shown(cause.setting)}=0`,
+      };
     case 'wrong-scope':
       return {
         why: `${cause.address} is valid on its own link only, and that is not the link of ${shown(cause.interface)}.`,
@@ -188,6 +197,12 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         why: `${owner(cause.socket)} is bound to the device ${device(cause.socket)}: what arrives elsewhere is not for it.`,
         brief: `bound to device ${device(cause.socket)}`,
         hint: `Connect by ${device(cause.socket)}, or start the server without SO_BINDTODEVICE.`,
+      };
+    case 'outside-vrf':
+      return {
+        why: `${owner(cause.socket)} stands outside of the VRF ${shown(cause.vrf)}, by which these peers come in.`,
+        brief: `outside of the VRF ${shown(cause.vrf)}`,
+        hint: `Start the server inside: ip vrf exec ${shown(cause.vrf)} …, or let it in: sysctl -w ${cause.setting}=1`,
       };
     case 'ipv6-only':
       return {

@@ -1,5 +1,6 @@
 import type { Course, Fate } from '../course.js';
 import { familyName } from '../host.js';
+import { passNeighbour } from './neighbour.js';
 
 /** The interface exists, is up and has a carrier; a port hands the packet to its master. */
 export function passDevice(course: Course): Fate | null {
@@ -16,7 +17,9 @@ export function passDevice(course: Course): Fate | null {
   }
   course.arrival = arrival;
   course.device = arrival.seenAs;
-  course.inputIndex = course.device.index;
+  const { vrf } = course.device;
+  course.inputIndex = vrf?.index ?? course.device.index;
+  course.portIndex = vrf ? course.device.index : 0;
   for (const device of arrival === arrival.seenAs ? [arrival] : [arrival, arrival.seenAs]) {
     const down = { code: 'interface-down', interface: device.name } as const;
     if (!device.link.up) return course.fails('device', down, 'ETIMEDOUT', `${device.name} is down`);
@@ -29,6 +32,10 @@ export function passDevice(course: Course): Fate | null {
     return course.cannotTell('device', { code: 'not-evaluated', what }, what);
   }
   const { device } = course;
+  if (device.link.vrfTable !== null) {
+    const what = `what is sent inside the VRF ${device.name} by this host itself`;
+    return course.cannotTell('device', { code: 'not-evaluated', what }, what);
+  }
   const speaks = packet.family === 'ipv4' ? device.hasIpv4 : device.hasIpv6;
   if (!speaks) {
     return course.fails(
@@ -39,6 +46,7 @@ export function passDevice(course: Course): Fate | null {
     );
   }
   const port = arrival === device ? '' : `, a port of ${device.name}, which takes the packet`;
-  course.step('device', 'pass', `arrives on ${name}${port}`);
-  return null;
+  const inside = vrf ? `, inside the VRF ${vrf.name}` : '';
+  course.step('device', 'pass', `arrives on ${name}${port}${inside}`);
+  return passNeighbour(course);
 }

@@ -21,7 +21,8 @@ export function routeIncomingIpv4(course: Course): Fate | null {
   const { source, destination } = packet;
   if (isMulticast(destination)) return multicast(course);
   if (isMulticast(source) || source.a === limitedBroadcast) return martianSource(course);
-  if (destination.a === limitedBroadcast) return broadcast(course);
+  const toAll = destination.a === limitedBroadcast || (source.a | destination.a) === 0;
+  if (toAll) return broadcast(course);
   // ipv4_is_zeronet is 0.0.0.0 alone since Linux 5.3: the rest of 0.0.0.0/8 is ordinary.
   if (source.a === 0) return martianSource(course);
   if (destination.a === 0) return martianDestination(course, null);
@@ -50,6 +51,8 @@ export function routeIncomingIpv4(course: Course): Fate | null {
     course.step('routing', 'pass', `${describeRoute(found)}: for this host`);
     return null;
   }
+  // A broadcast is sent on where bc_forwarding says so, whatever forwarding says.
+  if (type === 'broadcast') return validateSource(course, key) ?? forwarded(course, found);
   const unready = notReady(course);
   if (unready) return unready;
   if (!device.forwardsIpv4) {
@@ -57,7 +60,7 @@ export function routeIncomingIpv4(course: Course): Fate | null {
     const why = `${destinationText} is not an address of this host, and it does not forward`;
     return notOurs(course, 'ETIMEDOUT', why);
   }
-  if (type !== 'unicast' && type !== 'broadcast') return martianDestination(course, null);
+  if (type !== 'unicast') return martianDestination(course, null);
   return validateSource(course, key) ?? forwarded(course, found);
 }
 
@@ -121,9 +124,10 @@ function validateSource(course: Course, request: RouteKey): Fate | null {
   const policy = host.policy.ipv4;
   const mode = device.rpFilter;
   if (isUnspecified(packet.source)) return null;
-  if (mode === 0 && !policy.validatesFully) {
-    if (device.acceptLocal || host.owners(packet.sourceText).length === 0) return null;
-    return sourceIsOurs(course);
+  if (mode === 0) {
+    if (device.acceptLocal) return null;
+    if (!policy.validatesFully)
+      return host.owners(packet.sourceText).length === 0 ? null : sourceIsOurs(course);
   }
   const key: RouteKey = {
     ...request,
@@ -133,6 +137,7 @@ function validateSource(course: Course, request: RouteKey): Fate | null {
     mark: device.sourceMarkValid ? packet.mark : 0,
     sourcePort: packet.destinationPort,
     destinationPort: packet.sourcePort,
+    ...(device.vrf && { l3mdev: device.vrf.index }),
   };
   if (course.destinationType === 'broadcast') key.source = { ...key.source, a: 0 };
   const answer = policy.lookup(key);

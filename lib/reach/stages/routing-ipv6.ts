@@ -50,10 +50,11 @@ export function routeIncomingIpv6(course: Course): Fate | null {
     return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
   }
   const key = incomingKey(course);
-  key.strict = isLinkLocal(destination);
+  // Inside a VRF the packet comes in on the VRF; for its link alone the port counts (vrf_ip6_rcv).
+  key.input = course.inputIndex;
   const answer = host.policy.ipv6.lookup(
     key.strict ? { ...key, output: device.index } : key,
-    device.index,
+    key.strict ? device.index : key.input,
   );
   if (answer.kind !== 'found') {
     const unready = answer.kind === 'unknown' ? null : notReady(course);

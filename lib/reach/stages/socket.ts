@@ -122,9 +122,19 @@ function maybeDualStack(course: Course, receiver: Receiver): boolean {
   );
 }
 
-/** inet_sk_bound_dev_eq without VRF: unbound takes from everywhere. */
+/**
+ * inet_sk_bound_dev_eq and udp_sk_bound_dev_eq: unbound takes from everywhere outside of VRFs, and
+ * from inside where a setting says so; inside, being bound to the VRF or to its port is as good.
+ */
 function deviceFits(course: Course, receiver: Receiver): boolean {
-  return receiver.device === 0 || receiver.device === course.inputIndex;
+  const { device } = receiver;
+  if (device === 0) return course.portIndex === 0 || acceptsFromVrf(course);
+  return device === course.inputIndex || device === course.portIndex;
+}
+
+/** net.ipv4.tcp_l3mdev_accept and its twin for UDP, which IPv6 asks too. */
+function acceptsFromVrf({ packet, host }: Course): boolean {
+  return host.setting(`net.ipv4.${packet.protocol}_l3mdev_accept`, 0) !== 0;
 }
 
 /** Would this socket take the packet, if no other stood closer? */
@@ -218,8 +228,13 @@ export function missOf(course: Course, receiver: Receiver): { rank: number; caus
     const code = packet.family === 'ipv4' ? 'ipv6-only' : 'ipv4-only';
     return { rank: isUnspecified(bound) ? 2 : isLoopback(bound) ? 3 : 5, cause: { code, socket } };
   }
-  if (isUnspecified(side) || sameAddress(side, packet.destination))
-    return { rank: 1, cause: { code: 'bound-to-other-device', socket } };
+  if (isUnspecified(side) || sameAddress(side, packet.destination)) {
+    const { vrf } = course.device;
+    if (receiver.device !== 0 || !vrf)
+      return { rank: 1, cause: { code: 'bound-to-other-device', socket } };
+    const setting = `net.ipv4.${packet.protocol}_l3mdev_accept`;
+    return { rank: 1, cause: { code: 'outside-vrf', socket, vrf: vrf.name, setting } };
+  }
   if (isLoopback(side)) return { rank: 3, cause: { code: 'bound-to-loopback', socket } };
   return { rank: 4, cause: { code: 'bound-to-other-address', socket } };
 }

@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <chrono>
+#include <thread>
+
 #include "address.h"
 #include "descriptor.h"
 #include "netns.h"
@@ -10,6 +13,18 @@
 namespace lab {
 
 namespace {
+
+/// A port that a socket closed a moment ago held may still be taken: a program that this process is
+/// just starting has a copy of it until it executes. What is taken after 10 ms is.
+bool bindOrTaken(int fd, const SocketAddress& local) {
+  for (int attempt = 0; attempt < 10; attempt++) {
+    if (bind(fd, local.pointer(), local.length) == 0) return true;
+    if (errno != EADDRINUSE) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  errno = EADDRINUSE;
+  return false;
+}
 
 /// The call that failed, with errno left as it set it; `nullptr` when all went well.
 const char* openOne(const ListenerSpec& spec, Opened& opened) {
@@ -41,7 +56,7 @@ const char* openOne(const ListenerSpec& spec, Opened& opened) {
     return "IP_PKTINFO";
 
   SocketAddress local = socketAddress(spec.address, spec.port, spec.scope);
-  if (bind(fd.get(), local.pointer(), local.length) != 0) return "bind";
+  if (!bindOrTaken(fd.get(), local)) return "bind";
   if (!spec.remoteAddress.empty()) {
     SocketAddress remote = socketAddress(spec.remoteAddress, spec.remotePort, spec.scope);
     if (connect(fd.get(), remote.pointer(), remote.length) != 0) return "connect";
