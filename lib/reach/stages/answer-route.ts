@@ -59,16 +59,7 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
 
 function answerKey(course: Course, answer: Answer, receiver: Receiver | null): RouteKey {
   const { packet } = course;
-<<<<<<< HEAD
   const output = answerDevice(course, answer, receiver);
-=======
-  // Link-local peers are answered on the link they asked on, and ::1 by a reset is
-  // (rt6_need_strict in tcp_v6_send_response).
-  const sameLink =
-    isLinkLocal(packet.source) ||
-    (answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source));
-  const output = receiver?.device || (sameLink ? course.inputIndex : 0);
->>>>>>> random
   const icmp = answer === 'port-unreachable' || answer === 'route-error';
   return {
     destination: packet.source,
@@ -92,7 +83,9 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
  */
 function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { device, packet } = course;
-  if (isLinkLocal(packet.source)) {
+  // A reset to ::1 too goes where it came from (rt6_need_strict in tcp_v6_send_response).
+  const resetsLoopback = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
+  if (isLinkLocal(packet.source) || resetsLoopback) {
     const link = course.portIndex || course.inputIndex;
     return receiver?.device && !device.vrf ? receiver.device : link;
   }
@@ -145,8 +138,8 @@ function route(course: Course, key: RouteKey, transparent: boolean): Way {
     return lost(course, noWay(course), detail);
   }
   const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
-<<<<<<< HEAD
-  if (ipv4 && bound && !bound.link.up) {
+  // ip_route_output_key_hash_rcu: nothing leaves by a device that is down.
+  if (ipv4 && bound && !(bound.link.up && bound.hasIpv4)) {
     const detail = `${bound.name}, which the answer must leave by, is down`;
     return lost(course, { code: 'interface-down', interface: bound.name }, detail);
   }
@@ -154,15 +147,6 @@ function route(course: Course, key: RouteKey, transparent: boolean): Way {
   if (answer.kind === 'found') return depart(course, key, answer.found);
   const insideVrf = bound !== undefined && (bound.vrf ?? bound.link.vrfTable) !== null;
   if (ipv4 && bound && !insideVrf && answer.kind === 'refused') return assumedOnLink(course, bound);
-=======
-  // ip_route_output_key_hash_rcu: nothing leaves by a device that is down.
-  if (ipv4 && bound && !(bound.link.up && bound.hasIpv4)) {
-    return lost(course, { code: 'interface-down', interface: bound.name }, `${bound.name} is down`);
-  }
-  const answer = lookUp(course, key);
-  if (answer.kind === 'found') return depart(course, key, answer.found);
-  if (ipv4 && bound && answer.kind === 'refused') return assumedOnLink(course, bound);
->>>>>>> random
   return { lost: refusalOf(course, 'reply', answer, 'reply', 'ETIMEDOUT', packet.sourceText) };
 }
 
