@@ -122,8 +122,8 @@ function doors(host: Host, socket: Socket): Door[] {
   const specific = bound && !isUnspecified(bound) ? formatAddress(bound) : null;
   const result: Door[] = [];
   for (const device of host.devices.values()) {
-    // What a port of a bridge or bond receives, its master answers.
-    if (!device.link.up || device.seenAs !== device) continue;
+    // What a port of a bridge or bond receives, its master answers; a VRF's ports answer for it.
+    if (!device.link.up || device.seenAs !== device || device.link.vrfTable !== null) continue;
     const own = device.link.addresses.map((entry) => entry.address);
     const addresses = specific === null || own.includes(specific) ? own : [...own, specific];
     for (const address of addresses) {

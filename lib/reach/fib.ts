@@ -27,6 +27,10 @@ export interface RouteKey {
   sourcePort: number;
   destinationPort: number;
   uid: number;
+  /** Index of the VRF whose table is asked, where the interfaces do not say it (flowi_l3mdev). */
+  l3mdev?: number;
+  /** It was `output` that said it (FLOWI_FLAG_L3MDEV_OIF). */
+  l3mdevByOutput?: boolean;
 }
 
 /** How the kernel refuses a packet that routing has no way for. */

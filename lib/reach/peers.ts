@@ -62,7 +62,9 @@ function boundaries(host: Host, family: Family): Prefix[] {
     if (rule.from !== null) texts.push(rule.from);
     if (rule.to !== null) texts.push(rule.to);
   }
-  for (const { entry } of host.own) texts.push(entry.address);
+  for (const { entry } of host.own) {
+    texts.push(entry.address, `${entry.peer ?? entry.address}/${entry.prefixLength}`);
+  }
   return [...new Set(texts)]
     .map((text) => parsePrefix(text))
     .filter((prefix) => prefix !== null)
@@ -100,7 +102,7 @@ function classify(
     destination: address,
     source: unspecified(address.family),
     input: LOOPBACK_INDEX,
-    output: linkLocal ? device.index : 0,
+    output: linkLocal ? device.index : (device.vrf?.index ?? 0),
     strict: linkLocal,
     mark: 0,
     tos: 0,

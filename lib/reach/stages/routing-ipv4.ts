@@ -75,10 +75,23 @@ function broadcast(course: Course): Fate | null {
   return null;
 }
 
-function multicast(course: Course): Fate {
-  if (course.packet.protocol === 'tcp') return notUnicast(course, 'multicast');
-  const what = `who has joined the multicast group ${course.packet.destinationText}`;
-  return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
+/** ip_check_mc_rcu and ipv6_chk_mcast_addr: the interface, or its VRF, must have joined the group. */
+export function multicast(course: Course): Fate | null {
+  const { packet, device } = course;
+  if (packet.protocol === 'tcp') return notUnicast(course, 'multicast');
+  const group = packet.destinationText;
+  const members = device.vrf ? [device, device.vrf] : [device];
+  if (members.some(({ link }) => link.groups === undefined)) {
+    const what = `who has joined the multicast group ${group}`;
+    return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
+  }
+  if (!members.some(({ link }) => link.groups?.includes(group))) {
+    const cause = { code: 'group-not-joined', group, interface: device.name } as const;
+    return course.fails('routing', cause, 'ETIMEDOUT', `${device.name} is no member of ${group}`);
+  }
+  course.destinationType = 'multicast';
+  course.step('routing', 'pass', `${device.name} is a member of the multicast group ${group}`);
+  return null;
 }
 
 /** TCP drops what was not sent to one host (tcp_v4_conn_request, tcp_v6_conn_request). */
@@ -137,6 +150,7 @@ function validateSource(course: Course, request: RouteKey): Fate | null {
     mark: device.sourceMarkValid ? packet.mark : 0,
     sourcePort: packet.destinationPort,
     destinationPort: packet.sourcePort,
+    ...(device.vrf && { l3mdev: device.vrf.index }),
   };
   if (course.destinationType === 'broadcast') key.source = { ...key.source, a: 0 };
   const answer = policy.lookup(key);

@@ -16,7 +16,7 @@ import {
   notReady,
   refusalOf,
 } from './routing.js';
-import { notUnicast } from './routing-ipv4.js';
+import { multicast, notUnicast } from './routing-ipv4.js';
 
 /** ip6_rcv_core (net/ipv6/ip6_input.c) and ip6_route_input (net/ipv6/route.c). */
 export function routeIncomingIpv6(course: Course): Fate | null {
@@ -44,12 +44,14 @@ export function routeIncomingIpv6(course: Course): Fate | null {
       `a packet for ${packet.destinationText} on ${device.name} is dropped: that address never leaves a host`,
     );
   }
-  if (isMulticast(destination)) {
-    if (packet.protocol === 'tcp') return notUnicast(course, 'multicast');
-    const what = `who has joined the multicast group ${packet.destinationText}`;
-    return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
-  }
-  const answer = host.policy.ipv6.lookup(incomingKey(course), device.index);
+  if (isMulticast(destination)) return multicast(course);
+  const key = incomingKey(course);
+  // Inside a VRF the packet comes in on the VRF; for its link alone the port counts (vrf_ip6_rcv).
+  key.input = course.inputIndex;
+  const answer = host.policy.ipv6.lookup(
+    key.strict ? { ...key, output: device.index } : key,
+    key.strict ? device.index : key.input,
+  );
   if (answer.kind !== 'found') {
     const symptom =
       answer.kind === 'refused'
