@@ -6,7 +6,7 @@ import {
   unspecified,
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
-import type { Found, RouteKey } from '../fib.js';
+import { type Found, type RouteKey, usable } from '../fib.js';
 import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
 import type { RoutingAnswer } from '../policy.js';
 import { selectSourceIpv6 } from '../source-address.js';
@@ -195,13 +195,16 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
   return { device, gateway: nexthop?.gateway ?? null, others };
 }
 
-/** The devices of the other ways of a multipath route, each once. */
+/** The devices of the other ways of a multipath route that may be taken, each once. */
 function otherExits(course: Course, key: RouteKey, { route, device }: Found): Device[] {
   if (route.nexthops.length < 2 || key.output !== 0) return [];
-  const devices = route.nexthops.map((nexthop) => course.host.devices.get(nexthop.interface ?? ''));
-  return [...new Set(devices)].filter(
-    (other) => other !== undefined && other !== device,
-  ) as Device[];
+  const others = new Set<Device>();
+  for (const nexthop of route.nexthops) {
+    const other = course.host.devices.get(nexthop.interface ?? '');
+    if (!other || other === device || !usable(nexthop, other, route.family, false)) continue;
+    others.add(other);
+  }
+  return [...others];
 }
 
 /** Why an answer cannot leave by a device. */
