@@ -9,9 +9,9 @@ import {
   type Prefix,
   parsePrefix,
   prefixHolds,
-  sameAddress,
   unspecified,
 } from '../model/address.js';
+import type { InterfaceAddress } from '../model/interface.js';
 import { type AddressRange, addressFromNumber, cutAt } from '../model/prefix-set.js';
 import type { Family } from '../model/socket.js';
 import { type Device, type Host, LOOPBACK_INDEX } from './host.js';
@@ -43,9 +43,15 @@ const special: Record<Family, readonly string[]> = {
 export function peersBehind(host: Host, device: Device, family: Family): Piece[] {
   const prefixes = boundaries(host, family);
   const uplink = isUplink(host, device, family);
+  const networks = device.link.addresses.map(networkOf).filter((prefix) => prefix !== null);
   return cutAt(prefixes, family).map((range) => {
     const address = addressFromNumber(range.first, family);
-    return { ...range, text: formatAddress(address), ...classify(host, device, address, uplink) };
+    const text = formatAddress(address);
+    const lengths = networks.map((one) => (prefixHolds(one, address) ? one.length : -1));
+    const inside = Math.max(-1, ...lengths);
+    const nobody = neverASource(address) || host.owners(text).length > 0;
+    const who = nobody ? null : whoIs(host, device, address, uplink, inside);
+    return { ...range, text, ...(who ?? (uplink || inside >= 0 ? nobodys : elsewhere)) };
   });
 }
 
@@ -62,11 +68,9 @@ function boundaries(host: Host, family: Family): Prefix[] {
     if (rule.from !== null) texts.push(rule.from);
     if (rule.to !== null) texts.push(rule.to);
   }
-  for (const { entry } of host.own) {
-    texts.push(entry.address, `${entry.peer ?? entry.address}/${entry.prefixLength}`);
-  }
-  return [...new Set(texts)]
-    .map((text) => parsePrefix(text))
+  for (const { entry } of host.own) texts.push(entry.address);
+  const networks = host.own.map(({ entry }) => networkOf(entry));
+  return [...[...new Set(texts)].map((text) => parsePrefix(text)), ...networks]
     .filter((prefix) => prefix !== null)
     .filter((prefix) => prefix.address.family === family);
 }
@@ -84,19 +88,24 @@ function isUplink(host: Host, device: Device, family: Family): boolean {
   );
 }
 
-function classify(
+type Who = Pick<Piece, 'who' | 'onLink'>;
+
+const nobodys: Who = { who: 'nobody', onLink: false };
+const elsewhere: Who = { who: 'elsewhere', onLink: false };
+const neighbour: Who = { who: 'peer', onLink: true };
+const beyond: Who = { who: 'peer', onLink: false };
+
+/**
+ * Who has an address that a host may have; null where it turns out that none may. `inside` is the
+ * length of the device's own network that holds it, -1 for none.
+ */
+function whoIs(
   host: Host,
   device: Device,
   address: Address,
   uplink: boolean,
-): Pick<Piece, 'who' | 'onLink'> {
-  const inside = device.link.addresses.some((entry) => {
-    const prefix = parsePrefix(`${entry.address}/${entry.prefixLength}`);
-    return prefix !== null && prefixHolds(prefix, address);
-  });
-  const nobody = { who: uplink || inside ? 'nobody' : 'elsewhere', onLink: false } as const;
-  const ours = host.own.some((own) => sameAddress(own.address, address));
-  if (ours || neverASource(address)) return nobody;
+  inside: number,
+): Who | null {
   const linkLocal = isLinkLocal(address);
   const answer = host.policy[address.family].lookup({
     destination: address,
@@ -112,13 +121,19 @@ function classify(
     uid: 0,
   });
   // A neighbour stands on the link, whatever routing says about the way back.
-  if (answer.kind !== 'found')
-    return { who: uplink || inside ? 'peer' : 'elsewhere', onLink: inside };
+  if (answer.kind !== 'found') return inside >= 0 ? neighbour : uplink ? beyond : elsewhere;
   const { route, prefixLength } = answer.found;
-  if (route.type === 'broadcast') return nobody;
+  if (route.type === 'broadcast') return null;
+  // Where two interfaces have one network, its hosts may ask by either, and one of them has the route.
+  if (inside >= prefixLength) return neighbour;
   const here = route.nexthops.find((nexthop) => nexthop.interface === device.name);
-  const onLink = here !== undefined && here.gateway === null && prefixLength > 0;
-  return { who: here || uplink ? 'peer' : 'elsewhere', onLink };
+  if (!here) return uplink ? beyond : elsewhere;
+  return here.gateway === null && prefixLength > 0 ? neighbour : beyond;
+}
+
+/** The network that an address says is on its link; on a point-to-point link that of the other end. */
+function networkOf({ address, peer, prefixLength }: InterfaceAddress): Prefix | null {
+  return parsePrefix(`${peer ?? address}/${prefixLength}`);
 }
 
 /** No host may send from such an address. */
