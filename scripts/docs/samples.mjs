@@ -135,7 +135,7 @@ async function onTheHost(path, name) {
     for (const [index, args] of [scene.ask, ...(scene.also ?? [])].entries()) {
       const blank = index === 0 ? '' : '\n';
       const output = await host.earshot(args, told);
-      shown.push(`${blank}${['$ earshot', ...args].join(' ')}\n${output.trimEnd()}\n`);
+      shown.push(`${blank}${['$ earshot', ...args.map(quoted)].join(' ')}\n${output.trimEnd()}\n`);
     }
     if (path !== 'README.md' && !scene.refused) {
       const json = await host.earshot([...scene.ask, '--json'], told);
@@ -148,6 +148,14 @@ async function onTheHost(path, name) {
   } finally {
     await host.close();
   }
+}
+
+/**
+ * A word as it is typed: a shell takes brackets for a pattern.
+ * @param {string} word
+ */
+function quoted(word) {
+  return /[[\]]/.test(word) ? `'${word}'` : word;
 }
 
 /**
