@@ -109,14 +109,14 @@ export class Host {
 
   /** @param {string} commands a line each, run on the host; PEER is the other namespace's process */
   async sh(commands) {
-    for (const line of lines(commands)) {
-      await ok('sh', ['-c', line.replace('PEER', String(this.#peer))]);
-    }
+    const text = lines(commands).join('\n').replaceAll('PEER', String(this.#peer));
+    if (text !== '') await ok('sh', ['-ec', text]);
   }
 
   /** @param {string} commands a line each, run where the router and the colleague are */
   async peerSh(commands) {
-    for (const line of lines(commands)) await ok('nsenter', [...this.#enter, 'sh', '-c', line]);
+    const text = lines(commands).join('\n');
+    if (text !== '') await ok('nsenter', [...this.#enter, 'sh', '-ec', text]);
   }
 
   get #enter() {

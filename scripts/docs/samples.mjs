@@ -15,13 +15,13 @@ import { documents } from './scenes.mjs';
  * these alone. Root is needed: the names of the legacy tables are shown to nobody else.
  */
 
+/** @typedef {import('./host.mjs').Attempt} Attempt */
+
 const inside = '--inside';
 /** As many hosts are made at the same time. */
 const abreast = 4;
 
 const words = process.argv.slice(2);
-await main(words[0] === inside ? () => onTheHost(words[1] ?? '', words[2] ?? '') : outside);
-
 async function outside() {
   if (process.getuid?.() !== 0) {
     throw new StepError('the samples show what root sees', 'run it as root');
@@ -137,13 +137,11 @@ async function onTheHost(path, name) {
       const output = await host.earshot(args, told);
       shown.push(`${blank}${['$ earshot', ...args.map(quoted)].join(' ')}\n${output.trimEnd()}\n`);
     }
-    if (path !== 'README.md' && !scene.refused) {
-      const json = await host.earshot([...scene.ask, '--json'], told);
-      if (!json.includes(`"code": "${name}"`)) {
-        throw new StepError(`the answer has no cause ${name}`, 'correct the scene', json);
-      }
+    const json = scene.refused ? '' : await host.earshot([...scene.ask, '--json'], told);
+    if (path !== 'README.md' && !scene.refused && !json.includes(`"code": "${name}"`)) {
+      throw new StepError(`the answer has no cause ${name}`, 'correct the scene', json);
     }
-    if (scene.attempt) await hold(host, scene.attempt);
+    if (scene.attempt) await hold(host, scene.attempt, scene.also ? '[]' : json);
     process.stdout.write(shown.join(''));
   } finally {
     await host.close();
@@ -161,23 +159,13 @@ function quoted(word) {
 /**
  * Really asks, and holds what happens against the verdict.
  * @param {Host} host
- * @param {import('./host.mjs').Attempt} attempt
+ * @param {Attempt} attempt
+ * @param {string} json what the sample's own question was answered
  */
-async function hold(host, attempt) {
-  const { protocol = 'tcp', by, from, to, port } = attempt;
-  /** @param {string} address */
-  const withoutZone = (address) => address.replace(/%.*/, '');
-  const address = withoutZone(to);
-  const destination = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  const arrives = by === 'host' ? 'lo' : attempt.in;
-  const verdict = JSON.parse(
-    await host.earshot([
-      ...['trace', '--json', `--${protocol}`],
-      ...(from === undefined ? [] : ['--from', withoutZone(from)]),
-      ...(from === undefined || arrives === undefined ? [] : ['--in', arrives]),
-      destination,
-    ]),
-  );
+async function hold(host, attempt, json) {
+  const verdict =
+    verdictIn(JSON.parse(json), attempt) ??
+    JSON.parse(await host.earshot(['trace', '--json', ...traceWords(attempt)]));
   const expected = verdict.outcome === 'reachable' ? 'connected' : verdict.symptom;
   const happened = await host.attempt(attempt);
   if (happened === expected) return;
@@ -187,3 +175,30 @@ async function hold(host, attempt) {
     verdict.explanation,
   );
 }
+
+/** @param {string} address */
+const withoutZone = (address) => address.replace(/%.*/, '');
+
+/**
+ * The verdict on the attempt where the answer has it: that of a trace, or of one peer's flows.
+ * @param {any} answer
+ * @param {Attempt} attempt
+ */
+function verdictIn(answer, { to }) {
+  if (!Array.isArray(answer)) return answer;
+  return answer.find(({ flow }) => flow?.destination.address === withoutZone(to))?.verdict;
+}
+
+/** @param {Attempt} attempt */
+function traceWords({ protocol = 'tcp', by, from, to, port, in: arrives }) {
+  const address = withoutZone(to);
+  const ingress = by === 'host' ? 'lo' : arrives;
+  return [
+    `--${protocol}`,
+    ...(from === undefined ? [] : ['--from', withoutZone(from)]),
+    ...(from === undefined || ingress === undefined ? [] : ['--in', ingress]),
+    address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
+  ];
+}
+
+await main(words[0] === inside ? () => onTheHost(words[1] ?? '', words[2] ?? '') : outside);
