@@ -41,10 +41,11 @@ export type {
 export type { SocketTable, TypedArray } from './model/socket-table.js';
 export { checkState, parseState } from './model/state-check.js';
 export { exposure } from './reach/exposure.js';
-export type { Blocked, Exposure, Reach, Remedy, Scope } from './reach/exposure-row.js';
+export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './reach/exposure-row.js';
 export type { Flow } from './reach/flow.js';
 export { trace } from './reach/trace.js';
 export type {
+  Assumption,
   Cause,
   CauseCode,
   Direction,

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
@@ -43,13 +43,27 @@ function compiled(argument) {
 }
 
 /**
+ * What makes an ordinary user root of a user namespace, so that the lab can make network namespaces;
+ * nothing for root, or where user namespaces are not to be had.
+ * @returns {string[]}
+ */
+function privilege() {
+  if (process.getuid?.() === 0) return [];
+  const command = ['unshare', '--user', '--map-root-user', '--'];
+  const { status } = spawnSync('unshare', [...command.slice(1), 'true'], { stdio: 'ignore' });
+  return status === 0 ? command : [];
+}
+
+/**
  * Runs ava, its output passed on as it comes.
  * @param {string[]} args
  * @returns {Promise<{ passed: number, failed: number }>}
  */
 async function ava(args) {
   const colour = process.stdout.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: '1' } : {};
-  const child = spawn(process.execPath, [inRoot('node_modules/ava/entrypoints/cli.mjs'), ...args], {
+  const [program, ...before] = [...privilege(), process.execPath];
+  const script = inRoot('node_modules/ava/entrypoints/cli.mjs');
+  const child = spawn(program ?? process.execPath, [...before, script, ...args], {
     cwd: root,
     env: {
       ...process.env,

@@ -32,7 +32,7 @@ for (const [index, text] of examples.entries()) {
 }
 
 requires(
-  'namespaces',
+  'root',
   'tool:ip',
   'tool:unshare',
   'tool:nsenter',

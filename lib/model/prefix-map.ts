@@ -13,48 +13,31 @@ interface Node<T> {
  */
 export class PrefixMap<T> {
   #root: Node<T> | undefined;
-  readonly #found: Node<T>[] = [];
+  readonly #found: T[] = [];
 
   /** The value at exactly this prefix; made by `create` and kept where there is none yet. */
   at(prefix: Prefix, create: () => T): T {
-    let place: { get(): Node<T> | undefined; set(node: Node<T>): void } = {
-      get: () => this.#root,
-      set: (node) => {
-        this.#root = node;
-      },
-    };
+    const node = this.#nodeAt(prefix);
+    node.value ??= create();
+    return node.value;
+  }
+
+  #nodeAt(prefix: Prefix): Node<T> {
+    let parent: Node<T> | undefined;
     for (;;) {
-      const node = place.get();
-      if (!node) {
-        const leaf = newNode<T>(prefix, create());
-        place.set(leaf);
-        return leaf.value as T;
-      }
-      const shared = Math.min(
-        commonBits(node.prefix.address, prefix.address),
-        node.prefix.length,
-        prefix.length,
-      );
-      if (shared === node.prefix.length && shared === prefix.length) {
-        node.value ??= create();
-        return node.value;
-      }
-      if (shared < node.prefix.length) {
-        const parent = newNode<T>(
-          { address: maskAddress(prefix.address, shared), length: shared },
-          undefined,
-        );
-        if (bitAt(node.prefix.address, shared)) parent.one = node;
-        else parent.zero = node;
-        place.set(parent);
-        if (shared === prefix.length) {
-          parent.value = create();
-          return parent.value;
-        }
-        place = childOf(parent, bitAt(prefix.address, shared));
+      const node = parent ? childTowards(parent, prefix.address) : this.#root;
+      const shared = node ? sharedLength(node.prefix, prefix) : 0;
+      if (node && shared === node.prefix.length) {
+        if (shared === prefix.length) return node;
+        parent = node;
         continue;
       }
-      place = childOf(node, bitAt(prefix.address, shared));
+      const added = newNode<T>(node ? { ...prefix, length: shared } : prefix);
+      if (node) adopt(added, node);
+      if (parent) adopt(parent, added);
+      else this.#root = added;
+      if (!node || shared === prefix.length) return added;
+      parent = added;
     }
   }
 
@@ -70,40 +53,42 @@ export class PrefixMap<T> {
   }
 
   /**
-   * Offers the values whose prefix holds the address, the longest prefix first, until `accept`
-   * returns something other than undefined, and returns that.
+   * The values whose prefix holds the address, the shortest prefix first. The array is the map's
+   * own and good until the next look-up.
    */
-  longest<R>(address: Address, accept: (value: T, length: number) => R | undefined): R | undefined {
+  holding(address: Address): readonly T[] {
+    const found = this.#found;
     const bits = bitsOf(address.family);
     let count = 0;
     for (let node = this.#root; node; ) {
-      const { prefix } = node;
-      if (commonBits(prefix.address, address) < prefix.length) break;
-      if (node.value !== undefined) this.#found[count++] = node;
-      if (prefix.length === bits) break;
-      node = bitAt(address, prefix.length) ? node.one : node.zero;
+      const { length } = node.prefix;
+      if (commonBits(node.prefix.address, address) < length) break;
+      if (node.value !== undefined) found[count++] = node.value;
+      if (length === bits) break;
+      node = childTowards(node, address);
     }
-    while (count > 0) {
-      const node = this.#found[--count] as Node<T>;
-      const result = accept(node.value as T, node.prefix.length);
-      if (result !== undefined) return result;
-    }
-    return undefined;
+    found.length = count;
+    return found;
   }
 }
 
-function newNode<T>(prefix: Prefix, value: T | undefined): Node<T> {
-  return { prefix, value, zero: undefined, one: undefined };
+function newNode<T>({ address, length }: Prefix): Node<T> {
+  const prefix = { address: maskAddress(address, length), length };
+  return { prefix, value: undefined, zero: undefined, one: undefined };
 }
 
-function childOf<T>(parent: Node<T>, bit: number) {
-  return {
-    get: () => (bit ? parent.one : parent.zero),
-    set: (node: Node<T>) => {
-      if (bit) parent.one = node;
-      else parent.zero = node;
-    },
-  };
+function adopt<T>(parent: Node<T>, child: Node<T>): void {
+  if (bitAt(child.prefix.address, parent.prefix.length)) parent.one = child;
+  else parent.zero = child;
+}
+
+function childTowards<T>(node: Node<T>, address: Address): Node<T> | undefined {
+  return bitAt(address, node.prefix.length) ? node.one : node.zero;
+}
+
+/** How long the prefix is that holds both. */
+function sharedLength(one: Prefix, other: Prefix): number {
+  return Math.min(commonBits(one.address, other.address), one.length, other.length);
 }
 
 /** How many leading bits two addresses share; for IPv4 at least 32 means all. */

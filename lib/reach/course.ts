@@ -2,7 +2,16 @@ import type { Address } from '../model/address.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
 import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
-import type { Cause, Direction, Outcome, Stage, Step, StepAction, Symptom } from './verdict.js';
+import type {
+  Assumption,
+  Cause,
+  Direction,
+  Outcome,
+  Stage,
+  Step,
+  StepAction,
+  Symptom,
+} from './verdict.js';
 
 /** The first packet of a flow, as far as it decides. */
 export interface Packet {
@@ -25,6 +34,8 @@ export interface Fate {
   readonly stage: Stage;
   readonly cause: Cause | null;
   readonly symptom: Symptom | null;
+  /** See `Verdict.assuming`. */
+  readonly assuming?: Assumption;
 }
 
 /** Something on the way that could not be evaluated; the packet is followed as if it had passed. */
@@ -53,8 +64,10 @@ export class Course {
   device!: Device;
   /** The interface index that sockets compare their device with (inet_iif, inet6_iif). */
   inputIndex = 0;
+  /** Inside a VRF the index of the port, which sockets compare their device with too (inet_sdif); else 0. */
+  portIndex = 0;
   /** What kind of address the destination is, once routing has said so. */
-  destinationType: 'local' | 'broadcast' | 'anycast' = 'local';
+  destinationType: 'local' | 'broadcast' | 'anycast' | 'multicast' = 'local';
   /** The sockets that score highest: one, or the members of a group, any of which may take it. */
   takers: readonly Receiver[] = [];
   wayBack: WayBack | null = null;
@@ -110,6 +123,11 @@ export class Course {
     return { outcome: 'unknown', stage, cause, symptom: null };
   }
 
+  /** Something that could not be evaluated may have sent the packet elsewhere. */
+  get mayBeRedirected(): boolean {
+    return this.doubts.some((doubt) => doubt.redirects);
+  }
+
   /** The fate after everything that was doubtful on the way is taken into account. */
   settle(fate: Fate): Fate {
     const first = this.doubts[0];
@@ -117,7 +135,9 @@ export class Course {
     const redirect = this.doubts.find((doubt) => doubt.redirects);
     if (fate.outcome === 'reachable' || redirect) {
       const { stage, cause } = redirect ?? first;
-      return { outcome: 'unknown', stage, cause, symptom: null };
+      const { outcome, symptom } = fate;
+      const assuming = { outcome, symptom, cause: fate.cause };
+      return { outcome: 'unknown', stage, cause, symptom: null, assuming };
     }
     // It fails whatever the unread part says; but that part may answer in its own way.
     return { ...fate, symptom: null };

@@ -1,5 +1,5 @@
 import type { Socket, Transport } from '../model/socket.js';
-import type { Cause, Symptom, Verdict } from './verdict.js';
+import type { Assumption, Cause, Symptom, Verdict } from './verdict.js';
 
 /**
  * The farthest who get in: nobody, this host, directly connected peers, anyone routed to it;
@@ -39,6 +39,12 @@ export interface Blocked {
   remedies: Remedy[];
 }
 
+/** Peers whose fate cannot be told, at one door. */
+export interface Untold extends Blocked, Reach {
+  /** See `Verdict.assuming`: how they would fare if the unread part let them pass. */
+  assuming: Assumption | null;
+}
+
 /** Who reaches one listening socket, by which interface and address; and who does not, and why. */
 export interface Exposure {
   endpoint: { protocol: Transport; port: number };
@@ -49,5 +55,5 @@ export interface Exposure {
   /** Peers that surely do not get in. */
   blocked: Blocked[];
   /** Peers whose fate cannot be told from what was read; the cause says what would tell. */
-  unknown: Blocked[];
+  unknown: Untold[];
 }

@@ -1,12 +1,20 @@
-import { isLinkLocal, isUnspecified, isV4Mapped, parseAddress } from '../model/address.js';
+import {
+  type Address,
+  formatAddress,
+  fromV4Mapped,
+  isLinkLocal,
+  isUnspecified,
+  isV4Mapped,
+  parseAddress,
+} from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import { type AddressRange, addressToNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
-import type { Blocked, Exposure, Reach, Scope } from './exposure-row.js';
-import { type Device, type Host, hostOf } from './host.js';
+import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
+import { type Device, type Host, hostOf, type Receiver } from './host.js';
 import { type Piece, peersBehind } from './peers.js';
-import { covers } from './stages/socket.js';
+import { covers, missOf } from './stages/socket.js';
 import { type Followed, follow } from './trace.js';
 import type { Cause } from './verdict.js';
 
@@ -45,7 +53,7 @@ export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[
     .map((socket) => exposureOf(host, socket, behind));
 }
 
-export type { Blocked, Exposure, Reach, Remedy, Scope } from './exposure-row.js';
+export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
 
 type PeersBehind = (device: Device, family: Family) => readonly Piece[];
 
@@ -60,9 +68,9 @@ interface Group {
 function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
   const reach: Reach[] = [];
   const blocked: Blocked[] = [];
-  const unknown: Blocked[] = [];
+  const unknown: Untold[] = [];
   let scope: Scope = 'nobody';
-  let doubtful = false;
+  let perhaps: Scope = 'nobody';
   for (const door of doors(host, socket)) {
     const { device, address, family } = door;
     const local = device.link.loopback;
@@ -71,21 +79,27 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
       : groupPeers(host, socket, door, behind(device, family));
     for (const { fate, ranges, beyond } of groups) {
       const row = { interface: device.name, address, peers: rangesToPrefixes(ranges, family) };
+      const distance = local ? 'host' : beyond ? 'routed' : 'link';
+      const entry = {
+        ...row,
+        port: socket.local.port,
+        url: urlFor(socket, address),
+        forwardedTo: null,
+      };
       if (fate.outcome === 'reachable') {
-        const url = urlFor(socket, address);
-        reach.push({ ...row, port: socket.local.port, url, forwardedTo: null });
-        scope = farther(scope, local ? 'host' : beyond ? 'routed' : 'link');
+        reach.push(entry);
+        scope = farther(scope, distance);
         continue;
       }
       const fault = { ...row, cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
       if (fate.outcome === 'unknown') {
-        unknown.push(fault);
-        doubtful ||= !local || scope === 'nobody';
+        unknown.push({ ...entry, ...fault, assuming: fate.assuming ?? null });
+        perhaps = farther(perhaps, distance);
       } else blocked.push(fault);
     }
   }
   const endpoint = { protocol: socket.protocol, port: socket.local.port };
-  if (doubtful && scope !== 'routed') scope = 'unknown';
+  if (farther(scope, perhaps) !== scope) scope = 'unknown';
   return { endpoint, socket, scope, reach, blocked, unknown };
 }
 
@@ -104,13 +118,12 @@ interface Door {
 
 /** Where a peer would knock: an interface's own addresses, and the one the socket is bound to. */
 function doors(host: Host, socket: Socket): Door[] {
-  const bound = parseAddress(socket.local.address);
-  const specific =
-    bound && !isUnspecified(bound) && !isV4Mapped(bound) ? socket.local.address : null;
+  const bound = boundTo(socket);
+  const specific = bound && !isUnspecified(bound) ? formatAddress(bound) : null;
   const result: Door[] = [];
   for (const device of host.devices.values()) {
-    // What a port of a bridge or bond receives, its master answers.
-    if (!device.link.up || device.seenAs !== device) continue;
+    // What a port of a bridge or bond receives, its master answers; a VRF's ports answer for it.
+    if (!device.link.up || device.seenAs !== device || device.link.vrfTable !== null) continue;
     const own = device.link.addresses.map((entry) => entry.address);
     const addresses = specific === null || own.includes(specific) ? own : [...own, specific];
     for (const address of addresses) {
@@ -120,6 +133,12 @@ function doors(host: Host, socket: Socket): Door[] {
     }
   }
   return result;
+}
+
+/** The address a socket is bound to; an IPv4 one for its v4-mapped form. */
+function boundTo(socket: Socket): Address | null {
+  const address = parseAddress(socket.local.address);
+  return address && isV4Mapped(address) ? fromV4Mapped(address) : address;
 }
 
 /** This host itself, from the source that the kernel selects. */
@@ -148,7 +167,7 @@ function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Pie
       waiting = [];
       continue;
     }
-    const key = keyOf(asked.fate);
+    const key = keyOf(asked.fate, piece.text);
     const group: Group = groups.get(key) ?? { fate: asked.fate, ranges: [], beyond: false };
     groups.set(key, group);
     group.ranges.push(...waiting, piece);
@@ -160,13 +179,14 @@ function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Pie
 }
 
 /** Fates that a person would give one reason for; the peer's own address is not part of it. */
-function keyOf(fate: Group['fate']): string {
-  return `${fate.outcome} ${fate.symptom} ${JSON.stringify(fate.cause, leaveOutPeer)}`;
-}
-
-function leaveOutPeer(key: string, value: unknown): unknown {
-  if (key === 'socket' || key === 'by') return (value as Socket).inode ?? value;
-  return key === 'source' ? undefined : value;
+function keyOf(fate: Group['fate'], peer: string): string {
+  const leaveOutPeer = (key: string, value: unknown) => {
+    if (key === 'socket' || key === 'by') return (value as Socket).inode;
+    if (key === 'what') return String(value).replaceAll(peer, '');
+    return value === peer ? undefined : value;
+  };
+  const { outcome, symptom, cause, assuming } = fate;
+  return JSON.stringify([outcome, symptom, cause, assuming], leaveOutPeer);
 }
 
 /** One peer asks at one door; null where the answer says nothing about this socket. */
@@ -184,30 +204,33 @@ function ask(
   });
   const { course, fate } = followed;
   const { takers } = course;
-  if (takers.length === 0 || takers.some((taker) => taker.socket === socket))
-    return { followed, fate: asSeenBy(socket, fate, course.takers.length === 0) };
   const mine = host
     .receivers(socket.protocol, socket.local.port)
     .find((receiver) => receiver.socket === socket);
+  if (!mine || takers.includes(mine)) return { followed, fate };
+  if (takers.length === 0) return { followed, fate: asSeenBy(mine, followed) };
+  const mineToo = covers(course, mine);
+  const cause: Cause = mineToo
+    ? { code: 'shadowed', by: takers[0]!.socket }
+    : missOf(course, mine).cause;
+  const passedOver = { outcome: 'unreachable', cause, symptom: null } as const;
+  if (course.mayBeRedirected) return { followed, fate: { ...fate, assuming: passedOver } };
   // Another socket serves an address that this one does not stand on: not this one's business.
-  if (!mine || !covers(course, mine)) return null;
-  const by = takers[0]!.socket;
-  return {
-    followed,
-    fate: { outcome: 'unreachable', cause: { code: 'shadowed', by }, symptom: null },
-  };
+  return mineToo ? { followed, fate: passedOver } : null;
 }
 
-/** Nobody takes it: then the near miss that counts here is this very socket. */
-function asSeenBy(socket: Socket, fate: Followed['fate'], untaken: boolean): Group['fate'] {
-  const { outcome, symptom, cause } = fate;
-  if (!untaken || !cause || !('socket' in cause) || cause.socket === socket)
-    return { outcome, symptom, cause };
-  return { outcome, symptom, cause: { ...cause, ...nearMissOf(socket, cause) } as Cause };
-}
-
-function nearMissOf(socket: Socket, cause: Cause): Partial<Cause> {
-  return cause.code === 'accept-queue-full' ? {} : ({ socket } as Partial<Cause>);
+/** Nobody takes it: then the near miss that counts here is that of this very socket. */
+function asSeenBy(mine: Receiver, { course, fate }: Followed): Group['fate'] {
+  const { assuming } = fate;
+  if (assuming?.cause && 'socket' in assuming.cause && course.takers.length === 0) {
+    return { ...fate, assuming: { ...assuming, cause: missOf(course, mine).cause } };
+  }
+  if (fate.stage !== 'socket') return fate;
+  if (fate.outcome === 'unreachable') return { ...fate, cause: missOf(course, mine).cause };
+  // It is not known whether another one takes it, where this one surely does not.
+  const perhapsMine = mine.socket.v6only === null && mine.socket.family === 'ipv6';
+  if (perhapsMine) return fate;
+  return { outcome: 'unreachable', cause: missOf(course, mine).cause, symptom: null };
 }
 
 /** What to type; a link-local address needs a zone, which no URL can carry everywhere. */

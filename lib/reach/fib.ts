@@ -1,9 +1,9 @@
 import {
   type Address,
-  isUnspecified,
   type Prefix,
   parsePrefix,
   prefixHolds,
+  sameAddress,
 } from '../model/address.js';
 import { PrefixMap } from '../model/prefix-map.js';
 import type { NextHop, Route } from '../model/route.js';
@@ -27,6 +27,10 @@ export interface RouteKey {
   sourcePort: number;
   destinationPort: number;
   uid: number;
+  /** Index of the VRF whose table is asked, where the interfaces do not say it (flowi_l3mdev). */
+  l3mdev?: number;
+  /** It was `output` that said it (FLOWI_FLAG_L3MDEV_OIF). */
+  l3mdevByOutput?: boolean;
 }
 
 /** How the kernel refuses a packet that routing has no way for. */
@@ -43,10 +47,32 @@ export interface Found {
 /** One table's answer: a way, a refusal by a route, or 'again' (nothing here, ask the next rule). */
 export type TableAnswer = Found | { readonly refused: RouteError; readonly route: Route } | 'again';
 
+/** A way out of a route. */
+interface Way {
+  readonly nexthop: NextHop;
+  readonly device: Device | null;
+}
+
+/** A route, its texts parsed. */
 interface Entry {
   readonly route: Route;
-  readonly source: Prefix | null;
-  readonly ways: { readonly nexthop: NextHop; readonly device: Device | null }[];
+  readonly refused: RouteError | undefined;
+  readonly ways: readonly Way[];
+}
+
+/** The IPv6 routes of one destination that hold for one prefix of sources. */
+interface SourceEntries {
+  readonly source: Prefix;
+  readonly entries: Entry[];
+}
+
+/** All routes of one destination, in the order they are tried. */
+interface Leaf {
+  readonly prefix: Prefix;
+  /** Those for any source. */
+  readonly entries: Entry[];
+  /** The longest prefix first. */
+  readonly bySource: SourceEntries[];
 }
 
 const refusals: Partial<Record<Route['type'], RouteError>> = {
@@ -56,98 +82,154 @@ const refusals: Partial<Record<Route['type'], RouteError>> = {
   nat: 'EINVAL',
 };
 
+/** IPTOS_RT_MASK: the bits of the type of service that IPv4's routes and rules look at. */
+const ROUTING_TOS = 0x1c;
+
+/** Does a selector of IPv4, 0 for any, fit this type of service? (fib_dscp_masked_match) */
+export function fitsTos(selector: number, tos: number): boolean {
+  return selector === 0 || selector === (tos & ROUTING_TOS);
+}
+
 /** One routing table, or IPv4's local and main merged into one trie as the kernel keeps them without custom rules. */
 export class Fib {
-  readonly #entries = new PrefixMap<Entry[]>();
+  readonly #leaves = new PrefixMap<Leaf>();
 
   constructor(routes: readonly Route[], devices: ReadonlyMap<string, Device>) {
+    const loopback = [...devices.values()].find(({ link }) => link.loopback) ?? null;
     for (const route of routes) {
-      const destination = parsePrefix(route.destination);
-      if (!destination) continue;
-      const source = route.sourcePrefix === null ? null : parsePrefix(route.sourcePrefix);
+      const prefix = parsePrefix(route.destination);
+      if (!prefix) continue;
+      const leaf = this.#leaves.at(prefix, () => ({ prefix, entries: [], bySource: [] }));
       const ways = route.nexthops.map((nexthop) => ({
         nexthop,
-        device: nexthop.interface === null ? null : (devices.get(nexthop.interface) ?? null),
+        // What leads nowhere does so by lo (ip6_route_info_create); IPv4 does not look.
+        device: nexthop.interface === null ? loopback : (devices.get(nexthop.interface) ?? null),
       }));
-      this.#entries.at(destination, () => []).push({ route, source, ways });
+      entriesFor(leaf, route).push({ route, refused: refusals[route.type], ways });
     }
-    this.#sort();
+    this.#leaves.each(({ entries, bySource }) => {
+      entries.sort(inOrder);
+      bySource.sort((one, other) => other.source.length - one.source.length);
+      for (const { entries } of bySource) entries.sort(inOrder);
+    });
   }
 
   /** fib_table_lookup (net/ipv4/fib_trie.c): the longest prefix that has an entry that fits. */
   lookup4(key: RouteKey, ignoreLinkState: boolean): TableAnswer {
-    return (
-      this.#entries.longest(key.destination, (entries, length): TableAnswer | undefined => {
-        for (const { route, ways } of entries) {
-          if (route.tos !== 0 && route.tos !== key.tos) continue;
-          if (route.type === 'throw') return 'again';
-          const refused = refusals[route.type];
-          if (refused) return { refused, route };
-          for (const { nexthop, device } of ways) {
-            if (!usable(nexthop, device, 'ipv4', ignoreLinkState)) continue;
-            if (key.output !== 0 && device?.index !== key.output) continue;
-            return { route, nexthop, device, prefixLength: length };
-          }
+    const leaves = this.#leaves.holding(key.destination);
+    let missed: Leaf | null = null;
+    for (let place = leaves.length - 1; place >= 0; place--) {
+      const leaf = leaves[place]!;
+      // A nexthop object without a usable way ends the look at all that begin at this address.
+      if (missed && sameAddress(missed.prefix.address, leaf.prefix.address)) continue;
+      missed = null;
+      for (const { route, refused, ways } of leaf.entries) {
+        if (!fitsTos(route.tos, key.tos)) continue;
+        if (route.type === 'throw') return 'again';
+        if (refused) return { refused, route };
+        for (const { nexthop, device } of ways) {
+          if (!usable(nexthop, device, 'ipv4', ignoreLinkState)) continue;
+          if (key.output !== 0 && device?.index !== key.output) continue;
+          return { route, nexthop, device, prefixLength: leaf.prefix.length };
         }
-        return undefined;
-      }) ?? 'again'
-    );
+        if (route.nexthopId === null) continue;
+        missed = leaf;
+        break;
+      }
+    }
+    return 'again';
   }
 
   /**
-   * fib6_table_lookup and rt6_select (net/ipv6/route.c): from the longest prefix up, the smallest
-   * metric that has a usable route, and there the best score: the wanted device, then the router's
-   * preference. What neighbour discovery knows of routers is not part of a capture.
+   * fib6_table_lookup (net/ipv6/route.c): from the longest destination up, and there from the
+   * longest source to those for any, the first that has a usable route. `preferred` is the
+   * interface that scores higher, 0 for none.
    */
   lookup6(key: RouteKey, preferred: number): TableAnswer {
-    return (
-      this.#entries.longest(key.destination, (entries, length): TableAnswer | undefined => {
-        let best: TableAnswer | undefined;
-        let bestScore = -1;
-        let metric = -1;
-        let sourceLength = -1;
-        for (const { route, source, ways } of entries) {
-          if (best && (route.metric !== metric || (source?.length ?? 0) !== sourceLength)) break;
-          if (source && (isUnspecified(key.source) || !prefixHolds(source, key.source))) continue;
-          const refused = refusals[route.type];
-          for (const { nexthop, device } of ways.length > 0 ? ways : nowhere) {
-            if (!usable(nexthop, device, 'ipv6', false) && ways.length > 0) continue;
-            const fits = preferred === 0 || device?.index === preferred;
-            if (!fits && key.strict) continue;
-            const score = (fits ? 2 : 0) | (preferenceRank(route) << 2);
-            if (score <= bestScore) continue;
-            bestScore = score;
-            metric = route.metric;
-            sourceLength = source?.length ?? 0;
-            best =
-              route.type === 'throw'
-                ? 'again'
-                : refused
-                  ? { refused, route }
-                  : { route, nexthop, device, prefixLength: length };
-          }
-        }
-        return best;
-      }) ?? 'again'
-    );
-  }
-
-  #sort(): void {
-    this.#entries.each((entries) => {
-      entries.sort(
-        (one, other) =>
-          (other.source?.length ?? 0) - (one.source?.length ?? 0) ||
-          other.route.table - one.route.table ||
-          other.route.tos - one.route.tos ||
-          one.route.metric - other.route.metric,
-      );
-    });
+    const leaves = this.#leaves.holding(key.destination);
+    for (let place = firstPlace(leaves, key.source); place >= 0; place--) {
+      const { prefix, entries, bySource } = leaves[place]!;
+      for (const { source, entries } of bySource) {
+        if (!prefixHolds(source, key.source)) continue;
+        const answer = select6(entries, prefix.length, key.strict, preferred);
+        if (answer) return answer;
+      }
+      const answer = select6(entries, prefix.length, key.strict, preferred);
+      if (answer) return answer;
+    }
+    return 'again';
   }
 }
 
-const nowhere: Entry['ways'] = [
-  { nexthop: { interface: null, gateway: null, weight: 1, flags: [] }, device: null },
-];
+/**
+ * Where the look begins (fib6_node_lookup_1): a destination that has routes by source, none of which
+ * fits, is passed over with its routes for any source; but for ::/0, the root of the table. On the
+ * way from there to shorter prefixes (fib6_backtrack) it would not be.
+ */
+function firstPlace(leaves: readonly Leaf[], source: Address): number {
+  for (let place = leaves.length - 1; place >= 0; place--) {
+    const { prefix, bySource } = leaves[place]!;
+    if (prefix.length === 0 || bySource.length === 0) return place;
+    if (bySource.some((one) => prefixHolds(one.source, source))) return place;
+  }
+  return -1;
+}
+
+/**
+ * find_rr_leaf (net/ipv6/route.c): among the routes of the smallest metric the best score, the
+ * wanted device before the router's preference; where none of these is usable, among all others,
+ * whatever their metric. What neighbour discovery knows of routers is not part of a capture.
+ */
+function select6(
+  entries: readonly Entry[],
+  prefixLength: number,
+  strict: boolean,
+  preferred: number,
+): TableAnswer | null {
+  const metric = entries[0]?.route.metric;
+  let best: Entry | null = null;
+  let bestWay: Way | null = null;
+  let bestScore = -1;
+  for (const entry of entries) {
+    const { route, ways, refused } = entry;
+    if (best && best.route.metric === metric && route.metric !== metric) break;
+    // A nexthop object that is a blackhole is taken whatever came before it.
+    if (refused && route.nexthopId !== null) return { refused, route };
+    for (const way of ways) {
+      if (!usable(way.nexthop, way.device, 'ipv6', false)) continue;
+      const fits = preferred === 0 || way.device?.index === preferred;
+      if (!fits && strict) continue;
+      const score = (fits ? 2 : 0) | (preferenceRank(route) << 2);
+      if (score <= bestScore) continue;
+      bestScore = score;
+      best = entry;
+      bestWay = way;
+    }
+  }
+  if (!best || !bestWay) return null;
+  const { route, refused } = best;
+  if (route.type === 'throw') return 'again';
+  if (refused) return { refused, route };
+  return { route, nexthop: bestWay.nexthop, device: bestWay.device, prefixLength };
+}
+
+/** The list of a leaf that a route belongs to. */
+function entriesFor(leaf: Leaf, route: Route): Entry[] {
+  const source = route.sourcePrefix === null ? null : parsePrefix(route.sourcePrefix);
+  if (!source || source.length === 0) return leaf.entries;
+  const same = leaf.bySource.find(
+    (one) => one.source.length === source.length && sameAddress(one.source.address, source.address),
+  );
+  if (same) return same.entries;
+  const entries: Entry[] = [];
+  leaf.bySource.push({ source, entries });
+  return entries;
+}
+
+/** Of one destination: in a merged trie the local table's first, then by TOS and metric (fib_find_alias). */
+function inOrder({ route: one }: Entry, { route: other }: Entry): number {
+  return other.table - one.table || other.tos - one.tos || one.metric - other.metric;
+}
 
 /** IPV6_DECODE_PREF: low 1, medium 2, high 3. */
 function preferenceRank(route: Route): number {

@@ -7,10 +7,11 @@ export type { HostState, Missing } from '../model/host-state.js';
 export type { Family, Socket, SocketFilter, Transport } from '../model/socket.js';
 export { checkState, parseState } from '../model/state-check.js';
 export { exposure } from './exposure.js';
-export type { Blocked, Exposure, Reach, Remedy, Scope } from './exposure-row.js';
+export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
 export type { Flow } from './flow.js';
 export { trace } from './trace.js';
 export type {
+  Assumption,
   Cause,
   CauseCode,
   Direction,

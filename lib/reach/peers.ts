@@ -9,7 +9,6 @@ import {
   type Prefix,
   parsePrefix,
   prefixHolds,
-  sameAddress,
   unspecified,
 } from '../model/address.js';
 import { type AddressRange, addressFromNumber, cutAt } from '../model/prefix-set.js';
@@ -45,22 +44,31 @@ export function peersBehind(host: Host, device: Device, family: Family): Piece[]
   const uplink = isUplink(host, device, family);
   return cutAt(prefixes, family).map((range) => {
     const address = addressFromNumber(range.first, family);
-    return { ...range, text: formatAddress(address), ...classify(host, device, address, uplink) };
+    const text = formatAddress(address);
+    const lengths = device.networks.map((one) => (prefixHolds(one, address) ? one.length : -1));
+    const inside = Math.max(-1, ...lengths);
+    const nobody = neverASource(address) || host.owners(text).length > 0;
+    const who = nobody ? null : whoIs(host, device, address, uplink, inside);
+    return { ...range, text, ...(who ?? (uplink || inside >= 0 ? nobodys : elsewhere)) };
   });
 }
 
 function boundaries(host: Host, family: Family): Prefix[] {
   const { routes, rules } = host.state;
   const texts = [...special[family]];
-  for (const route of routes) if (route.family === family) texts.push(route.destination);
+  for (const route of routes) {
+    if (route.family !== family) continue;
+    texts.push(route.destination);
+    if (route.sourcePrefix !== null) texts.push(route.sourcePrefix);
+  }
   for (const rule of rules) {
     if (rule.family !== family) continue;
     if (rule.from !== null) texts.push(rule.from);
     if (rule.to !== null) texts.push(rule.to);
   }
   for (const { entry } of host.own) texts.push(entry.address);
-  return [...new Set(texts)]
-    .map((text) => parsePrefix(text))
+  const networks = host.own.map(({ entry }) => networkOf(entry));
+  return [...[...new Set(texts)].map((text) => parsePrefix(text)), ...networks]
     .filter((prefix) => prefix !== null)
     .filter((prefix) => prefix.address.family === family);
 }
@@ -78,26 +86,30 @@ function isUplink(host: Host, device: Device, family: Family): boolean {
   );
 }
 
-function classify(
+type Who = Pick<Piece, 'who' | 'onLink'>;
+
+const nobodys: Who = { who: 'nobody', onLink: false };
+const elsewhere: Who = { who: 'elsewhere', onLink: false };
+const neighbour: Who = { who: 'peer', onLink: true };
+const beyond: Who = { who: 'peer', onLink: false };
+
+/**
+ * Who has an address that a host may have; null where it turns out that none may. `inside` is the
+ * length of the device's own network that holds it, -1 for none.
+ */
+function whoIs(
   host: Host,
   device: Device,
   address: Address,
   uplink: boolean,
-): Pick<Piece, 'who' | 'onLink'> {
-  const ours = host.own.some((own) => sameAddress(own.address, address));
-  if (ours || neverASource(address)) {
-    const inside = device.link.addresses.some((entry) => {
-      const prefix = parsePrefix(`${entry.address}/${entry.prefixLength}`);
-      return prefix !== null && prefixHolds(prefix, address);
-    });
-    return { who: uplink || inside ? 'nobody' : 'elsewhere', onLink: false };
-  }
+  inside: number,
+): Who | null {
   const linkLocal = isLinkLocal(address);
   const answer = host.policy[address.family].lookup({
     destination: address,
     source: unspecified(address.family),
     input: LOOPBACK_INDEX,
-    output: linkLocal ? device.index : 0,
+    output: linkLocal ? device.index : (device.vrf?.index ?? 0),
     strict: linkLocal,
     mark: 0,
     tos: 0,
@@ -106,13 +118,15 @@ function classify(
     destinationPort: 0,
     uid: 0,
   });
-  if (answer.kind !== 'found') return { who: uplink ? 'peer' : 'elsewhere', onLink: false };
-  const { found } = answer;
-  if (found.route.type === 'broadcast') return { who: 'nobody', onLink: false };
-  const here = found.route.nexthops.some((nexthop) => nexthop.interface === device.name);
-  const gateway = found.nexthop?.gateway ?? null;
-  const onLink = here && gateway === null && found.prefixLength > 0;
-  return { who: here || uplink ? 'peer' : 'elsewhere', onLink };
+  // A neighbour stands on the link, whatever routing says about the way back.
+  if (answer.kind !== 'found') return inside >= 0 ? neighbour : uplink ? beyond : elsewhere;
+  const { route, prefixLength } = answer.found;
+  if (route.type === 'broadcast') return null;
+  // Where two interfaces have one network, its hosts may ask by either, and one of them has the route.
+  if (inside >= prefixLength) return neighbour;
+  const here = route.nexthops.find((nexthop) => nexthop.interface === device.name);
+  if (!here) return uplink ? beyond : elsewhere;
+  return here.gateway === null && prefixLength > 0 ? neighbour : beyond;
 }
 
 /** No host may send from such an address. */

@@ -2,15 +2,16 @@ import {
   type Address,
   isUnspecified,
   type Prefix,
+  parseAddress,
   parsePrefix,
   prefixHolds,
   unspecified,
 } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
-import type { Route } from '../model/route.js';
+import type { NextHop, Route } from '../model/route.js';
 import type { Rule } from '../model/rule.js';
 import type { Family, PortRange } from '../model/socket.js';
-import { Fib, type Found, type RouteError, type RouteKey, type TableAnswer } from './fib.js';
+import { Fib, type Found, fitsTos, type RouteError, type RouteKey } from './fib.js';
 import type { Device } from './host.js';
 
 /** The user of a key when nobody says who asks: a rule that selects by user is then unknown. */
@@ -40,6 +41,9 @@ interface ReadyRule {
   /** Interface index; -1 where it names one that is gone, so that nothing matches. */
   readonly input: number;
   readonly output: number;
+  /** It names a VRF: what counts then is inside of which VRF the packet is. */
+  readonly inputIsVrf: boolean;
+  readonly outputIsVrf: boolean;
   /** The place of the rule to go on with, for goto; -1 where there is none. */
   readonly target: number;
 }
@@ -55,10 +59,14 @@ export class Policy {
   readonly #rules: ReadyRule[];
   /** IPv4 without custom rules: local and main are one trie, see `lookup`. */
   readonly #merged: Merged | null;
+  /** The IPv4 addresses of all interfaces. */
+  readonly #assigned: ReadonlySet<number>;
   /** True where a rule looks at the mark of a packet. */
   readonly looksAtMarks: boolean;
   /** IPv4: rules or local routes of somebody's own make source validation look at the routes. */
   readonly validatesFully: boolean;
+  /** The VRF of every interface that is one or a port of one, by index; null where there is none. */
+  readonly #vrfs: ReadonlyMap<number, Device> | null;
 
   constructor(
     readonly family: Family,
@@ -73,6 +81,8 @@ export class Policy {
       else byTable.set(route.table, [route]);
     }
     for (const [id, table] of byTable) this.#tables.set(id, new Fib(table, devices));
+    this.#assigned = new Set(assignedIpv4(state));
+    this.#vrfs = vrfsByIndex(devices);
     const rules = state.rules.filter((rule) => rule.family === family);
     this.#rules = rules.map((rule) => this.#ready(rule, rules));
     const custom = !onlyDefaultRules(rules);
@@ -93,10 +103,10 @@ export class Policy {
   }
 
   /** fib_lookup and fib6_rule_lookup. `preferred` is the interface that IPv6 scores higher. */
-  lookup(key: RouteKey, preferred = key.output, ignoreLinkState = false): RoutingAnswer {
-    const ask = (table: Fib): TableAnswer =>
-      this.family === 'ipv4' ? table.lookup4(key, ignoreLinkState) : table.lookup6(key, preferred);
-    if (this.#merged) return lookupMerged(this.#merged, ask);
+  lookup(asked: RouteKey, wanted?: number, ignoreLinkState = false): RoutingAnswer {
+    const key = this.#vrfs ? insideVrf(asked, this.#vrfs) : asked;
+    const preferred = wanted ?? key.output;
+    if (this.#merged) return lookupMerged(this.#merged, key, ignoreLinkState);
     for (let place = 0; place < this.#rules.length; place++) {
       let ready = this.#rules[place] as ReadyRule;
       let verdict = matches(ready, key);
@@ -107,14 +117,19 @@ export class Policy {
       }
       if (verdict === 'unknown') return { kind: 'unknown', rule: ready.rule };
       if (!verdict) continue;
-      const answer = this.#act(ready.rule, key, ask);
+      const answer = this.#act(ready.rule, key, preferred, ignoreLinkState);
       if (answer) return answer;
     }
     return { kind: 'refused', error: 'ENETUNREACH', route: null, rule: null };
   }
 
   /** What one matching rule makes of the look-up; null: go on with the next rule. */
-  #act(rule: Rule, key: RouteKey, ask: (table: Fib) => TableAnswer): RoutingAnswer | null {
+  #act(
+    rule: Rule,
+    key: RouteKey,
+    preferred: number,
+    ignoreLinkState: boolean,
+  ): RoutingAnswer | null {
     switch (rule.action) {
       case 'goto': // its target is gone
       case 'nop':
@@ -129,47 +144,57 @@ export class Policy {
     }
     const id = rule.l3mdev ? this.#vrfTable(key) : rule.table;
     const table = id === null ? undefined : this.#tables.get(id);
-    const answer = table ? ask(table) : 'again';
+    if (!table) return null;
+    const ipv4 = this.family === 'ipv4';
+    const answer = ipv4 ? table.lookup4(key, ignoreLinkState) : table.lookup6(key, preferred);
     if (answer === 'again') return null;
     if ('refused' in answer)
       return { kind: 'refused', error: answer.refused, route: answer.route, rule };
-    const { suppressPrefixLength, suppressInterfaceGroup } = rule;
-    const group = answer.device?.link.group;
+    const { suppressPrefixLength } = rule;
     if (suppressPrefixLength !== null && answer.prefixLength <= suppressPrefixLength) return null;
-    if (suppressInterfaceGroup !== null && group === suppressInterfaceGroup) return null;
-    return { kind: 'found', found: answer, rule };
+    const suppressed = this.#inSuppressedGroup(rule, answer);
+    if (suppressed === 'unknown') return { kind: 'unknown', rule };
+    return suppressed ? null : { kind: 'found', found: answer, rule };
   }
 
   /**
-   * May this address be the source of a packet (__ip_dev_find in net/ipv4/devinet.c)? An address in
-   * a `local` route of another table than `local` may not.
+   * Does the result leave by an interface of the group that the rule passes over? fib4_rule_suppress
+   * looks at the first way of a route, fib6_rule_suppress at the one chosen by a hash of the flow.
    */
+  #inSuppressedGroup(rule: Rule, { route, device }: Found): boolean | 'unknown' {
+    const group = rule.suppressInterfaceGroup;
+    if (group === null) return false;
+    const isIn = ({ interface: name }: NextHop) =>
+      this.devices.get(name ?? '')?.link.group === group;
+    const ways = route.nexthops;
+    if (ways.length < 2) return device?.link.group === group;
+    if (this.family === 'ipv4') return isIn(ways[0]!);
+    return ways.every(isIn) || (ways.some(isIn) ? 'unknown' : false);
+  }
+
+  /** Is it an address of this host (inet_addr_type)? One in another table than `local` is not. */
   isLocal(address: Address): boolean {
     const table = this.#merged?.main ?? this.#tables.get(localTable);
     if (!table) return false;
-    const key: RouteKey = {
-      destination: address,
-      source: unspecified(address.family),
-      input: 0,
-      output: 0,
-      strict: false,
-      mark: 0,
-      tos: 0,
-      protocol: 0,
-      sourcePort: 0,
-      destinationPort: 0,
-      uid: 0,
-    };
+    const key = { ...anyPacket, destination: address, source: unspecified(address.family) };
     const answer = this.family === 'ipv4' ? table.lookup4(key, false) : table.lookup6(key, 0);
     return answer !== 'again' && 'prefixLength' in answer && answer.route.type === 'local';
   }
 
+  /**
+   * May it be the source of a packet (__ip_dev_find in net/ipv4/devinet.c)? An address of an
+   * interface that is down may, though it is not local then.
+   */
+  mayBeSource(address: Address): boolean {
+    return (address.family === 'ipv4' && this.#assigned.has(address.a)) || this.isLocal(address);
+  }
+
   #vrfTable(key: RouteKey): number | null {
-    for (const device of this.devices.values()) {
-      if (device.link.vrfTable === null) continue;
-      if (device.index === key.input || device.index === key.output) return device.link.vrfTable;
-    }
-    return null;
+    return this.#vrfs?.get(key.l3mdev ?? 0)?.link.vrfTable ?? null;
+  }
+
+  #isVrf(name: string | null): boolean {
+    return name !== null && this.devices.get(name)?.link.vrfTable != null;
   }
 
   #ready(rule: Rule, all: readonly Rule[]): ReadyRule {
@@ -181,10 +206,31 @@ export class Policy {
       to: rule.to === null ? null : parsePrefix(rule.to),
       input: indexOf(rule.inputInterface, rule.inputDetached),
       output: indexOf(rule.outputInterface, rule.outputDetached),
+      inputIsVrf: this.#isVrf(rule.inputInterface),
+      outputIsVrf: this.#isVrf(rule.outputInterface),
       target: rule.goto === null ? -1 : all.findIndex((other) => other.priority === rule.goto),
     };
   }
 }
+
+function assignedIpv4({ interfaces }: HostState): number[] {
+  return interfaces
+    .flatMap(({ addresses }) => addresses.map((entry) => parseAddress(entry.address)))
+    .flatMap((address) => (address?.family === 'ipv4' ? [address.a] : []));
+}
+
+/** What a look-up that asks about an address alone leaves open. */
+const anyPacket = {
+  input: 0,
+  output: 0,
+  strict: false,
+  mark: 0,
+  tos: 0,
+  protocol: 0,
+  sourcePort: 0,
+  destinationPort: 0,
+  uid: 0,
+} as const;
 
 /** fib_rule_match and fib4_rule_match, fib6_rule_match. */
 function matches(ready: ReadyRule, key: RouteKey): boolean | 'unknown' {
@@ -196,8 +242,9 @@ function matches(ready: ReadyRule, key: RouteKey): boolean | 'unknown' {
 
 function selects(ready: ReadyRule, key: RouteKey): boolean {
   const { rule, from, to } = ready;
-  if (ready.input !== 0 && ready.input !== key.input) return false;
-  if (ready.output !== 0 && ready.output !== key.output) return false;
+  if (rule.l3mdev && !key.l3mdev) return false;
+  if (ready.input !== 0 && !comesInBy(ready, key)) return false;
+  if (ready.output !== 0 && !goesOutBy(ready, key)) return false;
   if (rule.mark && ((key.mark ^ rule.mark.value) & rule.mark.mask) !== 0) return false;
   if (rule.uidRange && (key.uid < rule.uidRange.from || key.uid > rule.uidRange.to)) return false;
   if (from && from.length > 0) {
@@ -206,11 +253,52 @@ function selects(ready: ReadyRule, key: RouteKey): boolean {
     if (!prefixHolds(from, key.source)) return false;
   }
   if (to && !prefixHolds(to, key.destination)) return false;
-  if (rule.tos !== 0 && rule.tos !== key.tos) return false;
+  // IPv6 looks at all six bits of the service class, IPv4 at those it had before there were six.
+  const tosFits =
+    rule.family === 'ipv4' ? fitsTos(rule.tos, key.tos) : rule.tos === (key.tos & 0xfc);
+  if (rule.tos !== 0 && !tosFits) return false;
   if (rule.ipProtocol !== null && rule.ipProtocol !== key.protocol) return false;
   return (
     inRange(rule.sourcePort, key.sourcePort) && inRange(rule.destinationPort, key.destinationPort)
   );
+}
+
+/** fib_rule_iif_match: since Linux 6.14 a VRF is told by the packet's VRF, whichever its port. */
+function comesInBy(ready: ReadyRule, key: RouteKey): boolean {
+  if (!ready.inputIsVrf) return ready.input === key.input;
+  return key.l3mdev === ready.input && !key.l3mdevByOutput;
+}
+
+/** fib_rule_oif_match. */
+function goesOutBy(ready: ReadyRule, key: RouteKey): boolean {
+  if (!ready.outputIsVrf) return ready.output === key.output;
+  return key.l3mdev === ready.output && key.l3mdevByOutput === true;
+}
+
+function vrfsByIndex(devices: ReadonlyMap<string, Device>): ReadonlyMap<number, Device> | null {
+  const vrfs = new Map<number, Device>();
+  for (const device of devices.values()) {
+    const vrf = device.link.vrfTable === null ? device.vrf : device;
+    if (vrf) vrfs.set(device.index, vrf);
+  }
+  return vrfs.size > 0 ? vrfs : null;
+}
+
+/**
+ * Which VRF's table is asked, by the interface that the packet leaves by or came in on; the VRF
+ * itself is no way out, any of its ports is (l3mdev_update_flow in net/l3mdev/l3mdev.c).
+ */
+function insideVrf(key: RouteKey, vrfs: ReadonlyMap<number, Device>): RouteKey {
+  if (key.output !== 0) {
+    const vrf = vrfs.get(key.output);
+    if (!vrf) return key;
+    const output = vrf.index === key.output ? 0 : key.output;
+    return key.l3mdev
+      ? { ...key, output }
+      : { ...key, output, l3mdev: vrf.index, l3mdevByOutput: true };
+  }
+  const vrf = key.l3mdev ? undefined : vrfs.get(key.input);
+  return vrf ? { ...key, l3mdev: vrf.index } : key;
 }
 
 function inRange(range: PortRange | null, port: number): boolean {
@@ -256,11 +344,10 @@ function onlyDefaultRules(rules: readonly Rule[]): boolean {
  * Without custom rules the kernel keeps IPv4's local and main tables in one trie and asks no rules
  * (fib_lookup in include/net/ip_fib.h): a longer prefix in main beats a local route.
  */
-function lookupMerged(merged: Merged, ask: (table: Fib) => TableAnswer): RoutingAnswer {
+function lookupMerged(merged: Merged, key: RouteKey, ignoreLinkState: boolean): RoutingAnswer {
   const { main, fallback } = merged;
-  let answer = ask(main);
-  // Whatever main refused with, a default table that exists has the last word.
-  if ((answer === 'again' || 'refused' in answer) && fallback) answer = ask(fallback);
+  let answer = main.lookup4(key, ignoreLinkState);
+  if (answer === 'again' && fallback) answer = fallback.lookup4(key, ignoreLinkState);
   if (answer === 'again') return { kind: 'refused', error: 'ENETUNREACH', route: null, rule: null };
   if ('refused' in answer)
     return { kind: 'refused', error: answer.refused, route: answer.route, rule: null };

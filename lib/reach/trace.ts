@@ -1,5 +1,13 @@
-import { EarshotError } from '../errors.js';
-import { type Address, formatAddress, parseAddress, unspecified } from '../model/address.js';
+import type { EarshotError } from '../errors.js';
+import {
+  type Address,
+  formatAddress,
+  fromV4Mapped,
+  isV4Mapped,
+  parseAddress,
+  unspecified,
+} from '../model/address.js';
+import { checkKeys, invalid as invalidArgument, show } from '../model/arguments.js';
 import type { HostState, MissingPart } from '../model/host-state.js';
 import { Course, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
@@ -34,13 +42,16 @@ import type { Verdict } from './verdict.js';
  * ```
  */
 export function trace(state: HostState, flow: Flow): Verdict {
-  const course = follow(hostOf(state), flow);
+  const host = hostOf(state);
+  checkFlow(flow);
+  const course = follow(host, flow);
   const { fate } = course;
   return {
     outcome: fate.outcome,
     symptom: fate.symptom,
     stage: fate.stage,
     cause: fate.cause,
+    assuming: fate.assuming ?? null,
     socket: course.course.socket,
     steps: course.course.steps,
     explanation: explain(course.course, fate),
@@ -105,23 +116,36 @@ function notCaptured(course: Course): Fate | null {
   );
 }
 
+const flowKeys: readonly (keyof Flow)[] = ['protocol', 'ingress', 'source', 'destination', 'uid'];
+const endpointKeys = ['address', 'port'];
+
+/** The form of a flow; its values are looked at where they are read. */
+function checkFlow(flow: Flow): void {
+  checkKeys(flow, 'flow', flowKeys);
+  const { source, destination } = flow;
+  if (destination === undefined)
+    throw invalid('destination', destination, "say whom: { address: '192.0.2.1', port: 80 }");
+  checkKeys(destination, 'flow.destination', endpointKeys);
+  if (source !== undefined) checkKeys(source, 'flow.source', endpointKeys);
+}
+
 function courseOf(host: Host, flow: Flow): Course {
-  const { protocol, ingress, source } = flow;
+  const { protocol, ingress, source, uid } = flow;
   if (protocol !== 'tcp' && protocol !== 'udp')
     throw invalid('protocol', protocol, "give 'tcp' or 'udp'");
   if (typeof ingress !== 'string' || ingress === '')
     throw invalid('ingress', ingress, "give an interface's name, or 'lo' for a flow of this host");
-  const destination = addressOf('destination.address', flow.destination?.address);
-  const destinationPort = portOf('destination.port', flow.destination?.port, 1);
-  const { family } = destination;
   const fromHere = host.devices.get(ingress)?.link.loopback ?? ingress === 'lo';
-  if (!source && !fromHere)
+  const destination = addressOf('destination.address', flow.destination.address, fromHere);
+  const destinationPort = portOf('destination.port', flow.destination.port, 1);
+  const { family } = destination;
+  if (source === undefined && !fromHere)
     throw invalid(
       'source',
       source,
       `say which peer asks on ${ingress}; only a flow of this host may leave it out`,
     );
-  const from = source ? addressOf('source.address', source.address) : unspecified(family);
+  const from = source ? addressOf('source.address', source.address, fromHere) : unspecified(family);
   if (from.family !== family)
     throw invalid(
       'source.address',
@@ -130,6 +154,8 @@ function courseOf(host: Host, flow: Flow): Course {
     );
   const sourcePort =
     source?.port === undefined ? host.unnamedPort : portOf('source.port', source.port, 0);
+  if (uid !== undefined && !(Number.isInteger(uid) && uid >= 0 && uid <= 0xffffffff))
+    throw invalid('uid', uid, 'give a whole number from 0 to 4294967295');
   const packet: Packet = {
     protocol,
     protocolNumber: protocol === 'tcp' ? 6 : 17,
@@ -145,23 +171,19 @@ function courseOf(host: Host, flow: Flow): Course {
   return new Course(host, flow, packet, fromHere);
 }
 
-function addressOf(name: string, value: unknown): Address {
+/** An address of the flow; a program of this host that names a v4-mapped one speaks IPv4. */
+function addressOf(name: string, value: unknown, fromHere: boolean): Address {
   const address = typeof value === 'string' ? parseAddress(value) : null;
-  return address ?? fail(name, value, 'give an IPv4 or IPv6 address without a zone');
+  if (!address) throw invalid(name, value, 'give an IPv4 or IPv6 address without a zone');
+  return fromHere && isV4Mapped(address) ? fromV4Mapped(address) : address;
 }
 
 function portOf(name: string, value: unknown, least: number): number {
   const whole = typeof value === 'number' && Number.isInteger(value);
-  return whole && value >= least && value <= 65535
-    ? value
-    : fail(name, value, `give a whole number from ${least} to 65535`);
-}
-
-function fail(name: string, value: unknown, remedy: string): never {
-  throw invalid(name, value, remedy);
+  if (whole && value >= least && value <= 65535) return value;
+  throw invalid(name, value, `give a whole number from ${least} to 65535`);
 }
 
 function invalid(name: string, value: unknown, remedy: string): EarshotError {
-  const shown = typeof value === 'string' ? `'${value}'` : String(value);
-  return new EarshotError('ERR_INVALID_ARGUMENT', `flow.${name} is ${shown}: ${remedy}`);
+  return invalidArgument(`flow.${name} is ${show(value)}: ${remedy}`);
 }

@@ -314,7 +314,13 @@ export const exposures: Readonly<Record<number, Exposure[]>> = {
           remedy: 'run as root, or give node CAP_NET_ADMIN',
         },
         { symptom: null },
-      ).slice(0, 3),
+      )
+        .slice(0, 3)
+        .map((row) => ({
+          ...reach(row.interface, row.address, 6379, row.peers),
+          ...row,
+          assuming: { outcome: 'reachable', symptom: null, cause: null },
+        })),
     }),
   ],
   8080: [

@@ -38,6 +38,7 @@ const verdict: Verdict = {
   symptom: 'ECONNREFUSED',
   stage: 'socket',
   cause: { code: 'bound-to-loopback', socket: databaseOnLoopback },
+  assuming: null,
   socket: null,
   steps: [
     { stage: 'device', direction: 'request', action: 'pass', detail: 'arrives on eth0' },

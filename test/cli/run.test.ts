@@ -16,6 +16,7 @@ const reachable: Verdict = {
   symptom: null,
   stage: 'socket',
   cause: null,
+  assuming: null,
   socket: null,
   steps: [],
   explanation: 'It gets there.',
@@ -327,6 +328,10 @@ test('a firewall that is in doubt makes no loopback server reachable from elsewh
     cause,
     symptom: null,
     remedies: [],
+    port: 5432,
+    url: null,
+    forwardedTo: null,
+    assuming: null,
   };
   const held = { ...first!, scope: 'unknown' as const, reach: [], unknown: [doubt] };
   const { status, out } = await earshot(['5432'], { exposure: async () => [held] });

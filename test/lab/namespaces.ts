@@ -101,14 +101,23 @@ export class Namespace {
    */
   async ip(lines: string[]): Promise<string> {
     let output = '';
-    for (let from = 0, to = 0; from < lines.length; from = to) {
-      const ipv6 = lines[from]!.startsWith('-6 ');
-      while (to < lines.length && lines[to]!.startsWith('-6 ') === ipv6) to++;
-      const batch = lines.slice(from, to).map((line) => `${ipv6 ? line.slice(3) : line}\n`);
-      const command = ipv6 ? ['ip', '-6', '-batch', '-'] : ['ip', '-batch', '-'];
-      output += await this.run(command, batch.join(''));
+    for (const { command, batch } of batches(lines)) {
+      output += await this.run(command, batch.map((line) => `${line}\n`).join(''));
     }
     return output;
+  }
+
+  /** The same for lines that the kernel, or ip, may refuse; gives those. */
+  async tryIp(lines: string[]): Promise<string[]> {
+    const refused: string[] = [];
+    for (const { command, batch } of batches(lines, ['-force'])) {
+      const [name, ...args] = command;
+      const input = batch.map((line) => `${line}\n`).join('');
+      const { stderr } = await addon.run(this.fd, [program(name!), ...args], input);
+      for (const [, line] of stderr.matchAll(/^Command failed -:(\d+)$/gm))
+        refused.push(batch[Number(line) - 1]!);
+    }
+    return refused;
   }
 
   /** Waits until every IPv6 address on a working interface is really there. */
@@ -144,6 +153,23 @@ function program(name: string): string {
     .map((directory) => join(directory, name))
     .find((path) => existsSync(path));
   return found ?? name;
+}
+
+/** Runs of lines of one family, each with the ip(8) that takes them. */
+function batches(
+  lines: string[],
+  options: string[] = [],
+): { command: string[]; batch: string[] }[] {
+  const all: { command: string[]; batch: string[] }[] = [];
+  for (let from = 0, to = 0; from < lines.length; from = to) {
+    const ipv6 = lines[from]!.startsWith('-6 ');
+    while (to < lines.length && lines[to]!.startsWith('-6 ') === ipv6) to++;
+    all.push({
+      command: ['ip', ...(ipv6 ? ['-6'] : []), ...options, '-batch', '-'],
+      batch: lines.slice(from, to).map((line) => (ipv6 ? line.slice(3) : line)),
+    });
+  }
+  return all;
 }
 
 /** In a sysctl name a dot that belongs to an interface's name is written as a slash (sysctl(8)). */

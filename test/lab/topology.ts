@@ -23,8 +23,14 @@ export interface NetworkDescription {
    * - `bridge`: a bridge of the machine's own, each peer on a port of it, as containers have it
    * - `macvlan`: a macvlan on a card named after it with a `p` appended
    * - `tun`: a point-to-point tunnel without a link layer, to one peer, as VPNs have it
+   * - `unplugged`: an Ethernet card without a carrier, and so without peers
    */
-  kind?: 'veth' | 'bridge' | 'macvlan' | 'tun';
+  kind?: 'veth' | 'bridge' | 'macvlan' | 'tun' | 'unplugged';
+  /**
+   * Interfaces that name the same segment stand on one switch, with the peers of each: for `veth`
+   * and `macvlan`. A segment among peers alone is their own affair: the host gets no route to it.
+   */
+  segment?: string;
   /** In CIDR notation; what follows a space is passed on to `ip address add`. */
   addresses: string[];
   peers?: Record<string, PeerDescription>;
@@ -36,6 +42,8 @@ export interface PeerDescription extends MachineDescription {
   addresses: string[];
   /** Prefixes whose every address it holds for its own too: it can ask from any of them. */
   claims?: string[];
+  /** Addresses that the owner of its link sends to it, as to a router with proxy ARP for those behind it. */
+  proxies?: string[];
 }
 
 /** The host under examination. */
@@ -60,6 +68,8 @@ export interface Machine {
   readonly namespace: Namespace;
   /** The interface by which what it sends arrives on the host; `lo` for the host itself. */
   readonly ingress: string;
+  /** The port, where `ingress` is a bridge of the host; else the same. */
+  readonly door: string;
   readonly ports: Record<string, Port>;
 }
 
@@ -71,7 +81,8 @@ export async function build(
   description: HostDescription,
 ): Promise<{ machines: Map<string, Machine>; close(): void }> {
   const plan = new Plan();
-  plan.addMachine(HOST, { loopback: true, ...description }, 'lo', null);
+  plan.addMachine(HOST, { loopback: true, ...description }, { ingress: 'lo', door: 'lo' }, null);
+  plan.introduce();
   const namespaces = makeNamespaces(plan.machines.map(({ name }) => name));
   const closers: (() => void)[] = namespaces.map((namespace) => () => namespace.close());
   const close = (): void => {
@@ -103,9 +114,9 @@ export async function build(
       }),
     );
     const machines = new Map(
-      plan.machines.map(({ name, ingress, ports }) => [
+      plan.machines.map(({ name, way, ports }) => [
         name,
-        { name, namespace: of.get(name)!, ingress, ports: Object.fromEntries(ports) },
+        { name, namespace: of.get(name)!, ...way, ports: Object.fromEntries(ports) },
       ]),
     );
     return { machines, close };
@@ -127,11 +138,24 @@ interface End {
 interface Station extends End {
   mac: string | null;
   addresses: string[];
+  proxies: string[];
+}
+
+/** A network of one machine. */
+interface Wired {
+  own: Station;
+  stations: Station[];
+}
+
+/** By which interface of the host what a machine sends comes in. */
+interface WayIn {
+  ingress: string;
+  door: string;
 }
 
 interface MachinePlan {
   name: string;
-  ingress: string;
+  way: WayIn;
   description: MachineDescription & Partial<PeerDescription>;
   /** Lines for ip(8) inside. */
   lines: string[];
@@ -148,6 +172,9 @@ class Plan {
   readonly machines: MachinePlan[] = [];
   readonly links: LinkLine[] = [];
   readonly tunnels: [End, End][] = [];
+  /** The networks that hang together, by the name of their segment. */
+  readonly #segments = new Map<string, Wired[]>();
+  readonly #switches = new Map<string, { name: string; ports: number }>();
   #macs = 0;
   #switch: MachinePlan | null = null;
 
@@ -155,7 +182,7 @@ class Plan {
   addMachine(
     name: string,
     description: MachineDescription,
-    ingress: string,
+    way: WayIn,
     uplink: Station | null,
   ): string[] {
     if (this.machines.some((machine) => machine.name === name)) {
@@ -163,7 +190,7 @@ class Plan {
     }
     const machine: MachinePlan = {
       name,
-      ingress,
+      way,
       description,
       lines: [],
       ports: new Map(),
@@ -179,30 +206,36 @@ class Plan {
 
   /** Gives the prefixes of the network and of what lies behind its peers. */
   #addNetwork(owner: MachinePlan, name: string, network: NetworkDescription): string[] {
-    const { kind = 'veth' } = network;
+    const { kind = 'veth', segment } = network;
     const peers = Object.entries(network.peers ?? {});
-    const own: Station = {
-      on: owner.name,
-      name,
+    const station = (
+      on: string,
+      port: string,
+      addresses: string[],
+      proxies: string[] = [],
+    ): Station => ({
+      on,
+      name: port,
       mac: kind === 'tun' ? null : this.#mac(),
-      addresses: network.addresses,
-    };
-    const stations = peers.map(
-      ([peer, { addresses }]): Station => ({
-        on: peer,
-        name: 'eth0',
-        mac: kind === 'tun' ? null : this.#mac(),
-        addresses,
-      }),
+      addresses,
+      proxies,
+    });
+    const own = station(owner.name, name, network.addresses);
+    const stations = peers.map(([peer, { addresses, proxies }]) =>
+      station(peer, 'eth0', addresses, proxies),
     );
-    this.#wire(owner, own, stations, kind);
+    this.#wire(owner, own, stations, kind, segment);
     this.#addPort(owner, own, network.addresses);
+    if (kind === 'unplugged') owner.up.splice(owner.up.indexOf(name), 1);
+    const together = segment ?? `${owner.name} ${name}`;
+    this.#segments.set(together, [...(this.#segments.get(together) ?? []), { own, stations }]);
 
     const prefixes = [...network.addresses];
     for (const [index, [peer, description]] of peers.entries()) {
+      const door = kind === 'bridge' ? portName(name, index) : name;
+      const way = owner.name === HOST ? { ingress: name, door } : owner.way;
       const station = stations[index]!;
-      const ingress = owner.name === HOST ? name : owner.ingress;
-      const behind = this.addMachine(peer, description, ingress, station);
+      const behind = this.addMachine(peer, description, way, station);
       const machine = this.machines.find((candidate) => candidate.name === peer)!;
       for (const prefix of description.claims ?? []) {
         machine.lines.push(`route add local ${prefix} dev eth0`);
@@ -211,25 +244,35 @@ class Plan {
       for (const prefix of behind) this.#routeVia(owner, prefix, station, name);
       prefixes.push(...behind);
     }
-    this.#introduce([own, ...stations]);
-    return prefixes;
+    return segment && owner.name !== HOST ? [] : prefixes;
   }
 
   /** Lays the cables. */
-  #wire(owner: MachinePlan, own: Station, peers: Station[], kind: string): void {
+  #wire(
+    owner: MachinePlan,
+    own: Station,
+    peers: Station[],
+    kind: NetworkDescription['kind'],
+    segment: string | undefined,
+  ): void {
+    if (segment !== undefined && kind !== 'veth' && kind !== 'macvlan') {
+      throw new Error(`${own.name}: a ${kind} stands on no segment`);
+    }
     if (kind === 'tun') {
       if (peers.length !== 1) throw new Error(`${own.name}: a tun has one peer`);
       this.tunnels.push([own, peers[0]!]);
     } else if (kind === 'bridge') {
       owner.lines.push(`link add ${own.name} address ${own.mac} type bridge`);
-      this.#plug(owner, own.name, peers);
+      this.#plug(owner, { name: own.name, ports: 0 }, peers);
+    } else if (kind === 'unplugged') {
+      const dark = { ...own, on: this.#switchMachine().name, name: `dark${this.#macs}` };
+      this.#cable(own, { ...dark, mac: this.#mac() });
     } else {
       const card = kind === 'macvlan' ? { ...own, name: `${own.name}p`, mac: this.#mac() } : own;
-      if (peers.length === 1) {
+      if (peers.length === 1 && segment === undefined) {
         this.#cable(card, peers[0]!);
       } else {
-        const bridge = this.#addSwitch();
-        this.#plug(this.#switch!, bridge, [card, ...peers]);
+        this.#plug(this.#switchMachine(), this.#switchOf(segment), [card, ...peers]);
       }
       if (kind === 'macvlan') {
         owner.lines.push(
@@ -240,28 +283,45 @@ class Plan {
     }
   }
 
-  /** A bridge in a machine that has nothing but bridges. */
-  #addSwitch(): string {
+  /** The machine that has nothing but switches. */
+  #switchMachine(): MachinePlan {
     this.#switch ??= {
       name: 'switch',
-      ingress: '',
+      way: { ingress: '', door: '' },
       description: {},
       lines: [],
       ports: new Map(),
       up: [],
     };
     if (!this.machines.includes(this.#switch)) this.machines.push(this.#switch);
-    const name = `sw${this.#switch.lines.length}`;
-    this.#switch.lines.push(`link add ${name} type bridge mcast_snooping 0`, `link set ${name} up`);
-    return name;
+    return this.#switch;
+  }
+
+  /** The switch of a segment, or one of its own. */
+  #switchOf(segment: string | undefined): { name: string; ports: number } {
+    const known = segment === undefined ? undefined : this.#switches.get(segment);
+    if (known) return known;
+    const made = { name: `sw${this.#macs}`, ports: 0 };
+    this.#switchMachine().lines.push(
+      `link add ${made.name} type bridge mcast_snooping 0`,
+      `link set ${made.name} up`,
+    );
+    if (segment !== undefined) this.#switches.set(segment, made);
+    return made;
   }
 
   /** Connects stations to the ports of a bridge. */
-  #plug(owner: MachinePlan, bridge: string, stations: Station[]): void {
-    for (const [index, station] of stations.entries()) {
-      const port = `${bridge.slice(0, 12)}-${index}`;
-      this.#cable({ on: owner.name, name: port, mac: this.#mac(), addresses: [] }, station);
-      owner.lines.push(`link set ${port} addrgenmode none`, `link set ${port} master ${bridge} up`);
+  #plug(owner: MachinePlan, bridge: { name: string; ports: number }, stations: Station[]): void {
+    for (const station of stations) {
+      const port = portName(bridge.name, bridge.ports++);
+      this.#cable(
+        { on: owner.name, name: port, mac: this.#mac(), addresses: [], proxies: [] },
+        station,
+      );
+      owner.lines.push(
+        `link set ${port} addrgenmode none`,
+        `link set ${port} master ${bridge.name} up`,
+      );
       owner.up.push(port);
     }
   }
@@ -309,18 +369,34 @@ class Plan {
     machine.lines.push(`route replace ${network(prefix)} ${hop}dev ${device}`);
   }
 
-  /** Everybody on a network knows everybody's link-layer address: nothing is asked, nothing expires. */
-  #introduce(stations: Station[]): void {
-    for (const knows of stations) {
-      const machine = this.machines.find(({ name }) => name === knows.on)!;
-      for (const known of stations) {
-        if (known === knows || !known.mac) continue;
-        for (const address of [...known.addresses.map(plain), linkLocalOf(known.mac)]) {
-          machine.lines.push(
-            `neighbour replace ${address} lladdr ${known.mac} dev ${knows.name} nud permanent`,
-          );
+  /** Everybody on a segment knows everybody's link-layer address: nothing is asked, nothing expires. */
+  introduce(): void {
+    for (const networks of this.#segments.values()) {
+      const peers = networks.flatMap(({ stations }) => stations);
+      for (const { own, stations } of networks) {
+        for (const peer of peers) this.#tell(own, peer, peer, peer.proxies);
+        for (const station of stations) {
+          for (const peer of peers) if (peer !== station) this.#tell(station, peer, peer);
+          // What is asked of the owner comes in by this network, whichever of its addresses is asked.
+          for (const { own: other } of networks) {
+            if (other.on === own.on) this.#tell(station, other, own);
+            else this.#tell(station, other, other);
+          }
         }
+        for (const { own: other } of networks)
+          if (other.on !== own.on) this.#tell(own, other, other);
       }
+    }
+  }
+
+  /** `knows` sends what is for the addresses of `of` to the card of `at`. */
+  #tell(knows: Station, of: Station, at: Station, more: string[] = []): void {
+    if (!of.mac || !at.mac) return;
+    const machine = this.machines.find(({ name }) => name === knows.on)!;
+    for (const address of [...more, ...of.addresses.map(plain), linkLocalOf(of.mac)]) {
+      machine.lines.push(
+        `neighbour replace ${address} lladdr ${at.mac} dev ${knows.name} nud permanent`,
+      );
     }
   }
 
@@ -330,6 +406,10 @@ class Plan {
     );
     return `02:00:00:00:${high}:${low}`;
   }
+}
+
+function portName(bridge: string, index: number): string {
+  return `${bridge.slice(0, 12)}-${index}`;
 }
 
 const isIpv6 = (address: string): boolean => address.includes(':');

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ava from 'ava';
 import { native } from '#earshot/native.js';
+import { requires } from '../support/requirements.js';
 import { query, shellHost } from './support.js';
 
-const asRoot = process.getuid?.() === 0 ? ava.serial : ava.serial.skip;
+const asRoot = requires('root', 'tool:ip').serial;
 
 const own = () => readlinkSync('/proc/self/ns/net');
 const threads = () =>

@@ -1,8 +1,9 @@
 import ava from 'ava';
 import { native } from '#earshot/native.js';
+import { requires } from '../support/requirements.js';
 import { shellHost } from './support.js';
 
-const asRoot = process.getuid?.() === 0 ? ava : ava.skip;
+const asRoot = requires('root', 'tool:ip');
 
 const route = 0;
 const linkGroup = 1;

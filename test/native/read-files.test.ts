@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ava from 'ava';
 import { native } from '#earshot/native.js';
+import { requires } from '../support/requirements.js';
 import { shellHost } from './support.js';
 
-const asRoot = process.getuid?.() === 0 ? ava : ava.skip;
+const asRoot = requires('root', 'tool:ip');
 
 ava('each file is its bytes, or the error it was refused with', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'earshot-'));

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import ava, { type ExecutionContext } from 'ava';
 import { native, RowFlag, type SocketColumns, type SocketQuery } from '#earshot/native.js';
+import { missing, requires } from '../support/requirements.js';
 import {
   addressToBytes,
   allColumns,
@@ -18,7 +19,7 @@ import {
   shellHost,
 } from './support.js';
 
-const asRoot = process.getuid?.() === 0 ? ava : ava.skip;
+const asRoot = requires('root', 'tool:ip', 'tool:python3');
 
 /** A host in a namespace of its own with one socket of each kind, as the fixtures have. */
 const sockets = fileURLToPath(
@@ -26,7 +27,7 @@ const sockets = fileURLToPath(
 );
 let zoo: Host | undefined;
 ava.before(async () => {
-  if (process.getuid?.() === 0) zoo = await host('python3', sockets);
+  if (missing('root') === null) zoo = await host('python3', sockets);
 });
 ava.after.always(() => zoo?.close());
 

@@ -1,4 +1,4 @@
-import type { Blocked, Reach } from '../../reach/exposure-row.js';
+import type { Blocked, Reach, Untold } from '../../reach/exposure-row.js';
 import { type Advice, type CauseWords, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import { byInterface } from './who.js';
@@ -8,6 +8,8 @@ export interface Failure {
   who: string[];
   words: CauseWords;
   symptom: Blocked['symptom'];
+  /** For those whose fate is unknown: how they fare if what is not known lets them pass. */
+  otherwise: string | null;
   /** Changes that were proven to help; empty where none was found. */
   remedies: Blocked['remedies'];
 }
@@ -25,7 +27,7 @@ export function failures(
 ): Failure[] {
   const told = new Map<string, string[]>();
   const served = new Map(byInterface(reach).map((group) => [group.interface, group.peers]));
-  const groups = new Map<string, { words: CauseWords; members: Blocked[] }>();
+  const groups = new Map<string, Pick<Failure, 'words' | 'otherwise'> & { members: Blocked[] }>();
   // Nobody outside would try a loopback address: that one fails is worth a word only where all do.
   const unlikely = ({ cause }: Blocked) => cause.code === 'martian-destination';
   for (const entry of [...blocked].sort((a, b) => Number(unlikely(a)) - Number(unlikely(b)))) {
@@ -37,18 +39,27 @@ export function failures(
     else if (leftOut(entry, [...known, ...(told.get(entry.interface) ?? [])], names) === null)
       continue;
     const words = causeWords(entry.cause, advice);
-    const key = `${words.why}\n${words.hint}\n${entry.symptom}`;
+    const otherwise = otherwiseText(entry, advice);
+    const key = `${words.why}\n${words.hint}\n${entry.symptom}\n${otherwise}`;
     const member = { ...entry, peers };
     const group = groups.get(key);
     if (group) group.members.push(member);
-    else groups.set(key, { words, members: [member] });
+    else groups.set(key, { words, otherwise, members: [member] });
   }
-  return [...groups.values()].map(({ words, members }) => ({
+  return [...groups.values()].map(({ words, otherwise, members }) => ({
     who: names.sorted(byInterface(members)).map((group) => names.describe(group, true)),
     words,
+    otherwise,
     symptom: members[0]!.symptom,
     remedies: distinct(members.flatMap(({ remedies }) => remedies)),
   }));
+}
+
+function otherwiseText(entry: Blocked | Untold, advice: Advice): string | null {
+  if (!('assuming' in entry) || entry.assuming === null) return null;
+  const { outcome, cause } = entry.assuming;
+  if (outcome === 'reachable' || cause === null) return 'they get in';
+  return `they do not get in: ${causeWords(cause, advice).why}`;
 }
 
 function leftOut(entry: Blocked, served: readonly string[], names: PeerNames): string[] | null {

@@ -15,7 +15,7 @@ import { reachText, share, shareableAddress } from './share.js';
 import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
 import { count, enumerate, fold, paragraph, printable, shorten } from './text.js';
 import { type Palette, palette, type View } from './view.js';
-import { outsiders, standingStyle } from './who.js';
+import { assumed, assumedReach, outsiders, standingStyle } from './who.js';
 
 /** What was asked: one port, of one protocol or of both. */
 export interface PortQuestion {
@@ -92,6 +92,8 @@ function headline(row: Row, { names, view, colours }: Surrounding): string {
 }
 
 function headlineText(row: Row, names: PeerNames): string {
+  const [likely] = row.uncertain && row.scope !== 'link' ? assumed(row, names) : [];
+  if (likely !== undefined) return `is open to ${likely}.`;
   const others = row.uncertain ? '; whether others get in is unknown' : '';
   switch (row.scope) {
     case 'routed':
@@ -130,7 +132,7 @@ function listenerFields(row: Row, around: Surrounding): Field[] {
       : { label: 'Goes to', lines: [enumerate([...new Set(targets)], 6)] },
     found
       ? { label: 'Share', lines: [found.text], style: colours.link }
-      : { label: 'Share', lines: [nothingToShare(row)] },
+      : { label: 'Share', lines: [likelyToShare(row, around)] },
   ];
 }
 
@@ -146,7 +148,10 @@ function placeLines(sockets: readonly Socket[], { state, view }: Surrounding): s
   return [...summary, ...told, ...(more > 0 ? [`and ${count(more, 'more interface')}`] : [])];
 }
 
-function nothingToShare(row: Row): string {
+/** Nothing is sure to work from beyond this host: what would, if the firewall lets it. */
+function likelyToShare(row: Row, { state, names }: Surrounding): string {
+  const likely = share(state, assumedReach(row), names);
+  if (likely) return `${likely.text} (if the firewall lets it through)`;
   return standingOf(row) === 'unknown'
     ? 'no address is known to work from beyond this host'
     : 'no address works from beyond this host';
@@ -231,6 +236,7 @@ function failureFields(failure: Failure): Field[] {
   const entries: Field[] = [{ label: 'Why', lines: [failure.words.why] }];
   if (failure.symptom !== null)
     entries.push({ label: 'Sees', lines: [symptomWords(failure.symptom)] });
+  if (failure.otherwise !== null) entries.push({ label: 'If let by', lines: [failure.otherwise] });
   const changes = failure.remedies.flatMap(({ summary, command }) => [
     sentence(summary),
     ...(command === null ? [] : [printable(command)]),

@@ -1,8 +1,9 @@
-import type { Blocked, Reach } from '../../reach/exposure-row.js';
+import type { Blocked, Reach, Untold } from '../../reach/exposure-row.js';
 import { type Advice, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import type { Row } from './rows.js';
 import { type Standing, standingOf } from './rows.js';
+import { enumerate } from './text.js';
 import type { Palette } from './view.js';
 
 /** Reach or blocked entries of one interface taken together. */
@@ -50,11 +51,29 @@ export function whoReaches(row: Row, names: PeerNames): string[] {
         : row.scope === 'host'
           ? 'this host; others unknown'
           : 'others unknown';
-    lines.push(`${subject}: ${because.slice(0, 2).join('; ')}`);
+    const likely = assumed(row, names);
+    if (likely.length > 0) lines.push(...likely);
+    else lines.push(`${subject}: ${because.slice(0, 2).join('; ')}`);
   } else if (row.atMost) lines.push('this host at most');
   else if (standing === 'host') lines.push('this host only');
   else if (standing === 'nobody') lines.push('nobody');
   return lines;
+}
+
+/** The rows of a port whose peers would get in, did what could not be read let them pass. */
+export function assumedReach(row: Row): Untold[] {
+  return row.exposures.flatMap(({ unknown }) =>
+    unknown.filter(({ assuming }) => assuming?.outcome === 'reachable'),
+  );
+}
+
+/** Who would get in, did a firewall that is not known let them; empty where that is not all. */
+export function assumed(row: Row, names: PeerNames): string[] {
+  const unknown = row.exposures.flatMap((exposure) => exposure.unknown);
+  if (unknown.some(({ assuming }) => assuming === null)) return [];
+  const beyond = outsiders(assumedReach(row), names);
+  if (beyond.length === 0) return ['this host only, unless firewall rules say otherwise'];
+  return [`${enumerate(beyond, most)}, if the firewall lets them`];
 }
 
 function brief(blocked: Blocked, row: Row): string {

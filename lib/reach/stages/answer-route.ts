@@ -38,21 +38,28 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
   }
   const key = answerKey(course, answer, receiver);
   const pinned = route(course, key, socket?.transparent === true);
-  const wildcard = receiver !== null && isUnspecified(receiver.address);
-  if (packet.protocol === 'tcp' || !wildcard || course.destinationType !== 'local') return pinned;
-  // A UDP program on a wildcard address leaves the source to the kernel, unless it takes care.
+  if (packet.protocol === 'tcp' || receiver === null) return pinned;
   const steps = course.steps.length;
-  const free = route(course, { ...key, source: unspecified(packet.family) }, false);
-  course.steps.length = steps;
-  if (sameWay(pinned, free)) return pinned;
+  const would = (changes: Partial<RouteKey>): Way => {
+    const way = route(course, { ...key, ...changes }, false);
+    course.steps.length = steps;
+    return way;
+  };
+  const { vrf } = course.device;
+  if (vrf && receiver.device === 0 && !sameWay(pinned, would({ output: vrf.index }))) {
+    const what = `whether the program answers inside the VRF ${vrf.name}: the routes differ`;
+    return undecided(course, { code: 'not-evaluated', what }, what);
+  }
+  if (!isUnspecified(receiver.address) || course.destinationType !== 'local') return pinned;
+  // A UDP program on a wildcard address leaves the source to the kernel, unless it takes care.
+  if (sameWay(pinned, would({ source: unspecified(packet.family) }))) return pinned;
   const what = 'whether the program answers from the address it was asked at: the routes differ';
   return undecided(course, { code: 'not-evaluated', what }, what);
 }
 
 function answerKey(course: Course, answer: Answer, receiver: Receiver | null): RouteKey {
   const { packet } = course;
-  // Link-local peers are answered on the link they asked on.
-  const output = receiver?.device || (isLinkLocal(packet.source) ? course.inputIndex : 0);
+  const output = answerDevice(course, answer, receiver);
   const icmp = answer === 'port-unreachable' || answer === 'route-error';
   return {
     destination: packet.source,
@@ -60,13 +67,44 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
     input: LOOPBACK_INDEX,
     output,
     strict: packet.family === 'ipv6' && output !== 0,
-    mark: receiver?.socket.mark ?? 0,
+    mark: answerMark(course, answer, receiver),
     tos: 0,
     protocol: icmp ? (packet.family === 'ipv4' ? 1 : 58) : packet.protocolNumber,
     sourcePort: icmp ? 0 : packet.destinationPort,
     destinationPort: icmp ? 0 : packet.sourcePort,
     uid: receiver?.socket.uid ?? 0,
   };
+}
+
+/**
+ * The device that an answer must leave by; 0: any. Link-local peers are answered on the link they
+ * asked on (tcp_v6_init_req), and ::1 by a reset is (rt6_need_strict in tcp_v6_send_response). What came in by a VRF is answered inside it, but a UDP program that
+ * is not bound to it answers by the routes outside (inet_request_bound_dev_if, ip_send_unicast_reply).
+ */
+function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
+  const { device, packet } = course;
+  const loopbackReset = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
+  if (isLinkLocal(packet.source) || loopbackReset) {
+    const link = course.portIndex || course.inputIndex;
+    return receiver?.device && !device.vrf ? receiver.device : link;
+  }
+  if (receiver?.device) return receiver.device;
+  const outside = answer === 'socket' && packet.protocol === 'udp';
+  return device.vrf && !outside ? device.vrf.index : 0;
+}
+
+/**
+ * inet_request_mark, and IP4_REPLY_MARK and IP6_REPLY_MARK for the kernel's own answers. An answer
+ * of a UDP program has its socket's mark and no other.
+ */
+function answerMark(course: Course, answer: Answer, receiver: Receiver | null): number {
+  const { host, packet } = course;
+  const own = receiver?.socket.mark ?? 0;
+  if (own !== 0 || packet.mark === 0) return own;
+  if (answer !== 'socket')
+    return host.setting(`net.${packet.family}.fwmark_reflect`, 0) === 0 ? 0 : packet.mark;
+  const taken = packet.protocol === 'tcp' && host.setting('net.ipv4.tcp_fwmark_accept', 0) !== 0;
+  return taken ? packet.mark : 0;
 }
 
 /**
@@ -92,16 +130,22 @@ function sameWay(one: Way, other: Way): boolean {
 /** ip_route_output_key_hash_rcu and ip6_dst_lookup_tail, and what becomes of the answer then. */
 function route(course: Course, key: RouteKey, transparent: boolean): Way {
   const { packet, host } = course;
-  const policy = host.policy[packet.family];
   const ipv4 = packet.family === 'ipv4';
-  if (ipv4 && !isUnspecified(key.source) && !transparent && !policy.isLocal(key.source)) {
+  const policy = host.policy[packet.family];
+  if (ipv4 && !isUnspecified(key.source) && !transparent && !policy.mayBeSource(key.source)) {
     const detail = `${packet.destinationText} is local only in a table that the answer's source is not looked up in`;
     return lost(course, noWay(course), detail);
   }
+  const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
+  // ip_route_output_key_hash_rcu: nothing leaves by a device that is down.
+  if (ipv4 && bound && !(bound.link.up && bound.hasIpv4)) {
+    const detail = `${bound.name}, which the answer must leave by, is down`;
+    return lost(course, { code: 'interface-down', interface: bound.name }, detail);
+  }
   const answer = lookUp(course, key);
   if (answer.kind === 'found') return depart(course, key, answer.found);
-  const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
-  if (ipv4 && bound && answer.kind === 'refused') return assumedOnLink(course, bound);
+  const insideVrf = bound !== undefined && (bound.vrf ?? bound.link.vrfTable) !== null;
+  if (ipv4 && bound && !insideVrf && answer.kind === 'refused') return assumedOnLink(course, bound);
   return { lost: refusalOf(course, 'reply', answer, 'reply', 'ETIMEDOUT', packet.sourceText) };
 }
 
@@ -171,6 +215,13 @@ function blockedExit(
     return {
       cause: { code: 'martian-source', source, interface: name },
       detail: `an answer from ${source} may not leave by ${name} (route_localnet is off)`,
+    };
+  }
+  // ip6_output: a device on which IPv6 is off sends none, even where a route still leads there.
+  if (key.source.family === 'ipv6' && !device.hasIpv6) {
+    return {
+      cause: { code: 'ip-disabled', interface: name, family: 'ipv6' },
+      detail: `the answer would leave by ${name}, which has no IPv6`,
     };
   }
   if (link.lowerUp || link.loopback) return null;

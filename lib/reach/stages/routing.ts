@@ -1,4 +1,4 @@
-import { formatAddress } from '../../model/address.js';
+import { formatAddress, isLinkLocal } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
 import type { Found, RouteError, RouteKey } from '../fib.js';
 import type { RoutingAnswer } from '../policy.js';
@@ -19,7 +19,8 @@ export function incomingKey(course: Course): RouteKey {
     source: packet.source,
     input: device.index,
     output: 0,
-    strict: false,
+    // rt6_need_strict (net/ipv6/route.c): what has the scope of a link is looked for on that link.
+    strict: isLinkLocal(packet.destination),
     mark: packet.mark,
     tos: 0,
     protocol: packet.protocolNumber,
@@ -117,7 +118,7 @@ export function icmpSymptom(course: Course, error: RouteError): Symptom {
 }
 
 /** Is the destination one of the host's addresses that does not work yet, or any more? */
-export function notReady(course: Course): Fate | null {
+export function notReady(course: Course, symptom: Symptom = 'ETIMEDOUT'): Fate | null {
   for (const { entry } of course.host.owners(course.packet.destinationText)) {
     const state = entry.flags.includes('dadfailed')
       ? 'dadfailed'
@@ -129,7 +130,7 @@ export function notReady(course: Course): Fate | null {
     return course.fails(
       'routing',
       { code: 'address-not-ready', address, state },
-      'ETIMEDOUT',
+      symptom,
       `${address} is ${state}: duplicate address detection has not passed`,
     );
   }

@@ -1,9 +1,11 @@
 import {
   type Address,
+  formatPrefix,
   fromV4Mapped,
   isLoopback,
   isUnspecified,
   isV4Mapped,
+  prefixHolds,
   sameAddress,
 } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
@@ -34,6 +36,13 @@ export function passSocket(course: Course): Fate | null {
     const what = `which device ${describe(socket)} is bound to: /proc/net does not say`;
     return course.cannotTell('socket', { code: 'not-evaluated', what }, what);
   }
+  if (course.destinationType === 'multicast') {
+    // Groups and sources of single sockets are not told (ip_mc_sf_allow, inet6_mc_check).
+    const what = `whether ${describe(socket)} takes what is sent to ${packet.destinationText} (IP_MULTICAST_ALL, IP_ADD_MEMBERSHIP)`;
+    return course.cannotTell('socket', { code: 'not-evaluated', what }, what);
+  }
+  const unsigned = demandsSignature(course, taker);
+  if (unsigned) return unsigned;
   const { backlog } = socket;
   // sk_acceptq_is_full (include/net/sock.h): one more than the limit fits.
   if (backlog && backlog.length > backlog.limit) {
@@ -52,11 +61,31 @@ export function passSocket(course: Course): Fate | null {
 }
 
 /**
+ * tcp_inbound_md5_hash: what is not signed is dropped where a key covers the peer. That the peer has
+ * the key is left out of account: a program must ask for it.
+ */
+function demandsSignature(course: Course, { keyed, socket }: Receiver): Fate | null {
+  const { packet } = course;
+  const peers = keyed.find(
+    (prefix) => prefix.address.family === packet.family && prefixHolds(prefix, packet.source),
+  );
+  if (!peers) return null;
+  const text = formatPrefix(peers);
+  return course.fails(
+    'socket',
+    { code: 'signature-required', socket, peers: text },
+    'ETIMEDOUT',
+    `${describe(socket)} drops what peers of ${text} do not sign (TCP MD5)`,
+  );
+}
+
+/**
  * All sockets that may take it: the best score; for a broadcast everyone who stands there
  * (__udp4_lib_mcast_deliver).
  */
 function takersOf(course: Course, candidates: readonly Receiver[]): Receiver[] | null {
-  if (course.destinationType !== 'broadcast') {
+  const { destinationType } = course;
+  if (destinationType !== 'broadcast' && destinationType !== 'multicast') {
     const tcp = course.packet.protocol === 'tcp';
     const best = tcp ? bestListener(course, candidates) : bestUdp(course, candidates);
     return best && withGroup(best, candidates);
@@ -122,9 +151,19 @@ function maybeDualStack(course: Course, receiver: Receiver): boolean {
   );
 }
 
-/** inet_sk_bound_dev_eq without VRF: unbound takes from everywhere. */
+/**
+ * inet_sk_bound_dev_eq and udp_sk_bound_dev_eq: unbound takes from everywhere outside of VRFs, and
+ * from inside where a setting says so; inside, being bound to the VRF or to its port is as good.
+ */
 function deviceFits(course: Course, receiver: Receiver): boolean {
-  return receiver.device === 0 || receiver.device === course.inputIndex;
+  const { device } = receiver;
+  if (device === 0) return course.portIndex === 0 || acceptsFromVrf(course);
+  return device === course.inputIndex || device === course.portIndex;
+}
+
+/** net.ipv4.tcp_l3mdev_accept and its twin for UDP, which IPv6 asks too. */
+function acceptsFromVrf({ packet, host }: Course): boolean {
+  return host.setting(`net.ipv4.${packet.protocol}_l3mdev_accept`, 0) !== 0;
 }
 
 /** Would this socket take the packet, if no other stood closer? */
@@ -183,7 +222,7 @@ function bestUdp(course: Course, receivers: readonly Receiver[]): Receiver[] | n
 /** Nobody takes it: a reset for TCP, an ICMP port unreachable for UDP, nothing for a broadcast. */
 function refuse(course: Course, candidates: readonly Receiver[]): Fate {
   const { packet } = course;
-  const silent = course.destinationType === 'broadcast';
+  const silent = course.destinationType === 'broadcast' || course.destinationType === 'multicast';
   const answer = packet.protocol === 'tcp' ? 'reset' : 'port-unreachable';
   const symptom: Symptom = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
   const cause = nearMiss(course, candidates);
@@ -204,21 +243,27 @@ function nearMiss(course: Course, candidates: readonly Receiver[]): Cause {
   return elsewhere ? { code: 'other-protocol', socket: elsewhere.socket } : { code: 'no-listener' };
 }
 
-function missOf(course: Course, receiver: Receiver): { rank: number; cause: Cause } {
+/** Why this socket does not take the packet; the smaller the rank, the nearer the miss. */
+export function missOf(course: Course, receiver: Receiver): { rank: number; cause: Cause } {
   const { socket, address } = receiver;
   const { packet } = course;
   const side = sideFor(course, receiver);
   if (receiver.remote) return { rank: 6, cause: { code: 'connected-to-another', socket } };
-  if (!side) {
-    if (!isUnspecified(address)) {
-      const code = isLoopback(address) ? 'bound-to-loopback' : 'bound-to-other-address';
-      return { rank: isLoopback(address) ? 3 : 5, cause: { code, socket } };
-    }
+  if (!side || (packet.family === 'ipv6' && isV4Mapped(address))) {
+    const bound = isV4Mapped(address) ? fromV4Mapped(address) : address;
+    // Who asks from elsewhere would not get in by the other family either.
+    if (isLoopback(bound) && !course.fromHere)
+      return { rank: 3, cause: { code: 'bound-to-loopback', socket } };
     const code = packet.family === 'ipv4' ? 'ipv6-only' : 'ipv4-only';
-    return { rank: 2, cause: { code, socket } };
+    return { rank: isUnspecified(bound) ? 2 : isLoopback(bound) ? 3 : 5, cause: { code, socket } };
   }
-  if (isUnspecified(side) || sameAddress(side, packet.destination))
-    return { rank: 1, cause: { code: 'bound-to-other-device', socket } };
+  if (isUnspecified(side) || sameAddress(side, packet.destination)) {
+    const { vrf } = course.device;
+    if (receiver.device !== 0 || !vrf)
+      return { rank: 1, cause: { code: 'bound-to-other-device', socket } };
+    const setting = `net.ipv4.${packet.protocol}_l3mdev_accept`;
+    return { rank: 1, cause: { code: 'outside-vrf', socket, vrf: vrf.name, setting } };
+  }
   if (isLoopback(side)) return { rank: 3, cause: { code: 'bound-to-loopback', socket } };
   return { rank: 4, cause: { code: 'bound-to-other-address', socket } };
 }

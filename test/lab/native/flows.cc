@@ -57,6 +57,25 @@ void hearErrors(int fd, int family, int on) {
              family == AF_INET ? IP_RECVERR : IPV6_RECVERR, &on, sizeof on);
 }
 
+/// While this process starts a program, the child holds a copy of every socket until it executes: a
+/// socket closed meanwhile lives on, and its port with it. So a connection is dissolved, not closed
+/// and left to go, and a port that is taken is tried again for a while.
+void dissolve(int fd) {
+  sockaddr nobody{};
+  nobody.sa_family = AF_UNSPEC;
+  connect(fd, &nobody, sizeof nobody);
+}
+
+bool bindPatiently(int fd, const SocketAddress& address) {
+  for (int attempt = 0; attempt < 200; attempt++) {
+    if (bind(fd, address.pointer(), address.length) == 0) return true;
+    if (errno != EADDRINUSE) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  errno = EADDRINUSE;
+  return false;
+}
+
 bool isConnected(int fd) {
   SocketAddress peer;
   peer.length = sizeof peer.storage;
@@ -224,7 +243,7 @@ class Run {
       std::string any = family == AF_INET ? "0.0.0.0" : "::";
       SocketAddress source =
           socketAddress(flow.source.empty() ? any : flow.source, flow.sourcePort, flow.scope);
-      if (bind(client.fd.get(), source.pointer(), source.length) != 0) return "bind";
+      if (!bindPatiently(client.fd.get(), source)) return "bind";
     }
     return nullptr;
   }
@@ -303,10 +322,11 @@ class Run {
     SocketAddress source;
     source.length = sizeof source.storage;
     if (getsockname(client.fd.get(), source.pointer(), &source.length) != 0) return false;
+    dissolve(client.fd.get());
     client.fd.reset();
     if (open(index) != nullptr) return false;
     bool bound = flows_[index].sourcePort != 0 || !flows_[index].source.empty();
-    if (!bound && bind(client.fd.get(), source.pointer(), source.length) != 0) return false;
+    if (!bound && !bindPatiently(client.fd.get(), source)) return false;
     Token what = token(index);
     if (sendto(client.fd.get(), &what, sizeof what, 0, client.destination.pointer(),
                client.destination.length) != sizeof what)
@@ -323,6 +343,7 @@ class Run {
     results_[index].failedAt = failedAt;
     results_[index].elapsedMs =
         std::chrono::duration<double, std::milli>(Clock::now() - client.started).count();
+    if (client.fd) dissolve(client.fd.get());
     client.fd.reset();
     client.phase = Phase::done;
     heldPorts_.erase(portOfFlow(flows_[index]));
@@ -457,9 +478,8 @@ class Run {
     for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
          part = CMSG_NXTHDR(&message, part)) {
       if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
-        auto* info = reinterpret_cast<in_pktinfo*>(CMSG_DATA(part));
-        info->ipi_spec_dst = info->ipi_addr;
-        info->ipi_ifindex = 0;
+        // ipi_spec_dst is the address asked; for a broadcast the one that answers in its place.
+        reinterpret_cast<in_pktinfo*>(CMSG_DATA(part))->ipi_ifindex = 0;
       } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
         auto* info = reinterpret_cast<in6_pktinfo*>(CMSG_DATA(part));
         if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) info->ipi6_ifindex = 0;

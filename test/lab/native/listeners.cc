@@ -1,7 +1,11 @@
 #include "listeners.h"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+
+#include <chrono>
+#include <thread>
 
 #include "address.h"
 #include "descriptor.h"
@@ -10,6 +14,18 @@
 namespace lab {
 
 namespace {
+
+/// A port that a socket closed a moment ago held may still be taken: a program that this process is
+/// just starting has a copy of it until it executes. What is taken after 10 ms is.
+bool bindOrTaken(int fd, const SocketAddress& local) {
+  for (int attempt = 0; attempt < 10; attempt++) {
+    if (bind(fd, local.pointer(), local.length) == 0) return true;
+    if (errno != EADDRINUSE) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  errno = EADDRINUSE;
+  return false;
+}
 
 /// The call that failed, with errno left as it set it; `nullptr` when all went well.
 const char* openOne(const ListenerSpec& spec, Opened& opened) {
@@ -40,8 +56,20 @@ const char* openOne(const ListenerSpec& spec, Opened& opened) {
   if (!tcp && !set(level, family == AF_INET ? IP_PKTINFO : IPV6_RECVPKTINFO, 1))
     return "IP_PKTINFO";
 
+  if (!spec.keyedAddress.empty()) {
+    tcp_md5sig key{};
+    SocketAddress peer = socketAddress(spec.keyedAddress, 0, "");
+    std::memcpy(&key.tcpm_addr, &peer.storage, sizeof key.tcpm_addr);
+    key.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX;
+    key.tcpm_prefixlen = spec.keyedLength;
+    key.tcpm_keylen = 4;
+    std::memcpy(key.tcpm_key, "lab!", 4);
+    if (setsockopt(fd.get(), IPPROTO_TCP, TCP_MD5SIG_EXT, &key, sizeof key) != 0)
+      return "TCP_MD5SIG_EXT";
+  }
+
   SocketAddress local = socketAddress(spec.address, spec.port, spec.scope);
-  if (bind(fd.get(), local.pointer(), local.length) != 0) return "bind";
+  if (!bindOrTaken(fd.get(), local)) return "bind";
   if (!spec.remoteAddress.empty()) {
     SocketAddress remote = socketAddress(spec.remoteAddress, spec.remotePort, spec.scope);
     if (connect(fd.get(), remote.pointer(), remote.length) != 0) return "connect";

@@ -1,98 +1,133 @@
 import { capture } from '#earshot/kernel/capture.js';
 import type { HostState } from '#earshot/model/host-state.js';
-import { hostOf } from '#earshot/reach/host.js';
-import { follow, trace } from '#earshot/reach/trace.js';
-import type { Verdict } from '#earshot/reach/verdict.js';
+import { addon } from '../addon.js';
 import { Lab, type LabFlow } from '../harness.js';
-import type { FlowResult } from '../sockets.js';
-import { flowOf } from '../witness.js';
-import type { Scenario } from './scenario.js';
-
-/** How one flow of a scenario compares. */
-export interface Held {
-  flow: LabFlow;
-  verdict: Verdict;
-  result: FlowResult;
-  /**
-   * `agrees`; `wrong` (see `about`); `unknown`; `elsewhere`: the packet or its answer leaves for
-   * somebody whose part the verdict leaves out of account, and nothing that was seen contradicts it.
-   */
-  judgement: 'agrees' | 'wrong' | 'unknown' | 'elsewhere';
-  about: string;
-}
+import type { Namespace } from '../namespaces.js';
+import type { FlowResult, Listener } from '../sockets.js';
+import { type Held, judge } from './judge.js';
+import { WORLD, withOutside, worldListeners } from './outside.js';
+import { plain, type Scenario } from './scenario.js';
 
 /** What one scenario gave. */
 export interface ScenarioResult {
   held: Held[];
   state: HostState;
+  /** Lines for ip(8) that the kernel did not take. */
+  refused: string[];
 }
+
+/** A busy machine can make an answer late: what disagrees is asked once more, with patience. */
+const quickMs = 80;
+const patientMs = 400;
 
 /** Builds the scenario for real, runs every flow, and holds every verdict against what happened. */
 export async function holdScenario(scenario: Scenario): Promise<ScenarioResult> {
-  const lab = await Lab.build(scenario.description);
+  const lab = await Lab.build(withOutside(scenario));
   try {
-    for (const line of scenario.ip) await tryIp(lab, line);
-    for (const [name, value] of Object.entries(scenario.sysctls))
-      lab.namespace('host').sysctl({ [name]: value }, true);
-    lab.tryListen(scenario.listeners);
+    const refused = await setUp(lab, scenario);
     const state = await capture({ netns: lab.host.namespace.path });
-    let results = await lab.run(scenario.flows);
-    let held = scenario.flows.map((flow, index) => judge(lab, state, flow, results[index]!));
-    // A busy machine can make an answer late: what disagrees is asked once more, with patience.
-    const again = held.flatMap(({ judgement }, index) => (judgement === 'wrong' ? [index] : []));
-    if (again.length > 0) {
-      const patient = again.map((index) => ({ ...scenario.flows[index]!, timeoutMs: 1500 }));
-      const repeated = await lab.run(patient);
-      results = results.map((result, index) => repeated[again.indexOf(index)] ?? result);
-      held = scenario.flows.map((flow, index) => judge(lab, state, flow, results[index]!));
+    const { flows } = scenario;
+    const results = await lab.run(flows.map((flow) => ({ ...flow, timeoutMs: quickMs })));
+    const held = judgeAll(lab, state, flows, results);
+    const doubtful = held.flatMap(({ judgement }, index) =>
+      judgement === 'wrong' || judgement === 'elsewhere' ? [index] : [],
+    );
+    if (doubtful.length > 0) {
+      const again = doubtful.map((index) => ({ ...flows[index]!, timeoutMs: patientMs }));
+      const repeated = await lab.run(again);
+      for (const [place, index] of doubtful.entries()) {
+        held[index] = judge(lab, state, flows[index]!, repeated[place]!, index);
+      }
     }
-    return { held, state };
+    return { held, state, refused };
   } finally {
     lab.close();
   }
 }
 
-async function tryIp(lab: Lab, line: string): Promise<void> {
-  try {
-    await lab.ip([line]);
-  } catch {
-    // Not every random line is one that the kernel takes.
-  }
+function judgeAll(lab: Lab, state: HostState, flows: LabFlow[], results: FlowResult[]): Held[] {
+  return flows.map((flow, index) => judge(lab, state, flow, results[index]!, index));
 }
 
-/** An answer sent straight onto the link does not get to who stands behind a router. */
-function isBehindRouter(flow: LabFlow): boolean {
-  return flow.from.startsWith('r'); // the generator names them so
+async function setUp(lab: Lab, { links, before, ip, sysctls, listeners }: Scenario) {
+  const host = lab.namespace('host');
+  host.sysctl(before, true);
+  const refused = await host.tryIp(ip);
+  host.sysctl(sysctls, true);
+  // Asking notices a carrier that is lost at once; left alone the kernel may take a second.
+  await addon.awaitRunning(
+    host.fd,
+    links.map(({ name }) => name),
+    0,
+  );
+  await awaitDuplicates(
+    host,
+    links.flatMap(({ peers }) => peers.flatMap(({ duplicates = [] }) => duplicates.map(plain))),
+  );
+  await host.settle();
+  if (lab.machines.has(WORLD)) lab.listen(worldListeners, WORLD);
+  lab.tryListen(listeners);
+  await fillQueues(lab);
+  return refused;
 }
 
-function judge(lab: Lab, state: HostState, flow: LabFlow, result: FlowResult): Held {
-  const asked = flowOf(lab, flow, result);
-  const verdict = trace(state, asked);
-  const of = (judgement: Held['judgement'], about = ''): Held => ({
-    flow,
-    verdict,
-    result,
-    judgement,
-    about,
+const dadFailed = 0x08; // IFA_F_DADFAILED
+
+/** Waits until duplicate address detection has met the other holder of each address. */
+async function awaitDuplicates(host: Namespace, addresses: string[]): Promise<void> {
+  const digits = addresses.map((address) => {
+    const [head, tail] = address.split('::') as [string, string];
+    const groups = head.split(':').map((group) => group.padStart(4, '0'));
+    return groups.join('').padEnd(28, '0') + tail.padStart(4, '0');
   });
-  const { outcome, cause, symptom } = verdict;
-  const took = result.takers.map(({ inode }) => inode);
-  if (cause?.code === 'forwarded' || cause?.code === 'leaves-this-host') {
-    return took.length > 0 ? of('wrong', 'it was taken here, not sent on') : of('elsewhere');
+  const until = performance.now() + 1000;
+  while (digits.length > 0 && performance.now() < until) {
+    const lines = host.read('/proc/thread-self/net/if_inet6').split('\n');
+    const pending = lines.some((line) => {
+      const [address, , , , flags] = line.trim().split(/\s+/);
+      const late = (Number.parseInt(flags ?? '0', 16) & dadFailed) === 0;
+      return late && digits.includes(address ?? '');
+    });
+    if (!pending) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  if (outcome === 'unknown') return of('unknown', JSON.stringify(cause));
-  const { course } = follow(hostOf(state), asked);
-  const members = course.takers.map(({ socket }) => socket.inode);
-  const { wayBack } = course;
-  if (took.some((inode) => !members.includes(inode))) return of('wrong', 'the accepting socket');
-  const ways = wayBack && !course.fromHere ? [wayBack.device, ...wayBack.others] : [];
-  const strays =
-    ways.some((device) => device !== course.device) ||
-    (wayBack?.gateway === null && isBehindRouter(flow));
-  // The answer leaves by another interface: whether it gets there is not this host's doing.
-  if (strays && result.symptom === 'ETIMEDOUT' && symptom !== 'ETIMEDOUT') return of('elsewhere');
-  if (outcome !== result.outcome) return of('wrong', 'the outcome');
-  return outcome === 'reachable' || symptom === result.symptom
-    ? of('agrees')
-    : of('wrong', 'the symptom');
+}
+
+/**
+ * Fills the accept queue of every listener that does not accept, by connections of the host to
+ * itself. One that cannot be filled that way would fill up while flows are run: it is closed.
+ */
+async function fillQueues(lab: Lab): Promise<void> {
+  const idle = lab.listeners.filter(({ spec }) => spec.serves === false);
+  if (idle.length === 0) return;
+  const flows = idle.flatMap(({ spec, port }) =>
+    Array.from(
+      { length: (spec.backlog ?? 0) + 2 },
+      (): LabFlow => ({
+        from: 'host',
+        protocol: 'tcp',
+        destination: { address: fillAddress(spec), port },
+        ...(spec.scope ? { scope: spec.scope } : {}),
+        timeoutMs: quickMs,
+      }),
+    ),
+  );
+  await lab.run(flows);
+  const { sockets } = await capture({ netns: lab.host.namespace.path });
+  const isFull = ({ inode }: Listener): boolean =>
+    sockets.some(
+      ({ backlog, ...socket }) =>
+        socket.inode === inode && backlog !== null && backlog.length > backlog.limit,
+    );
+  const open = idle.filter((listener) => !isFull(listener));
+  if (open.length > 0) lab.unlisten(open);
+}
+
+function fillAddress({ address, device, v6only }: Listener['spec']): string {
+  const number = device?.replace('eth', '');
+  const isCard = number !== undefined && number !== 'lo';
+  if (address === '0.0.0.0') return isCard ? `10.${number}.0.1` : '127.0.0.1';
+  if (address !== '::') return address.replace('::ffff:', '');
+  if (v6only === false) return isCard ? `10.${number}.0.1` : '127.0.0.1';
+  return isCard ? `fd00:${number}::1` : '::1';
 }
