@@ -122,10 +122,13 @@ export async function socketTable(
   return read(socketQuery(filter, checked), checked.owners ?? false);
 }
 
-/** The sockets in given states, for what is built on this: states in the kernel's numbers. */
+/**
+ * The sockets in given states, for what is built on this: states in the kernel's numbers. With the
+ * peers that must sign, which costs the kernel a tcp_info for each TCP socket besides.
+ */
 export function readStates(states: StateMasks, options: CheckedOptions): Promise<SocketTable> {
   const query = socketQuery({}, options);
-  return read({ ...query, tcpStates: states.tcp, udpStates: states.udp }, false);
+  return read({ ...query, tcpStates: states.tcp, udpStates: states.udp, keyedPeers: true }, false);
 }
 
 async function read(query: SocketQuery, withOwners: boolean): Promise<SocketTable> {

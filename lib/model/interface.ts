@@ -84,4 +84,13 @@ export interface Interface {
   /** `null` where the device has no IPv6. */
   ipv6: Ipv6Settings | null;
   addresses: InterfaceAddress[];
+  /** A capture's: the multicast groups it has joined; absent where that could not be read. */
+  groups?: string[];
+  /**
+   * As a port of a bridge or bond: does that take what comes in by it? For a bridge by the state of
+   * the spanning tree, for a bond `backup` is what it keeps in reserve. Absent where not told.
+   */
+  portState?: 'forwarding' | 'blocked' | 'active' | 'backup';
+  /** A bridge that sorts packets by VLAN (vlan_filtering); absent where it is none or not told. */
+  vlanFiltering?: boolean;
 }

@@ -75,6 +75,11 @@ export interface Socket {
   cgroup: string | null;
   /** IP_TRANSPARENT; `null` where not told. */
   transparent: boolean | null;
+  /**
+   * TCP in a capture: prefixes of the peers whose segments are taken only with an MD5 signature
+   * (RFC 2385). Absent where there are none; they are told to CAP_NET_ADMIN alone.
+   */
+  keyedPeers?: string[];
   /** Where this record was read from. */
   source: 'netlink' | 'procfs';
   /** The processes that hold it, when asked for; `[]` means nobody visible to this user. */

@@ -179,6 +179,9 @@ const networkInterface = record({
   ipv4: orNull(ipv4Settings),
   ipv6: orNull(ipv6Settings),
   addresses: listOf(interfaceAddress),
+  groups: optional(listOf(address)),
+  portState: optional(oneOf('forwarding', 'blocked', 'active', 'backup')),
+  vlanFiltering: optional(bool),
 });
 
 const route = record(
@@ -293,6 +296,7 @@ const socket = record(
     mark: orNull(word),
     cgroup: orNull(text),
     transparent: orNull(bool),
+    keyedPeers: optional(listOf(prefix)),
     source: oneOf('netlink', 'procfs'),
     owners: optional(
       listOf(record({ pid: count, fd: count, name: text, command: texts, uid: word })),

@@ -49,6 +49,8 @@ export function reasonFor(cause: Cause): string {
       return `interface ${cause.interface} is down`;
     case 'no-carrier':
       return `interface ${cause.interface} has no carrier`;
+    case 'port-blocked':
+      return `the bridge ${cause.master} takes nothing in by its port ${cause.interface}, which its spanning tree blocks`;
     case 'ip-disabled':
       return `${cause.family === 'ipv4' ? 'IPv4' : 'IPv6'} is off on ${cause.interface}`;
     case 'opaque-program':
@@ -87,6 +89,8 @@ export function reasonFor(cause: Cause): string {
       return `there is no route to ${cause.destination} by ${cause.interface}, which the socket is bound to, so the answer gets there only if the peer stands on that very link`;
     case 'not-a-unicast-address':
       return `${cause.destination} is a ${cause.type} address`;
+    case 'group-not-joined':
+      return `nobody on this host has joined the multicast group ${cause.group} on ${cause.interface}`;
     case 'no-route':
       return cause.direction === 'request'
         ? `there is no route to ${cause.destination}`
@@ -121,6 +125,8 @@ export function reasonFor(cause: Cause): string {
       return `${describe(cause.by)} is the closer match and takes it instead`;
     case 'accept-queue-full':
       return `the accept queue of ${describe(cause.socket)} is full: the program does not accept connections fast enough`;
+    case 'signature-required':
+      return `${describe(cause.socket)} takes from ${cause.peers} only what is signed with its TCP MD5 key, and drops everything else`;
     case 'source-not-ours':
       return `${cause.source} is not an address of this host`;
   }

@@ -50,6 +50,8 @@ export interface Receiver {
   readonly remotePort: number;
   /** Index of the device it is bound to, 0 for none. */
   readonly device: number;
+  /** Peers that must sign what they send (TCP MD5). */
+  readonly keyed: readonly Prefix[];
 }
 
 /** An address of this host and where it stands. */
@@ -196,6 +198,9 @@ export class Host {
       address,
       remote: socket.remote ? parseAddress(socket.remote.address) : null,
       remotePort: socket.remote?.port ?? 0,
+      keyed: socket.keyedPeers
+        ? socket.keyedPeers.map((text) => parsePrefix(text)).filter((prefix) => prefix !== null)
+        : none,
       // A device that is gone has no index: such a socket takes nothing.
       device:
         socket.boundInterface === null ? 0 : (this.devices.get(socket.boundInterface)?.index ?? -1),

@@ -347,9 +347,7 @@ function onlyDefaultRules(rules: readonly Rule[]): boolean {
 function lookupMerged(merged: Merged, key: RouteKey, ignoreLinkState: boolean): RoutingAnswer {
   const { main, fallback } = merged;
   let answer = main.lookup4(key, ignoreLinkState);
-  // Whatever main refused with, a default table that exists has the last word.
-  if ((answer === 'again' || 'refused' in answer) && fallback)
-    answer = fallback.lookup4(key, ignoreLinkState);
+  if (answer === 'again' && fallback) answer = fallback.lookup4(key, ignoreLinkState);
   if (answer === 'again') return { kind: 'refused', error: 'ENETUNREACH', route: null, rule: null };
   if ('refused' in answer)
     return { kind: 'refused', error: answer.refused, route: answer.route, rule: null };

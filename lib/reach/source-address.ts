@@ -3,11 +3,48 @@ import {
   isLinkLocal,
   isLoopback,
   isMulticast,
+  parseAddress,
   parsePrefix,
   prefixHolds,
   sameAddress,
 } from '../model/address.js';
+import type { Found } from './fib.js';
 import type { Device, Host, OwnAddress } from './host.js';
+
+const linkScope = 253; // RT_SCOPE_LINK
+const scopes: Record<string, number> = {
+  global: 0,
+  site: 200,
+  link: linkScope,
+  host: 254,
+  nowhere: 255,
+};
+
+/**
+ * The IPv4 source address for a packet that has none and leaves by a route without a preferred one
+ * (fib_info_update_nhc_saddr, inet_select_addr in net/ipv4/devinet.c): the first address of the
+ * device in the gateway's network, else the device's first, else one of another device. Null for none.
+ */
+export function selectSourceIpv4(host: Host, { route, nexthop, device }: Found): Address | null {
+  if (!device) return null;
+  const gateway = nexthop?.gateway ? parseAddress(nexthop.gateway) : null;
+  const fits = ({ address, entry }: OwnAddress, least: number): boolean => {
+    if (address.family !== 'ipv4' || entry.flags.includes('secondary')) return false;
+    const scope = scopes[entry.scope] ?? Number(entry.scope);
+    return Math.min(scope, least) <= route.scope;
+  };
+  const here = host.own.filter((own) => {
+    const least = device.routeLocalnet ? linkScope : 255;
+    return own.device === device && device.hasIpv4 && fits(own, least);
+  });
+  const near = gateway && here.find(({ prefix }) => prefixHolds(prefix, gateway));
+  if (near) return near.address;
+  if (here[0]) return here[0].address;
+  const elsewhere = host.own.find(
+    (own) => own.device.hasIpv4 && own.entry.scope !== 'link' && fits(own, 255),
+  );
+  return elsewhere?.address ?? null;
+}
 
 /** The default policy table of RFC 6724 as net/ipv6/addrlabel.c has it; the longest prefix counts. */
 const labels = (

@@ -36,6 +36,7 @@ export type Cause =
   | { code: 'interface-missing'; interface: string }
   | { code: 'interface-down'; interface: string }
   | { code: 'no-carrier'; interface: string }
+  | { code: 'port-blocked'; interface: string; master: string }
   | { code: 'ip-disabled'; interface: string; family: 'ipv4' | 'ipv6' }
   // ---- programs and firewalls that cannot be evaluated
   | { code: 'opaque-program'; interface: string; program: 'xdp' | 'tc'; direction: Direction }
@@ -79,6 +80,7 @@ export type Cause =
       destination: string;
       type: 'broadcast' | 'multicast' | 'anycast';
     }
+  | { code: 'group-not-joined'; group: string; interface: string }
   | { code: 'no-route'; destination: string; direction: Direction }
   | {
       code: 'route-refuses';
@@ -102,6 +104,7 @@ export type Cause =
   | { code: 'connected-to-another'; socket: Socket }
   | { code: 'shadowed'; by: Socket }
   | { code: 'accept-queue-full'; socket: Socket }
+  | { code: 'signature-required'; socket: Socket; peers: string }
   // ---- flows from this host
   | { code: 'source-not-ours'; source: string };
 

@@ -8,6 +8,8 @@ const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
   'interface-missing': { code: 'interface-missing', interface: 'eth9' },
   'interface-down': { code: 'interface-down', interface: 'eth1' },
   'no-carrier': { code: 'no-carrier', interface: 'eth1' },
+  'port-blocked': { code: 'port-blocked', interface: 'eth1', master: 'br0' },
+  'group-not-joined': { code: 'group-not-joined', group: '239.1.2.3', interface: 'eth0' },
   'ip-disabled': { code: 'ip-disabled', interface: 'eth1', family: 'ipv6' },
   'opaque-program': {
     code: 'opaque-program',
@@ -78,6 +80,7 @@ const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
     vrf: 'blue',
     setting: 'net.ipv4.tcp_l3mdev_accept',
   },
+  'signature-required': { code: 'signature-required', socket: held, peers: '10.0.0.0/8' },
   'bound-to-other-device': {
     code: 'bound-to-other-device',
     socket: socket('0.0.0.0', 80, { boundInterface: 'wg0' }),

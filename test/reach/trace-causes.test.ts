@@ -99,8 +99,13 @@ function withRouter(changes: Parameters<typeof onLan>[1] = {}): HostState {
   });
 }
 
-/** Those that have tests of their own: test/reach/stages/vrf, test/lab/edges/neighbours. */
-type TestedElsewhere = 'outside-vrf' | 'neighbour-not-answered';
+/** Those that have tests of their own, test/reach/stages/vrf and those of test/lab/edges/. */
+type TestedElsewhere =
+  | 'outside-vrf'
+  | 'neighbour-not-answered'
+  | 'group-not-joined'
+  | 'port-blocked'
+  | 'signature-required';
 
 const cases: Record<Exclude<CauseCode, 'shadowed' | TestedElsewhere>, Case[]> = {
   'interface-missing': [

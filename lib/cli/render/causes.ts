@@ -48,6 +48,12 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         brief: 'no carrier',
         hint: 'Check the cable, the wireless connection, or the other end of a virtual link.',
       };
+    case 'port-blocked':
+      return {
+        why: `The bridge ${shown(cause.master)} takes nothing in by ${shown(cause.interface)}: its spanning tree does not forward there.`,
+        brief: 'bridge port blocked',
+        hint: `Look at the port: bridge link show dev ${shown(cause.interface)}`,
+      };
     case 'ip-disabled':
       return ipDisabled(cause);
     case 'opaque-program':
@@ -154,6 +160,12 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         brief: `${cause.type} address`,
         hint: 'Connect to an address of the host itself.',
       };
+    case 'group-not-joined':
+      return {
+        why: `Nobody on this host has joined the multicast group ${cause.group} on ${shown(cause.interface)}.`,
+        brief: 'group not joined',
+        hint: `Let the program join it on ${shown(cause.interface)} (IP_ADD_MEMBERSHIP).`,
+      };
     case 'no-route':
       return cause.direction === 'reply'
         ? {
@@ -238,6 +250,12 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         why: `${owner(cause.socket)} does not accept connections as fast as they come: its queue is full (${queueText(cause.socket)}).`,
         brief: 'accept queue full',
         hint: 'See why the program is stuck; a larger backlog (and net.core.somaxconn) only helps against bursts.',
+      };
+    case 'signature-required':
+      return {
+        why: `${owner(cause.socket)} asks peers of ${cause.peers} to sign every segment (TCP MD5), and drops what is not signed.`,
+        brief: 'TCP MD5 signature required',
+        hint: 'Give the peer the same key, as BGP daemons do.',
       };
     case 'source-not-ours':
       return {

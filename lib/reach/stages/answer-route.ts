@@ -78,12 +78,13 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
 
 /**
  * The device that an answer must leave by; 0: any. Link-local peers are answered on the link they
- * asked on (tcp_v6_init_req). What came in by a VRF is answered inside it, but a UDP program that
+ * asked on (tcp_v6_init_req), and ::1 by a reset is (rt6_need_strict in tcp_v6_send_response). What came in by a VRF is answered inside it, but a UDP program that
  * is not bound to it answers by the routes outside (inet_request_bound_dev_if, ip_send_unicast_reply).
  */
 function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { device, packet } = course;
-  if (isLinkLocal(packet.source)) {
+  const loopbackReset = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
+  if (isLinkLocal(packet.source) || loopbackReset) {
     const link = course.portIndex || course.inputIndex;
     return receiver?.device && !device.vrf ? receiver.device : link;
   }
@@ -136,7 +137,8 @@ function route(course: Course, key: RouteKey, transparent: boolean): Way {
     return lost(course, noWay(course), detail);
   }
   const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
-  if (ipv4 && bound && !bound.link.up) {
+  // ip_route_output_key_hash_rcu: nothing leaves by a device that is down.
+  if (ipv4 && bound && !(bound.link.up && bound.hasIpv4)) {
     const detail = `${bound.name}, which the answer must leave by, is down`;
     return lost(course, { code: 'interface-down', interface: bound.name }, detail);
   }
@@ -213,6 +215,13 @@ function blockedExit(
     return {
       cause: { code: 'martian-source', source, interface: name },
       detail: `an answer from ${source} may not leave by ${name} (route_localnet is off)`,
+    };
+  }
+  // ip6_output: a device on which IPv6 is off sends none, even where a route still leads there.
+  if (key.source.family === 'ipv6' && !device.hasIpv6) {
+    return {
+      cause: { code: 'ip-disabled', interface: name, family: 'ipv6' },
+      detail: `the answer would leave by ${name}, which has no IPv6`,
     };
   }
   if (link.lowerUp || link.loopback) return null;

@@ -27,6 +27,8 @@ export function passDevice(course: Course): Fate | null {
     const carrier = { code: 'no-carrier', interface: device.name } as const;
     return course.fails('device', carrier, 'ETIMEDOUT', `${device.name} has no carrier`);
   }
+  const closed = closedPort(course);
+  if (closed) return closed;
   if (arrival.unmodelledMaster !== null) {
     const what = `${name} is a port of ${arrival.link.master}, of kind ${arrival.unmodelledMaster}`;
     return course.cannotTell('device', { code: 'not-evaluated', what }, what);
@@ -49,4 +51,24 @@ export function passDevice(course: Course): Fate | null {
   const inside = vrf ? `, inside the VRF ${vrf.name}` : '';
   course.step('device', 'pass', `arrives on ${name}${port}${inside}`);
   return passNeighbour(course);
+}
+
+/**
+ * Does the master take what comes in by the port (br_handle_frame, bond_handle_frame)? That the
+ * ports of a bridge are isolated or turn packets back (hairpin) is a matter between ports.
+ */
+function closedPort(course: Course): Fate | null {
+  const { link, name } = course.arrival;
+  const { device } = course;
+  if (link.portState === 'blocked') {
+    const cause = { code: 'port-blocked', interface: name, master: device.name } as const;
+    return course.fails('device', cause, 'ETIMEDOUT', `${device.name} blocks its port ${name}`);
+  }
+  const what =
+    link.portState === 'backup'
+      ? `what ${device.name} does with what comes in by ${name}, which it keeps in reserve`
+      : course.arrival !== device && device.link.vlanFiltering
+        ? `the VLANs that the bridge ${device.name} lets in by ${name}`
+        : null;
+  return what === null ? null : course.cannotTell('device', { code: 'not-evaluated', what }, what);
 }

@@ -118,7 +118,7 @@ export function icmpSymptom(course: Course, error: RouteError): Symptom {
 }
 
 /** Is the destination one of the host's addresses that does not work yet, or any more? */
-export function notReady(course: Course): Fate | null {
+export function notReady(course: Course, symptom: Symptom = 'ETIMEDOUT'): Fate | null {
   for (const { entry } of course.host.owners(course.packet.destinationText)) {
     const state = entry.flags.includes('dadfailed')
       ? 'dadfailed'
@@ -130,7 +130,7 @@ export function notReady(course: Course): Fate | null {
     return course.fails(
       'routing',
       { code: 'address-not-ready', address, state },
-      'ETIMEDOUT',
+      symptom,
       `${address} is ${state}: duplicate address detection has not passed`,
     );
   }

@@ -1,9 +1,11 @@
 import {
   type Address,
+  formatPrefix,
   fromV4Mapped,
   isLoopback,
   isUnspecified,
   isV4Mapped,
+  prefixHolds,
   sameAddress,
 } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
@@ -34,6 +36,13 @@ export function passSocket(course: Course): Fate | null {
     const what = `which device ${describe(socket)} is bound to: /proc/net does not say`;
     return course.cannotTell('socket', { code: 'not-evaluated', what }, what);
   }
+  if (course.destinationType === 'multicast') {
+    // Groups and sources of single sockets are not told (ip_mc_sf_allow, inet6_mc_check).
+    const what = `whether ${describe(socket)} takes what is sent to ${packet.destinationText} (IP_MULTICAST_ALL, IP_ADD_MEMBERSHIP)`;
+    return course.cannotTell('socket', { code: 'not-evaluated', what }, what);
+  }
+  const unsigned = demandsSignature(course, taker);
+  if (unsigned) return unsigned;
   const { backlog } = socket;
   // sk_acceptq_is_full (include/net/sock.h): one more than the limit fits.
   if (backlog && backlog.length > backlog.limit) {
@@ -52,11 +61,31 @@ export function passSocket(course: Course): Fate | null {
 }
 
 /**
+ * tcp_inbound_md5_hash: what is not signed is dropped where a key covers the peer. That the peer has
+ * the key is left out of account: a program must ask for it.
+ */
+function demandsSignature(course: Course, { keyed, socket }: Receiver): Fate | null {
+  const { packet } = course;
+  const peers = keyed.find(
+    (prefix) => prefix.address.family === packet.family && prefixHolds(prefix, packet.source),
+  );
+  if (!peers) return null;
+  const text = formatPrefix(peers);
+  return course.fails(
+    'socket',
+    { code: 'signature-required', socket, peers: text },
+    'ETIMEDOUT',
+    `${describe(socket)} drops what peers of ${text} do not sign (TCP MD5)`,
+  );
+}
+
+/**
  * All sockets that may take it: the best score; for a broadcast everyone who stands there
  * (__udp4_lib_mcast_deliver).
  */
 function takersOf(course: Course, candidates: readonly Receiver[]): Receiver[] | null {
-  if (course.destinationType !== 'broadcast') {
+  const { destinationType } = course;
+  if (destinationType !== 'broadcast' && destinationType !== 'multicast') {
     const tcp = course.packet.protocol === 'tcp';
     const best = tcp ? bestListener(course, candidates) : bestUdp(course, candidates);
     return best && withGroup(best, candidates);
@@ -193,7 +222,7 @@ function bestUdp(course: Course, receivers: readonly Receiver[]): Receiver[] | n
 /** Nobody takes it: a reset for TCP, an ICMP port unreachable for UDP, nothing for a broadcast. */
 function refuse(course: Course, candidates: readonly Receiver[]): Fate {
   const { packet } = course;
-  const silent = course.destinationType === 'broadcast';
+  const silent = course.destinationType === 'broadcast' || course.destinationType === 'multicast';
   const answer = packet.protocol === 'tcp' ? 'reset' : 'port-unreachable';
   const symptom: Symptom = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
   const cause = nearMiss(course, candidates);

@@ -208,7 +208,8 @@ function leaving(host: Host, question: Question): Expected | 'unknown' {
   const { found } = answer;
   const { type } = found.route;
   if (type === 'local' || type === 'anycast') return { type, ways: null, entry: found };
-  const ways = usableWays(host, found, output);
+  // IPv6 holds all ways of a multipath route to an interface only where it is strict (fib6_select_path).
+  const ways = usableWays(host, found, family === 'ipv4' || key.strict ? output : 0);
   const free = ways.filter((way) => mayLeave(source, way.interface, host));
   if (free.length > 0 && free.length < ways.length) return 'unknown'; // by a hash of the flow
   return free.length > 0 ? { type, ways: free, entry: found } : EINVAL;

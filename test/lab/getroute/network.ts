@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { capture } from '#earshot/kernel/capture.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import { makeNamespaces, type Namespace, type Sysctls } from '../namespaces.js';
@@ -77,9 +78,10 @@ export async function buildNetwork(random: Random): Promise<Network> {
     // Without a rule of somebody's own, IPv4 keeps local and main in one trie.
     if (random.chance(0.75)) await offer(namespace, '-4', rules(random, false));
     if (random.chance(0.75)) await offer(namespace, '-6', rules(random, true));
-    await offer(namespace, '-4', failures(random));
+    const failed = failures(random);
+    await namespace.ip(failed.map((name) => `link set ${name} down`));
     await namespace.settle();
-    return { namespace, state: await capture({ netns: namespace.path, owners: false }) };
+    return { namespace, state: await captureSettled(namespace, failed) };
   } catch (error) {
     namespace.close();
     throw error;
@@ -260,10 +262,20 @@ function action(random: Random, priority: number): string {
 
 /** What goes wrong after the routes are there: cards without a carrier, and cards that are down. */
 function failures(random: Random): string[] {
-  const lines: string[] = [];
-  for (const [index, card] of cards.entries()) {
-    if (random.chance(0.15)) lines.push(`link set ${farEnds[index]} down`);
-    else if (random.chance(0.1)) lines.push(`link set ${card} down`);
+  return cards.flatMap((card, index) => {
+    if (random.chance(0.15)) return [farEnds[index]!];
+    return random.chance(0.1) ? [card] : [];
+  });
+}
+
+/** Waits until the other ends of what was taken down know that they have no carrier (linkwatch). */
+async function captureSettled(namespace: Namespace, failed: string[]): Promise<HostState> {
+  const without = failed.map((name) => `${name.startsWith('e') ? 'f' : 'e'}${name.slice(1)}`);
+  for (let tries = 0; ; tries++) {
+    const state = await capture({ netns: namespace.path, owners: false });
+    const late = state.interfaces.filter(({ name, running }) => running && without.includes(name));
+    if (late.length === 0) return state;
+    if (tries === 200) throw new Error(`${late.map(({ name }) => name)} still have a carrier`);
+    await setTimeout(25);
   }
-  return lines;
 }

@@ -21,7 +21,9 @@ function fromHost(draft: Draft): LabFlow {
   if (isLinkLocalText(address)) return { ...flow, scope: linkOf(draft, address) };
   if (random.chance(0.4)) {
     const sources = [...draft.ownAddresses(), '127.0.0.1', ...draft.places];
-    const fitting = sources.filter((source) => isIpv6(source) === isIpv6(address));
+    const fitting = sources.filter(
+      (source) => isIpv6(source) === isIpv6(address) && !source.startsWith('255.'),
+    );
     flow.source = { address: random.pick(fitting) };
     if (protocol === 'udp' && random.chance(0.2)) flow.source.port = 5555;
   }

@@ -54,7 +54,9 @@ function crowd(draft: Draft, spec: ListenerSpec): void {
 
 function answer(draft: Draft, spec: ListenerSpec): void {
   const { random } = draft;
-  if (random.chance(0.5)) spec.answerFrom = 'asked';
+  // By IPv4, a socket of both families cannot answer a broadcast from its own address.
+  const both = isIpv6(spec.address) && spec.v6only !== true;
+  if (!both && random.chance(0.5)) spec.answerFrom = 'asked';
   if (!random.chance(0.1)) return;
   const peer = random
     .pick(draft.askers)
