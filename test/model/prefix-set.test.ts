@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { formatAddress, parseAddress, parsePrefix } from '#earshot/model/address.js';
 import {
+  type AddressRange,
   addressFromNumber,
   addressToNumber,
   cutAt,
@@ -106,6 +107,17 @@ test(`pieces follow each other without a gap, and none lies across a prefix's ed
   }
 });
 
+/** Ranges that follow each other made one. */
+function join(ranges: readonly AddressRange[]): AddressRange[] {
+  const list: AddressRange[] = [];
+  for (const one of ranges) {
+    const before = list.at(-1);
+    if (before && before.last + 1n === one.first) before.last = one.last;
+    else list.push({ ...one });
+  }
+  return list;
+}
+
 test(`the prefixes of ranges hold the same addresses, and no two make one (seed ${seed})`, (t) => {
   for (const family of families) {
     const space = whole(family).last;
@@ -121,18 +133,8 @@ test(`the prefixes of ranges hold the same addresses, and no two make one (seed 
         ranges.push({ first: sorted[at]!, last: sorted[at + 1]! });
       }
       const out = rangesToPrefixes(ranges, family).map((text) => prefixRange(prefix(text)));
-      const joined = out.reduce<typeof out>((list, one) => {
-        const before = list.at(-1);
-        if (before && before.last + 1n === one.first) before.last = one.last;
-        else list.push({ ...one });
-        return list;
-      }, []);
-      const wanted = ranges.reduce<typeof out>((list, one) => {
-        const before = list.at(-1);
-        if (before && before.last + 1n === one.first) before.last = one.last;
-        else list.push({ ...one });
-        return list;
-      }, []);
+      const joined = join(out);
+      const wanted = join(ranges);
       const same =
         joined.length === wanted.length &&
         joined.every((one, place) => {
