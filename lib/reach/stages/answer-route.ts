@@ -84,7 +84,8 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
 function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { device, packet } = course;
   // A reset to ::1 too goes where it came from (rt6_need_strict in tcp_v6_send_response).
-  const resetsLoopback = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
+  const resetsLoopback =
+    answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
   if (isLinkLocal(packet.source) || resetsLoopback) {
     const link = course.portIndex || course.inputIndex;
     return receiver?.device && !device.vrf ? receiver.device : link;
