@@ -9,7 +9,7 @@ import type { Course, Fate, WayBack } from '../course.js';
 import { type Found, type RouteKey, usable } from '../fib.js';
 import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
 import type { RoutingAnswer } from '../policy.js';
-import { selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
 import { staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -90,9 +90,6 @@ function answerDevice(course: Course, answer: Answer, receiver: Receiver | null)
     return receiver?.device && !device.vrf ? receiver.device : link;
   }
   if (receiver?.device) return receiver.device;
-  // A reset to ::1 too keeps to the interface it takes itself to come from (rt6_need_strict in tcp_v6_send_response).
-  const toLoopback = packet.family === 'ipv6' && isLoopback(packet.source);
-  if (toLoopback && answer === 'reset') return course.inputIndex;
   const outside = answer === 'socket' && packet.protocol === 'udp';
   return device.vrf && !outside ? device.vrf.index : 0;
 }
@@ -119,7 +116,7 @@ function answerSource(course: Course, answer: Answer): Address {
   const { packet, host } = course;
   const icmpv6 =
     packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
-  if (icmpv6 && host.owners(packet.destinationText).length === 0) {
+  if (icmpv6 && !host.owners(packet.destinationText).some(isReady)) {
     return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
   }
   const ours = course.destinationType === 'local' && answer !== 'route-error';
