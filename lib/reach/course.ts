@@ -108,7 +108,7 @@ export class Course {
   fails(
     stage: Stage,
     cause: Cause,
-    symptom: Symptom,
+    symptom: Symptom | null,
     detail: string,
     direction: Direction = 'request',
   ): Fate {

@@ -237,7 +237,7 @@ function preferenceRank(route: Route): number {
 }
 
 /** fib_lookup_good_nhc and find_match: not dead, and not without carrier where that counts. */
-function usable(
+export function usable(
   nexthop: NextHop,
   device: Device | null,
   family: 'ipv4' | 'ipv6',

@@ -66,9 +66,11 @@ function boundaries(host: Host, family: Family): Prefix[] {
     if (rule.from !== null) texts.push(rule.from);
     if (rule.to !== null) texts.push(rule.to);
   }
-  for (const { entry } of host.own) texts.push(entry.address);
-  const networks = host.own.map(({ entry }) => networkOf(entry));
-  return [...[...new Set(texts)].map((text) => parsePrefix(text)), ...networks]
+  for (const { entry } of host.own) {
+    texts.push(entry.address, `${entry.peer ?? entry.address}/${entry.prefixLength}`);
+  }
+  return [...new Set(texts)]
+    .map((text) => parsePrefix(text))
     .filter((prefix) => prefix !== null)
     .filter((prefix) => prefix.address.family === family);
 }

@@ -6,7 +6,7 @@ import {
   unspecified,
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
-import type { Found, RouteKey } from '../fib.js';
+import { type Found, type RouteKey, usable } from '../fib.js';
 import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
 import type { RoutingAnswer } from '../policy.js';
 import { selectSourceIpv6 } from '../source-address.js';
@@ -89,6 +89,9 @@ function answerDevice(course: Course, answer: Answer, receiver: Receiver | null)
     return receiver?.device && !device.vrf ? receiver.device : link;
   }
   if (receiver?.device) return receiver.device;
+  // A reset to ::1 too keeps to the interface it takes itself to come from (rt6_need_strict in tcp_v6_send_response).
+  const toLoopback = packet.family === 'ipv6' && isLoopback(packet.source);
+  if (toLoopback && answer === 'reset') return course.inputIndex;
   const outside = answer === 'socket' && packet.protocol === 'udp';
   return device.vrf && !outside ? device.vrf.index : 0;
 }
@@ -194,13 +197,16 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
   return { device, gateway: nexthop?.gateway ?? null, others };
 }
 
-/** The devices of the other ways of a multipath route, each once. */
+/** The devices of the other ways of a multipath route that may be taken, each once. */
 function otherExits(course: Course, key: RouteKey, { route, device }: Found): Device[] {
   if (route.nexthops.length < 2 || key.output !== 0) return [];
-  const devices = route.nexthops.map((nexthop) => course.host.devices.get(nexthop.interface ?? ''));
-  return [...new Set(devices)].filter(
-    (other) => other !== undefined && other !== device,
-  ) as Device[];
+  const others = new Set<Device>();
+  for (const nexthop of route.nexthops) {
+    const other = course.host.devices.get(nexthop.interface ?? '');
+    if (!other || other === device || !usable(nexthop, other, route.family, false)) continue;
+    others.add(other);
+  }
+  return [...others];
 }
 
 /** Why an answer cannot leave by a device. */

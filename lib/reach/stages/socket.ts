@@ -224,7 +224,7 @@ function refuse(course: Course, candidates: readonly Receiver[]): Fate {
   const { packet } = course;
   const silent = course.destinationType === 'broadcast' || course.destinationType === 'multicast';
   const answer = packet.protocol === 'tcp' ? 'reset' : 'port-unreachable';
-  const symptom: Symptom = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
+  const symptom: Symptom | null = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
   const cause = nearMiss(course, candidates);
   const what = packet.protocol === 'tcp' ? 'a reset' : 'port unreachable';
   const says = symptom === 'ECONNREFUSED' ? `, so the kernel answers ${what}` : '';
