@@ -78,8 +78,9 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
 
 /**
  * The device that an answer must leave by; 0: any. Link-local peers are answered on the link they
- * asked on (tcp_v6_init_req), and ::1 by a reset is (rt6_need_strict in tcp_v6_send_response). What came in by a VRF is answered inside it, but a UDP program that
- * is not bound to it answers by the routes outside (inet_request_bound_dev_if, ip_send_unicast_reply).
+ * asked on (tcp_v6_init_req), and ::1 by a reset is (rt6_need_strict in tcp_v6_send_response). What
+ * came in by a VRF is answered inside it, but a UDP program that is not bound to it answers by the
+ * routes outside (inet_request_bound_dev_if, ip_send_unicast_reply).
  */
 function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { device, packet } = course;
