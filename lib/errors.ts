@@ -40,7 +40,9 @@ export interface KernelRefusal {
  * ```
  */
 export class EarshotError extends Error {
+  /** Always `EarshotError`. */
   override readonly name = 'EarshotError';
+  /** What went wrong, for programs: it stays the same between versions, the message does not. */
   readonly code: ErrorCode;
   /** Set where the kernel refused. */
   readonly syscall?: string;
