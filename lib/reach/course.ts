@@ -1,6 +1,6 @@
 import type { Address } from '../model/address.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
-import type { Choices } from './choices.js';
+import { Choices } from './choices.js';
 import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
 import type { Connection, Tuple } from './nftables/connection.js';
@@ -31,6 +31,13 @@ export interface Packet {
   destinationText: string;
   destinationPort: number;
   mark: number;
+}
+
+/** Did a rule or a policy decide? */
+function byRule(cause: Cause | null): boolean {
+  return (
+    cause?.code === 'rule-drop' || cause?.code === 'rule-reject' || cause?.code === 'policy-drop'
+  );
 }
 
 /** How a flow ended, as one stage decided it. */
@@ -95,7 +102,7 @@ export class Course {
     readonly packet: Packet,
     /** This host itself is the peer. */
     readonly fromHere: boolean,
-    readonly choices: Choices,
+    readonly choices: Choices = new Choices(),
   ) {}
 
   get receiver(): Receiver | null {
@@ -150,7 +157,12 @@ export class Course {
   settle(fate: Fate): Fate {
     const first = this.doubts[0];
     if (!first || fate.outcome === 'unknown') return fate;
-    const redirect = this.doubts.find((doubt) => doubt.redirects);
+    const redirect =
+      this.doubts.find((doubt) => doubt.redirects) ??
+      // A rule that is not known may have set a mark that another rule goes by.
+      (byRule(fate.cause)
+        ? this.doubts.find(({ cause }) => cause.code === 'rule-unknown')
+        : undefined);
     if (fate.outcome === 'reachable' || redirect) {
       const { stage, cause } = redirect ?? first;
       const { outcome, symptom } = fate;

@@ -167,8 +167,9 @@ function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Pie
       waiting = [];
       continue;
     }
-    const key = keyOf(asked.fate, piece.text);
-    const group: Group = groups.get(key) ?? { fate: asked.fate, ranges: [], beyond: false };
+    const fate = forAll(piece, asked);
+    const key = keyOf(fate, piece.text);
+    const group: Group = groups.get(key) ?? { fate, ranges: [], beyond: false };
     groups.set(key, group);
     group.ranges.push(...waiting, piece);
     if (!piece.onLink) group.beyond = true;
@@ -176,6 +177,17 @@ function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Pie
     current = group;
   }
   return [...groups.values()];
+}
+
+/** One peer was asked about for many: where a rule looks at who asks, it does not stand for all. */
+function forAll(
+  piece: Piece,
+  { followed, fate }: { followed: Followed; fate: Group['fate'] },
+): Group['fate'] {
+  const rule = followed.course.looksAtPeer;
+  if (piece.first === piece.last || !rule || fate.outcome === 'unknown') return fate;
+  const what = `which of these peers a rule selects (${rule.chain.name}: ${rule.text})`;
+  return { outcome: 'unknown', cause: { code: 'not-evaluated', what }, symptom: null };
 }
 
 /** Fates that a person would give one reason for; the peer's own address is not part of it. */
@@ -207,15 +219,16 @@ function ask(
   const mine = host
     .receivers(socket.protocol, socket.local.port)
     .find((receiver) => receiver.socket === socket);
-  if (!mine || course.mayBeRedirected || takers.includes(mine)) return { followed, fate };
+  if (!mine || takers.includes(mine)) return { followed, fate };
   if (takers.length === 0) return { followed, fate: asSeenBy(mine, followed) };
+  const mineToo = covers(course, mine);
+  const cause: Cause = mineToo
+    ? { code: 'shadowed', by: takers[0]!.socket }
+    : missOf(course, mine).cause;
+  const passedOver = { outcome: 'unreachable', cause, symptom: null } as const;
+  if (course.mayBeRedirected) return { followed, fate: { ...fate, assuming: passedOver } };
   // Another socket serves an address that this one does not stand on: not this one's business.
-  if (!covers(course, mine)) return null;
-  const by = takers[0]!.socket;
-  return {
-    followed,
-    fate: { outcome: 'unreachable', cause: { code: 'shadowed', by }, symptom: null },
-  };
+  return mineToo ? { followed, fate: passedOver } : null;
 }
 
 /** Nobody takes it: then the near miss that counts here is that of this very socket. */

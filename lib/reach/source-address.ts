@@ -75,15 +75,19 @@ export function selectSourceIpv6(
   const onlyOut = out !== null && (isMulticast(destination) || isLinkLocal(destination));
   let best: OwnAddress | null = null;
   for (const own of host.own) {
-    const { address, entry, device } = own;
-    if (address.family !== 'ipv6' || !device.link.up || isMulticast(address)) continue;
+    const { address, device } = own;
+    if (address.family !== 'ipv6' || !isReady(own) || isMulticast(address)) continue;
     if (onlyOut && device !== out) continue;
-    const { flags } = entry;
-    if (flags.includes('dadfailed')) continue;
-    if (flags.includes('tentative') && !flags.includes('optimistic')) continue;
     if (best === null || better(own, best, destination, out)) best = own;
   }
   return best?.address ?? null;
+}
+
+/** Does an IPv6 address work: on a device that is up, and found to be nobody else's (ipv6_chk_addr)? */
+export function isReady({ device, entry }: OwnAddress): boolean {
+  const { flags } = entry;
+  if (!device.link.up || flags.includes('dadfailed')) return false;
+  return !flags.includes('tentative') || flags.includes('optimistic');
 }
 
 /** Is one candidate preferred to another? The rules in their order, the first that tells decides. */

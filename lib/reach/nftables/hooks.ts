@@ -30,6 +30,9 @@ export const stageOf: Record<Hook, Stage> = {
   postrouting: 'output',
 };
 
+/** Hooks at which a packet may be given another address or way, not only be stopped. */
+export const redirecting: ReadonlySet<Hook> = new Set(['ingress', 'prerouting', 'output']);
+
 /** How to find a rule. */
 export function referenceTo({ chain: { chain }, rule, text }: CompiledRule): RuleReference {
   const { family, table, name } = chain;
@@ -149,10 +152,11 @@ function conclude(
       return { hook, chain, rule, refusal: outcome.refusal };
     case 'unknown': {
       const cause = unknownRule(outcome.rule, hook, direction);
+      const redirects = direction === 'request' && redirecting.has(hook);
       course.doubt(
         stage,
         cause,
-        true,
+        redirects,
         `what it does is not known: ${says(outcome.rule)}`,
         direction,
       );

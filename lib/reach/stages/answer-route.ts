@@ -8,11 +8,11 @@ import {
   unspecified,
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
-import type { Found, RouteKey } from '../fib.js';
+import { type Found, type RouteKey, usable } from '../fib.js';
 import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import type { RoutingAnswer } from '../policy.js';
-import { selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
 import { sourceFor, staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -83,14 +83,14 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
 
 /**
  * The device that an answer must leave by; 0: any. Link-local peers are answered on the link they
- * asked on (tcp_v6_init_req). What came in by a VRF is answered inside it, but a UDP program that
- * is not bound to it answers by the routes outside (inet_request_bound_dev_if, ip_send_unicast_reply).
+ * asked on (tcp_v6_init_req), and ::1 by a reset is (rt6_need_strict in tcp_v6_send_response). What
+ * came in by a VRF is answered inside it, but a UDP program that is not bound to it answers by the
+ * routes outside (inet_request_bound_dev_if, ip_send_unicast_reply).
  */
 function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { device, packet } = course;
-  // rt6_need_strict in tcp_v6_send_response: a reset to ::1 stays on its link as well.
-  const strict = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
-  if (isLinkLocal(packet.source) || strict) {
+  const loopbackReset = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
+  if (isLinkLocal(packet.source) || loopbackReset) {
     const link = course.portIndex || course.inputIndex;
     return receiver?.device && !device.vrf ? receiver.device : link;
   }
@@ -121,7 +121,7 @@ function answerSource(course: Course, answer: Answer): Address {
   const { packet, host } = course;
   const icmpv6 =
     packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
-  if (icmpv6 && host.owners(packet.destinationText).length === 0) {
+  if (icmpv6 && !host.owners(packet.destinationText).some(isReady)) {
     return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
   }
   const ours =
@@ -242,13 +242,16 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
   return { device, gateway: nexthop?.gateway ?? null, others };
 }
 
-/** The devices of the other ways of a multipath route, each once. */
+/** The devices of the other ways of a multipath route that may be taken, each once. */
 function otherExits(course: Course, key: RouteKey, { route, device }: Found): Device[] {
   if (route.nexthops.length < 2 || key.output !== 0) return [];
-  const devices = route.nexthops.map((nexthop) => course.host.devices.get(nexthop.interface ?? ''));
-  return [...new Set(devices)].filter(
-    (other) => other !== undefined && other !== device,
-  ) as Device[];
+  const others = new Set<Device>();
+  for (const nexthop of route.nexthops) {
+    const other = course.host.devices.get(nexthop.interface ?? '');
+    if (!other || other === device || !usable(nexthop, other, route.family, false)) continue;
+    others.add(other);
+  }
+  return [...others];
 }
 
 /** Why an answer cannot leave by a device. */

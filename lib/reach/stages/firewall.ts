@@ -3,7 +3,7 @@ import type { Missing } from '../../model/host-state.js';
 import type { Course } from '../course.js';
 import type { Device, Host } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
-import { directionOf, runHook, type Stop, stageOf } from '../nftables/hooks.js';
+import { directionOf, redirecting, runHook, type Stop, stageOf } from '../nftables/hooks.js';
 import type { Direction } from '../verdict.js';
 import { arriveOn } from './packets.js';
 
@@ -17,9 +17,6 @@ const legacyTablesAt: Record<Hook, readonly string[]> = {
   output: ['raw', 'mangle', 'nat', 'filter', 'security'],
   postrouting: ['mangle', 'nat'],
 };
-
-/** Hooks at which a packet may be given another address or way, not only be stopped. */
-const redirecting: ReadonlySet<Hook> = new Set(['ingress', 'prerouting', 'output']);
 
 /** XDP and tc programs on the way in cannot be read: what they do is unknown. */
 export function passPrograms(course: Course): void {

@@ -16,7 +16,7 @@ import type { Found, RouteKey } from '../fib.js';
 import { type Device, type Host, LOOPBACK_INDEX } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import { unknownUser } from '../policy.js';
-import { selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import { passEgressPrograms, passHook } from './firewall.js';
 import { adopt, requestFrame } from './packets.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -164,7 +164,7 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
   const ipv4 = packet.family === 'ipv4';
   for (let looks = given ? 1 : 0; ; looks++) {
     // A source that is in another table's local route alone will not do (ip_route_output_key_hash_rcu).
-    if (ipv4 && looks > 0 && !policy.isLocal(key.source)) return nothingToSendFrom(course);
+    if (ipv4 && looks > 0 && !policy.mayBeSource(key.source)) return nothingToSendFrom(course);
     const answer = policy.lookup(key);
     if (answer.kind === 'refused' && !ipv4 && looks === 0) {
       const chosen = selectSourceIpv6(host, packet.destination, null);
@@ -208,11 +208,7 @@ function standsHere(course: Course, address: Address): boolean {
   const { host, packet } = course;
   if (host.setting(`net.${packet.family}.ip_nonlocal_bind`, 0) !== 0) return true;
   if (packet.family === 'ipv4') return host.policy.ipv4.isLocal(address);
-  return host.owners(packet.sourceText).some(({ device, entry }) => {
-    const { flags } = entry;
-    if (!device.link.up || flags.includes('dadfailed')) return false;
-    return !flags.includes('tentative') || flags.includes('optimistic');
-  });
+  return host.owners(packet.sourceText).some(isReady);
 }
 
 /** ip_route_output_key_hash_rcu and ip6_route_get_saddr find no source to send from. */

@@ -55,23 +55,24 @@ function leftToProgram() {
   return { code: 'not-evaluated', what } as const;
 }
 
-/** A symptom that needs an answer of the kernel's own: silence where that answer finds no way. */
+/**
+ * A symptom that needs an answer of the kernel's own: silence where that answer finds no way; null
+ * where it cannot be told whether it does.
+ */
 export function withAnswer(
   course: Course,
   symptom: Symptom,
   answer: KernelAnswer,
   about: Frame | null = course.request,
-): Symptom {
+): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
   const recorded = course.steps.length;
   const way = wayOf(course, answer, null);
-  let arrives = !('lost' in way);
-  if (!('lost' in way)) {
-    const left = leave(course, way, answerOfKernel(course, way, answer, about));
-    arrives = !('outcome' in left);
-  }
+  const lost =
+    'lost' in way ? way.lost : leave(course, way, answerOfKernel(course, way, answer, about));
   course.steps.length = recorded; // the answer's own story is not the packet's
-  return arrives ? symptom : 'ETIMEDOUT';
+  if ('outcome' in lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
+  return symptom;
 }
 
 /** What the kernel says by itself belongs to the connection it speaks of (nf_ct_attach). */

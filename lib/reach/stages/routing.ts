@@ -38,7 +38,7 @@ export function refusalOf(
   stage: Stage,
   answer: Exclude<RoutingAnswer, { kind: 'found' }>,
   direction: Direction,
-  symptom: Symptom,
+  symptom: Symptom | null,
   to: string,
 ): Fate {
   if (answer.kind === 'unknown') {
@@ -120,7 +120,7 @@ export function icmpSymptom(course: Course, error: RouteError): Symptom {
 }
 
 /** Is the destination one of the host's addresses that does not work yet, or any more? */
-export function notReady(course: Course, symptom: Symptom = 'ETIMEDOUT'): Fate | null {
+export function notReady(course: Course, symptom: Symptom | null = 'ETIMEDOUT'): Fate | null {
   for (const { entry } of course.host.owners(course.packet.destinationText)) {
     const state = entry.flags.includes('dadfailed')
       ? 'dadfailed'

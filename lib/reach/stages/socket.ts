@@ -88,29 +88,30 @@ function takersOf(course: Course, candidates: readonly Receiver[]): Receiver[] |
   if (destinationType !== 'broadcast' && destinationType !== 'multicast') {
     const tcp = course.packet.protocol === 'tcp';
     const best = tcp ? bestListener(course, candidates) : bestUdp(course, candidates);
-    return best && withGroup(best, candidates);
+    return best && withGroup(course, best, candidates);
   }
   const all = candidates.filter((one) => covers(course, one) && fromItsPeer(course, one));
   return all.length > 0 ? all : null;
 }
 
 /**
- * The best sockets and the rest of their SO_REUSEPORT group, any of which may take it instead. The
+ * The best sockets and those with SO_REUSEPORT beside them, any of which may take it instead. The
  * kernel does not tell the option, but sockets of one user that stand on the very same address, one
- * of them without a device, can hardly do so otherwise; and a group pays no heed to devices
- * (inet_reuseport_add_sock, udp_reuseport_add_sock).
+ * of them without a device, can hardly do so otherwise. A group pays no heed to devices
+ * (inet_reuseport_add_sock, udp_reuseport_add_sock), and the first with a group that is met ends
+ * the look-up, even if a better one stood behind it (udp4_lib_lookup2, inet_lhash2_lookup).
  */
-function withGroup(best: Receiver[], candidates: readonly Receiver[]): Receiver[] {
-  const { socket, address } = best[0]!;
-  if (candidates.length === 1 || best[0]!.remote) return best;
-  const group = candidates.filter(
-    (one) =>
-      one.remote === null &&
-      one.socket.family === socket.family &&
-      one.socket.v6only === socket.v6only &&
-      one.socket.uid === socket.uid &&
-      sameAddress(one.address, address),
-  );
+function withGroup(course: Course, best: Receiver[], candidates: readonly Receiver[]): Receiver[] {
+  const { socket } = best[0]!;
+  const address = sideFor(course, best[0]!);
+  if (candidates.length === 1 || best[0]!.remote || !address) return best;
+  const group = candidates.filter((one) => {
+    if (one.remote !== null || one.socket.uid !== socket.uid) return false;
+    const alike = one.socket.family === socket.family && one.socket.v6only === socket.v6only;
+    if (!alike && !deviceFits(course, one)) return false;
+    const side = sideFor(course, one);
+    return side !== null && sameAddress(side, address);
+  });
   if (group.length < 2 || !group.some((one) => one.device === 0)) return best;
   return [...best, ...group.filter((one) => !best.includes(one))];
 }
@@ -224,7 +225,7 @@ function refuse(course: Course, candidates: readonly Receiver[]): Fate {
   const { packet } = course;
   const silent = course.destinationType === 'broadcast' || course.destinationType === 'multicast';
   const answer = packet.protocol === 'tcp' ? 'reset' : 'port-unreachable';
-  const symptom: Symptom = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
+  const symptom: Symptom | null = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
   const cause = nearMiss(course, candidates);
   const what = packet.protocol === 'tcp' ? 'a reset' : 'port unreachable';
   const says = symptom === 'ECONNREFUSED' ? `, so the kernel answers ${what}` : '';

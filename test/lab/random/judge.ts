@@ -78,6 +78,7 @@ function compare(
   const members = course.takers.map(({ socket }) => socket.inode);
   if (here.some(({ inode }) => !members.includes(inode))) return ['wrong', 'the accepting socket'];
   if (outcome !== result.outcome) return ['wrong', 'the outcome'];
+  if (outcome !== 'reachable' && symptom === null) return ['unknown', 'the symptom'];
   if (outcome !== 'reachable') {
     return symptom === result.symptom ? ['agrees', ''] : ['wrong', 'the symptom'];
   }

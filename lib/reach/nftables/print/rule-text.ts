@@ -395,7 +395,12 @@ function masked(
 }
 
 /** An expression without a printer, as `nft --debug=netlink` would show it. */
-function netlinkForm({ kind, ...fields }: NftExpression): string {
+function netlinkForm(expression: NftExpression): string {
+  if (expression.kind === 'unknown') {
+    const { name, data } = expression;
+    return `[ ${data === '' ? name : `${name} 0x${data}`} ]`;
+  }
+  const { kind, ...fields } = expression;
   const values = Object.entries(fields)
     .filter(([, value]) => value !== null && value !== '')
     .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
