@@ -25,7 +25,7 @@ function fromHost(draft: Draft): LabFlow {
       (source) => isIpv6(source) === isIpv6(address) && !source.startsWith('255.'),
     );
     flow.source = { address: random.pick(fitting) };
-    if (protocol === 'udp' && random.chance(0.2)) flow.source.port = 5555;
+    if (protocol === 'udp' && draft.nft.length === 0 && random.chance(0.2)) flow.source.port = 5555;
   }
   return flow;
 }
@@ -51,7 +51,8 @@ function fromOutside(draft: Draft): LabFlow {
   const source = random.pick(fitting);
   flow.source = { address: source };
   if (isLinkLocalText(address) || isLinkLocalText(source)) flow.scope = 'eth0';
-  if (protocol === 'udp' && random.chance(0.08)) flow.source.port = 5555;
+  // To conntrack a second flow from the same port is the first one still.
+  if (protocol === 'udp' && draft.nft.length === 0 && random.chance(0.08)) flow.source.port = 5555;
   return flow;
 }
 

@@ -1,4 +1,4 @@
-import { isLinkLocal } from '#earshot/model/address.js';
+import { formatAddress, isLinkLocal } from '#earshot/model/address.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import type { Course } from '#earshot/reach/course.js';
 import type { Flow } from '#earshot/reach/flow.js';
@@ -83,7 +83,8 @@ function compare(
     return symptom === result.symptom ? ['agrees', ''] : ['wrong', 'the symptom'];
   }
   const from = result.askedFrom?.address;
-  const chosen = from === undefined || from === course.packet.sourceText;
+  const source = course.asked ? formatAddress(course.asked.source) : course.packet.sourceText;
+  const chosen = from === undefined || from === source;
   return chosen ? ['agrees', ''] : ['wrong', 'the source address'];
 }
 
