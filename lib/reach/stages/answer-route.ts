@@ -209,9 +209,11 @@ function lookUp(course: Course, key: RouteKey): RoutingAnswer {
 
 /** The answer has a route: does it leave by it? Any way out of a multipath route may be taken. */
 function depart(course: Course, key: RouteKey, found: Found): Way {
-  const { packet, host, fromHere } = course;
+  const { packet, host, fromHere, asked } = course;
   const stays = staysHere(packet.family, found);
-  if (stays !== fromHere) {
+  // To whom a rule has translated the peer it is not sent: undone at output, it is routed once more.
+  const provisional = asked !== null && !sameAddress(asked.source, packet.source);
+  if (stays !== fromHere && !(provisional && host.loopback)) {
     const where = fromHere ? 'out of this host' : 'to this host itself';
     const cause: Cause = fromHere
       ? noWay(course)

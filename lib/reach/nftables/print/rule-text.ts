@@ -10,7 +10,7 @@ import {
   type Selector,
 } from './selector.js';
 import { printSet } from './set.js';
-import { isFlags, prefixLengthOf, printValue } from './values.js';
+import { isAddress, isFlags, prefixLengthOf, printValue } from './values.js';
 
 const signs = { eq: '', neq: '!= ', lt: '< ', lte: '<= ', gt: '> ', gte: '>= ' } as const;
 
@@ -387,7 +387,7 @@ function masked(
 ): string {
   const zero = bytes.every((byte) => byte === 0);
   const length = prefixLengthOf(mask);
-  if (type === 'address' && length !== null)
+  if (isAddress(type) && length !== null)
     return `${text} ${signs[op]}${printValue(bytes, type)}/${length}`;
   if (isFlags(type) && zero && op === 'neq') return `${text} ${printValue(mask, type)}`;
   if (isFlags(type) && zero && op === 'eq') return `${text} ! ${printValue(mask, type)}`;

@@ -1,6 +1,6 @@
 import type { NftFamily } from '../../../model/firewall.js';
 import type { NftExpression } from '../../../model/ruleset.js';
-import type { ValueType } from './values.js';
+import { isAddress, type ValueType } from './values.js';
 
 /** What a register holds, in words, and how values compared with it are written. */
 export interface Selector {
@@ -70,8 +70,8 @@ const ctKeys: readonly (readonly [string, ValueType] | undefined)[] = [
   ['event', 'number'],
   ['ip saddr', 'address'],
   ['ip daddr', 'address'],
-  ['ip6 saddr', 'address'],
-  ['ip6 daddr', 'address'],
+  ['ip6 saddr', 'ipv6-address'],
+  ['ip6 daddr', 'ipv6-address'],
   ['id', 'number'],
 ];
 
@@ -114,8 +114,8 @@ const ipv6Fields: readonly Field[] = [
   [4, 2, 'length', 'network-number'],
   [6, 1, 'nexthdr', 'protocol'],
   [7, 1, 'hoplimit', 'network-number'],
-  [8, 16, 'saddr', 'address'],
-  [24, 16, 'daddr', 'address'],
+  [8, 16, 'saddr', 'ipv6-address'],
+  [24, 16, 'daddr', 'ipv6-address'],
 ];
 
 const linkFields: readonly Field[] = [
@@ -152,7 +152,7 @@ export function payloadSelector(
 ): Selector {
   const find = (fields: readonly Field[], prefix: string): Selector | null => {
     const field = fields.find(([at, size]) => at === offset && size >= length);
-    if (!field || (field[1] !== length && field[3] !== 'address')) return null;
+    if (!field || (field[1] !== length && !isAddress(field[3]))) return null;
     return { text: `${prefix} ${field[2]}`, type: field[3] };
   };
   let found: Selector | null = null;

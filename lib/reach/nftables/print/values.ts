@@ -9,6 +9,7 @@ export type ValueType =
   | 'hex'
   | 'name'
   | 'address'
+  | 'ipv6-address'
   | 'mac'
   | 'protocol'
   | 'family'
@@ -93,7 +94,9 @@ export function printValue(bytes: Uint8Array, type: ValueType): string {
     case 'name':
       return printName(bytes);
     case 'address':
-      return printAddress(bytes);
+      return printAddress(bytes, bytes.length <= 4 ? 'ipv4' : 'ipv6');
+    case 'ipv6-address':
+      return printAddress(bytes, 'ipv6');
     case 'mac':
       return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
     case 'protocol':
@@ -119,6 +122,11 @@ export function printValue(bytes: Uint8Array, type: ValueType): string {
     case 'hex':
       return `0x${hexFromBytes(bytes)}`;
   }
+}
+
+/** An address of either family, or the beginning of one. */
+export function isAddress(type: ValueType): boolean {
+  return type === 'address' || type === 'ipv6-address';
 }
 
 /** Types of which a mask names one flag or more of. */
@@ -162,8 +170,7 @@ function printName(bytes: Uint8Array): string {
 }
 
 /** Leading bytes of an address alone are a prefix. */
-function printAddress(bytes: Uint8Array): string {
-  const family = bytes.length <= 4 ? 'ipv4' : 'ipv6';
+function printAddress(bytes: Uint8Array, family: 'ipv4' | 'ipv6'): string {
   const full = new Uint8Array(family === 'ipv4' ? 4 : 16);
   full.set(bytes.subarray(0, full.length));
   const text = formatAddress(addressFromBytes(full, 0, family));
