@@ -17,6 +17,7 @@ import { type Device, type Host, LOOPBACK_INDEX } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import { unknownUser } from '../policy.js';
 import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
+import type { Symptom } from '../verdict.js';
 import { passEgressPrograms, passHook } from './firewall.js';
 import { adopt, requestFrame } from './packets.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -52,6 +53,8 @@ export function passOrigin(course: Course): Fate | null {
   const stays = staysHere(packet.family, chosen);
   const out = (stays ? loopback : chosen.device) ?? null;
   const frame = out && requestFrame(course, out.link.mtu);
+  const martian = stays ? null : martianSource(course, chosen, 'EINVAL');
+  if (martian) return martian;
   if (!stays && !frame) return leaves(course, chosen);
   const sent = frame ? passOutput(course, frame, chosen, out!) : chosen;
   if ('outcome' in sent) return sent;
@@ -111,6 +114,9 @@ function reroute(course: Course, frame: Frame): Found | Fate {
     uid: course.flow.uid ?? unknownUser,
   });
   if (answer.kind === 'found') {
+    const symptom = packet.protocol === 'udp' ? 'EINVAL' : 'ETIMEDOUT';
+    const martian = martianSource(course, answer.found, symptom);
+    if (martian) return martian;
     course.step('routing', 'pass', `${describeRoute(answer.found)}: routed again`);
     return answer.found;
   }
@@ -243,19 +249,23 @@ function setDestination(course: Course, address: Address): void {
   course.packet.destinationText = formatAddress(address);
 }
 
+/** __mkroute_output (net/ipv4/route.c): what is from 127.0.0.0/8 does not leave. */
+function martianSource(course: Course, found: Found, symptom: Symptom): Fate | null {
+  const { source, sourceText, family } = course.packet;
+  const out = found.nexthop?.interface;
+  if (family !== 'ipv4' || !isLoopback(source) || !out || found.device?.routeLocalnet) return null;
+  if (staysHere(family, found)) return null;
+  return course.fails(
+    'routing',
+    { code: 'martian-source', source: sourceText, interface: out },
+    symptom,
+    `${describeRoute(found)}: a packet from ${sourceText} may not leave by ${out} (route_localnet is off)`,
+  );
+}
+
 function leaves(course: Course, found: Found): Fate {
   const out = found.nexthop?.interface ?? null;
   const gateway = found.nexthop?.gateway ?? null;
-  const { source, sourceText, family } = course.packet;
-  // __mkroute_output (net/ipv4/route.c)
-  if (family === 'ipv4' && isLoopback(source) && out && !found.device?.routeLocalnet) {
-    return course.fails(
-      'routing',
-      { code: 'martian-source', source: sourceText, interface: out },
-      'EINVAL',
-      `${describeRoute(found)}: a packet from ${sourceText} may not leave by ${out} (route_localnet is off)`,
-    );
-  }
   return course.cannotTell(
     'routing',
     { code: 'leaves-this-host', interface: out, gateway },

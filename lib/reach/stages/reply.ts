@@ -1,3 +1,4 @@
+import { isLoopback } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import type { Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
@@ -66,6 +67,10 @@ export function withAnswer(
   about: Frame | null = course.request,
 ): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
+  // No other host takes what comes from ::1 (ip6_rcv_core).
+  const { asked, fromHere } = course;
+  if (asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
+    return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const way = wayOf(course, answer, null);
   const lost =

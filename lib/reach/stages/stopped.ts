@@ -53,7 +53,8 @@ function symptomOf(course: Course, { hook, refusal }: Stop, frame: Frame): Sympt
   const sending = course.fromHere && (hook === 'output' || hook === 'postrouting');
   // The program's own send() fails (ip_send_skb); TCP takes it for a loss and tries again.
   if (sending && frame.kind === 'udp') return 'EPERM';
-  if (!refusal) return 'ETIMEDOUT';
+  // Nobody is answered what was sent to many (icmp_send, icmp6_send).
+  if (!refusal || frame.packetType !== 0) return 'ETIMEDOUT';
   if (frame.kind === 'ack') return ofAcknowledgement(course, refusal, sending, frame);
   if (refusal.with === 'tcp-reset') {
     return withAnswer(course, 'ECONNREFUSED', 'reject-reset', frame);

@@ -276,6 +276,8 @@ export class RuleText {
         const inner = expression.expressions.map((one) => ` ${this.#statement(one)}`).join('');
         return `${expression.op} @${expression.set} { ${key.join(' . ')}${inner} }`;
       }
+      case 'reject':
+        return printReject(expression, this.#packet.family);
       case 'queue':
         return `queue to ${expression.number}`;
       case 'tproxy':
@@ -330,8 +332,6 @@ function plainStatement(expression: NftExpression): string {
       return `quota ${expression.invert ? 'over ' : ''}${expression.bytes} bytes`;
     case 'connlimit':
       return `ct count ${expression.invert ? 'over ' : ''}${expression.count}`;
-    case 'reject':
-      return printReject(expression);
     case 'objref':
       return `${objectTypes[expression.objectType] ?? 'object'} name "${expression.name}"`;
     case 'flow-offload':
@@ -365,12 +365,25 @@ const icmpCodes: Record<number, string> = {
   10: 'host-prohibited',
   13: 'admin-prohibited',
 };
+const icmpv6Codes = [
+  'no-route',
+  'admin-prohibited',
+  'beyond-scope',
+  'addr-unreachable',
+  'port-unreachable',
+  'policy-fail',
+  'reject-route',
+];
 const icmpxCodes = ['no-route', 'port-unreachable', 'host-unreachable', 'admin-prohibited'];
 
-function printReject({ type, code }: Extract<NftExpression, { kind: 'reject' }>): string {
+function printReject(
+  { type, code }: Extract<NftExpression, { kind: 'reject' }>,
+  family: PacketKind['family'],
+): string {
   if (type === 'tcp-reset') return 'reject with tcp reset';
   if (type === 'icmpx')
     return code === 1 ? 'reject' : `reject with icmpx ${icmpxCodes[code] ?? code}`;
+  if (family === 'ipv6') return `reject with icmpv6 ${icmpv6Codes[code] ?? code}`;
   return `reject with icmp ${icmpCodes[code] ?? code}`;
 }
 
