@@ -176,12 +176,17 @@ function track(course: Course, frame: Frame): void {
   const { connection } = course;
   const known = connection !== null && connection.zone === frame.zone ? connection : null;
   const expected = frame.isReply ? known?.reply : known?.original;
-  const belongs = frame.isReply || frame.kind === 'ack';
+  const belongs = (frame.isReply && frame.kind !== 'icmp-error') || frame.kind === 'ack';
   if (belongs && known && expected && sameTuple(frame.tuple, expected)) {
     if (frame.isReply) known.status |= SEEN_REPLY;
     else if (known.has(SEEN_REPLY)) known.status |= ASSURED;
     const direction = frame.isReply ? 'reply' : 'original';
     frame.tracking = { connection: known, state: 'established', direction };
+    return;
+  }
+  // What an ICMP error quotes says whom it concerns (nf_conntrack_icmp_error).
+  if (frame.kind === 'icmp-error') {
+    if (known) frame.tracking = { connection: known, state: 'related', direction: 'reply' };
     return;
   }
   // A SYN-ACK or a reset out of nowhere is invalid; an ACK is taken for the rest of a connection

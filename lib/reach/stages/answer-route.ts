@@ -213,7 +213,9 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
   const stays = staysHere(packet.family, found);
   // To whom a rule has translated the peer it is not sent: undone at output, it is routed once more.
   const provisional = asked !== null && !sameAddress(asked.source, packet.source);
-  if (stays !== fromHere && !(provisional && host.loopback)) {
+  if (provisional && stays && host.loopback)
+    return { device: host.loopback, gateway: null, others: [] };
+  if (stays !== fromHere && !provisional) {
     const where = fromHere ? 'out of this host' : 'to this host itself';
     const cause: Cause = fromHere
       ? noWay(course)

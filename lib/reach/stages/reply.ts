@@ -1,4 +1,4 @@
-import { isLoopback } from '../../model/address.js';
+import { isLinkLocal, isLoopback } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import type { Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
@@ -64,34 +64,40 @@ export function withAnswer(
   course: Course,
   symptom: Symptom,
   answer: KernelAnswer,
-  about: Frame | null = course.request,
+  refused: Frame | null = null,
 ): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
   // No other host takes what comes from ::1 (ip6_rcv_core).
-  const { asked, fromHere } = course;
+  const { asked, fromHere, packet } = course;
   if (asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
     return 'ETIMEDOUT';
+  // nf_send_reset6 names no interface, without which there is no way to a link-local address.
+  if (answer === 'reject-reset' && isLinkLocal(packet.source)) return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const way = wayOf(course, answer, null);
   const lost =
-    'lost' in way ? way.lost : leave(course, way, answerOfKernel(course, way, answer, about));
+    'lost' in way ? way.lost : leave(course, way, answerOfKernel(course, way, answer, refused));
   course.steps.length = recorded; // the answer's own story is not the packet's
   if ('outcome' in lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
   return symptom;
 }
 
-/** What the kernel says by itself belongs to the connection it speaks of (nf_ct_attach). */
+/**
+ * What a rule or routing answers belongs to the connection it speaks of (nf_ct_attach). A packet
+ * that has come as far as its protocol has shed that (nf_reset_ct): conntrack finds it out again.
+ */
 function answerOfKernel(
   course: Course,
   way: WayBack,
   answer: KernelAnswer,
-  about: Frame | null,
+  refused: Frame | null,
 ): Frame | null {
   const resets = answer === 'reset' || answer === 'reject-reset';
   const mark = answerMark(course, answer, null);
   const kind = resets ? 'reset' : 'icmp-error';
   const frame = replyFrame(course, kind, way.device, 'none', mark);
-  if (!frame || !about || answer === 'reset') return frame;
+  const about = answer === 'route-error' ? (refused ?? course.request) : refused;
+  if (!frame || !about) return frame;
   const { tracking } = about;
   if (tracking !== null && tracking !== 'untracked')
     frame.tracking = { connection: tracking.connection, state: 'related', direction: 'reply' };

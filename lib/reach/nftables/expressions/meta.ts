@@ -75,9 +75,7 @@ function load(run: Run, key: number, to: number): Result {
       registers.store(to, paddedName(frame.output?.name ?? ''));
       return 'continue';
     case META.iiftype:
-      return ofDevice(frame.input, (device) =>
-        registers.storeNumber(to, device.link.hardwareType, 2),
-      );
+      return inputType(run, to);
     case META.oiftype:
       return ofDevice(frame.output, (device) =>
         registers.storeNumber(to, device.link.hardwareType, 2),
@@ -154,6 +152,19 @@ function ofDevice(device: Device | null, store: (device: Device) => void): Resul
   if (!device) return 'break';
   store(device);
   return 'continue';
+}
+
+/**
+ * Newer kernels take the type of the device that the packet is at (skb->dev), which is the one it
+ * leaves by where it goes out; older ones that of the device it came in on.
+ */
+function inputType({ frame, hook, registers }: Run, to: number): Result {
+  const leaves = hook === 'postrouting' || hook === 'egress';
+  if (leaves || (hook === 'output' && frame.family === 'ipv6')) {
+    registers.storeUnknown(to, 2);
+    return 'may';
+  }
+  return ofDevice(frame.input, ({ link }) => registers.storeNumber(to, link.hardwareType, 2));
 }
 
 /** The kind that `ip link add … type` gives; hardware and lo have none. */
