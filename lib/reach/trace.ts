@@ -133,16 +133,32 @@ function passArrival(course: Course): Fate | null {
   for (const hook of ['ingress', 'prerouting'] as const) {
     if (frame) arriveOn(course, frame, hook === 'ingress' ? arrival : device);
     const stop = passHook(course, hook, frame, 'request', arrival);
-    if (stop) return stopped(course, stop, frame!);
+    if (stop) return askedByBridge(course, stopped(course, stop, frame!));
   }
   adopt(course, frame);
   course.requestAtRouting = frame && { ...frame.tuple };
   const routed = fromHere ? null : routeIncoming(course);
-  if (routed) return routed;
+  if (routed) return translatedByBridge(course, routed);
   const stop = passHook(course, 'input', frame, 'request', arrival);
   if (stop) return stopped(course, stop, frame!);
   adopt(course, frame);
   return null;
+}
+
+/**
+ * Where br_netfilter is loaded, a bridge asks the rules of prerouting itself, before it decides
+ * whose a frame is: an answer is sent in another way then, and what is translated may be bridged on.
+ */
+function askedByBridge(course: Course, fate: Fate): Fate {
+  return course.device.link.kind === 'bridge' ? { ...fate, symptom: null } : fate;
+}
+
+function translatedByBridge(course: Course, fate: Fate): Fate {
+  const { asked, packet, device } = course;
+  const translated = asked !== null && asked.destination !== packet.destination;
+  if (!translated || device.link.kind !== 'bridge') return fate;
+  const what = `whether the bridge ${device.name} passes on itself what rules have translated`;
+  return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
 }
 
 /** Parts without which no stage can be trusted. */

@@ -1,4 +1,4 @@
-import { isLinkLocal, isLoopback } from '../../model/address.js';
+import { isLoopback } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import type { Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
@@ -68,11 +68,9 @@ export function withAnswer(
 ): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
   // No other host takes what comes from ::1 (ip6_rcv_core).
-  const { asked, fromHere, packet } = course;
+  const { asked, fromHere } = course;
   if (asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
     return 'ETIMEDOUT';
-  // nf_send_reset6 names no interface, without which there is no way to a link-local address.
-  if (answer === 'reject-reset' && isLinkLocal(packet.source)) return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const way = wayOf(course, answer, null);
   const lost =

@@ -225,7 +225,9 @@ function refuse(course: Course, candidates: readonly Receiver[]): Fate {
   const { packet } = course;
   const silent = course.destinationType === 'broadcast' || course.destinationType === 'multicast';
   const answer = packet.protocol === 'tcp' ? 'reset' : 'port-unreachable';
-  const symptom: Symptom | null = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
+  const told: Symptom | null = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
+  // What was sent to many, and rules have translated to one, is answered now and then.
+  const symptom = !silent && course.request?.packetType ? null : told;
   const cause = nearMiss(course, candidates);
   const what = packet.protocol === 'tcp' ? 'a reset' : 'port unreachable';
   const says = symptom === 'ECONNREFUSED' ? `, so the kernel answers ${what}` : '';

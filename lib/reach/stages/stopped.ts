@@ -1,3 +1,4 @@
+import { isLinkLocal } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
 import type { Frame } from '../nftables/frame.js';
 import { directionOf, referenceTo, type Stop, says, stageOf } from '../nftables/hooks.js';
@@ -53,16 +54,20 @@ function symptomOf(course: Course, { hook, refusal }: Stop, frame: Frame): Sympt
   const sending = course.fromHere && (hook === 'output' || hook === 'postrouting');
   // The program's own send() fails (ip_send_skb); TCP takes it for a loss and tries again.
   if (sending && frame.kind === 'udp') return 'EPERM';
-  // Nobody is answered what was sent to many (icmp_send, icmp6_send).
-  if (!refusal || frame.packetType !== 0) return 'ETIMEDOUT';
+  if (!refusal) return 'ETIMEDOUT';
+  // What was sent to many is answered or not by where the rule stands (icmp_send).
+  if (frame.packetType !== 0) return null;
   if (frame.kind === 'ack') return ofAcknowledgement(course, refusal, sending, frame);
   if (refusal.with === 'tcp-reset') {
+    // nf_send_reset6 names no interface: whether it finds the way to a link-local peer is luck.
+    if (isLinkLocal(frame.tuple.source)) return null;
     return withAnswer(course, 'ECONNREFUSED', 'reject-reset', frame);
   }
   const codes = frame.family === 'ipv4' ? ipv4Codes : ipv6Codes;
   const [symptom, hard] = codes[refusal.code] ?? ['ETIMEDOUT', false];
   if (frame.kind === 'udp' && !hard) return 'ETIMEDOUT';
-  const local = hook === 'input' || sending;
+  // icmp_send answers from the address asked, where that is one of this host's own.
+  const local = hook === 'input' || frame.output?.link.loopback === true;
   return withAnswer(course, symptom, local ? 'port-unreachable' : 'route-error', frame);
 }
 
