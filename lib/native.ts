@@ -71,6 +71,53 @@ export interface NetlinkAnswer {
   changed: boolean;
 }
 
+/** What has to be known of an nftables set to read its elements. */
+export interface SetShape {
+  /** Bytes. */
+  keyLength: number;
+  /** Bytes of a value; 0 where the set maps to none. */
+  valueLength: number;
+  /** It maps to verdicts. */
+  verdicts: boolean;
+  /** An element is a first and a last key. */
+  ranges: boolean;
+}
+
+export interface SetElementsQuery {
+  /** The dump of each set's elements, asked one after the other. */
+  sets: { request: NetlinkRequest; shape: SetShape }[];
+  netns: string | null;
+}
+
+/** What elements of a set carry: whole netlink attributes, each once, in the order in which they were met. */
+export interface SharedAttributes {
+  bytes: Uint8Array;
+  /** Where each attribute ends. */
+  ends: Uint32Array;
+  /** For each element the number of its attribute, -1 for none; empty where only `catchall` has one. */
+  rows: Int32Array;
+}
+
+/** The elements of a set, sorted by key; of equal keys those first that close an interval. */
+export interface SetElements {
+  size: number;
+  keys: Uint8Array;
+  keyEnds: Uint8Array | null;
+  /** Bit `row & 7` of byte `row >> 3`: the element closes an interval. */
+  closes: Uint8Array;
+  values: Uint8Array;
+  verdicts: SharedAttributes | null;
+  objects: SharedAttributes | null;
+  expressions: SharedAttributes | null;
+  /** The element for every other key; numbers as in `rows`. */
+  catchall: {
+    value: Uint8Array | null;
+    verdict: number;
+    object: number;
+    expressions: number;
+  } | null;
+}
+
 export interface FileQuery {
   /** Absolute paths. What depends on the namespace is read through /proc/thread-self/net and /proc/sys/net. */
   paths: string[];
@@ -122,6 +169,9 @@ interface Addon {
   ): SocketColumns;
   netlink(query: NetlinkQuery): Promise<NetlinkAnswer>;
   netlinkSync(query: NetlinkQuery): NetlinkAnswer;
+  readSetElements(query: SetElementsQuery): Promise<(SetElements | NetlinkRefusal)[]>;
+  /** Pure: what `readSetElements` makes of recorded messages; `swapped` where their host's byte order is the other. */
+  packSetElements(bytes: Uint8Array, shape: SetShape, swapped: boolean): SetElements;
   /** The bytes of each file, or the positive errno it was refused with. */
   readFiles(query: FileQuery): Promise<(Uint8Array | number)[]>;
   readFilesSync(query: FileQuery): (Uint8Array | number)[];
@@ -177,6 +227,8 @@ export const native: Addon = {
   decodeProcSockets: translated('decodeProcSockets'),
   netlink: promised('netlink'),
   netlinkSync: translated('netlinkSync'),
+  readSetElements: promised('readSetElements'),
+  packSetElements: translated('packSetElements'),
   readFiles: promised('readFiles'),
   readFilesSync: translated('readFilesSync'),
   owners: promised('owners'),

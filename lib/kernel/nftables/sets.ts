@@ -1,9 +1,9 @@
 import type { NftFamily } from '../../model/firewall.js';
 import type { NftExpression, NftSet } from '../../model/ruleset.js';
-import type { NetlinkRequest } from '../../native.js';
+import type { NetlinkRequest, SetElements } from '../../native.js';
 import type { Bytes } from '../netlink-message.js';
 import { Attributes, listOf, table } from './attributes.js';
-import { type PackedElements, packElements } from './elements.js';
+import { describeElements, type PackedElements, packElements } from './elements.js';
 import { decodeExpression, decodeExpressions } from './expression.js';
 import { answers, dumpRequest, dumpRequestFor, familyOf, NFT_MSG } from './messages.js';
 
@@ -102,12 +102,16 @@ export function decodeSets(bytes: Uint8Array, littleEndian?: boolean): SetHead[]
 }
 
 /** A set with its elements, from the answer to `elementsRequest`. */
-export function fillSet(
-  { declared, ...head }: SetHead,
-  bytes: Uint8Array,
-  littleEndian?: boolean,
-): NftSet {
-  const elements = packElements(head, bytes, littleEndian);
+export function fillSet(head: SetHead, bytes: Uint8Array, littleEndian?: boolean): NftSet {
+  return filled(head, packElements(head, bytes, littleEndian));
+}
+
+/** A set with its elements, as the addon read them. */
+export function fillSetFrom(head: SetHead, columns: SetElements): NftSet {
+  return filled(head, describeElements(head, columns));
+}
+
+function filled({ declared, ...head }: SetHead, elements: PackedElements): NftSet {
   const met = [...elements.expressionLists.flat(), ...(elements.catchall?.expressions ?? [])];
   return { ...head, ...elements, expressions: distinct([...declared, ...met]) };
 }
