@@ -118,16 +118,15 @@ export function parseAddress(text: string): Address | null {
     at++;
   }
   if (gap < 0 ? count !== 8 : count > 7) return null;
-  const word = (index: number) =>
-    (groupAt(index, count, gap) << 16) | groupAt(index + 1, count, gap);
-  return { family: 'ipv6', a: word(0), b: word(2), c: word(4), d: word(6) };
+  if (gap >= 0) {
+    groups.copyWithin(8 - count + gap, gap, count);
+    groups.fill(0, gap, 8 - count + gap);
+  }
+  return ipv6(groupPair(0), groupPair(2), groupPair(4), groupPair(6));
 }
 
-/** One of the eight groups, where `::` stands for those that are missing. */
-function groupAt(index: number, count: number, gap: number): number {
-  if (gap < 0 || index < gap) return groups[index]!;
-  const fromEnd = index - 8 + count;
-  return fromEnd >= gap ? groups[fromEnd]! : 0;
+function groupPair(index: number): number {
+  return (groups[index]! << 16) | groups[index + 1]!;
 }
 
 function hexDigit(code: number): number {

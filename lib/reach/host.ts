@@ -71,6 +71,10 @@ export class Host {
   readonly policy: { readonly ipv4: Policy; readonly ipv6: Policy };
   /** A port for peers that name none: ephemeral, and named by no policy rule and no connected socket. */
   readonly unnamedPort: number;
+  /** Both firewalls could be read and are empty. */
+  readonly withoutFirewall: boolean;
+  /** No interface has an XDP or tc program. */
+  readonly withoutPrograms: boolean;
   readonly #receivers = new Map<number, Receiver[]>();
   readonly #ownByText = new Map<string, OwnAddress[]>();
 
@@ -81,6 +85,12 @@ export class Host {
       .map((link) => this.devices.get(link.name))[0];
     for (const socket of state.sockets) this.#addReceiver(socket);
     this.unnamedPort = this.#findUnnamedPort();
+    const { nftables, legacy } = state.firewall;
+    const legacyTables = legacy ? legacy.ipv4.length + legacy.ipv6.length : 1;
+    this.withoutFirewall = nftables?.chains.length === 0 && legacyTables === 0;
+    this.withoutPrograms = state.interfaces.every(
+      ({ xdp, tcIngress, tcEgress }) => xdp.length === 0 && !tcIngress && !tcEgress,
+    );
     this.policy = {
       ipv4: new Policy('ipv4', state, this.devices),
       ipv6: new Policy('ipv6', state, this.devices),

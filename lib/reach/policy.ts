@@ -59,6 +59,8 @@ export class Policy {
   readonly #rules: ReadyRule[];
   /** IPv4 without custom rules: local and main are one trie, see `lookup`. */
   readonly #merged: Merged | null;
+  /** What a look-up that asks about an address alone leaves open. */
+  readonly #anyPacket: RouteKey;
   /** The IPv4 addresses of all interfaces. */
   readonly #assigned: ReadonlySet<number>;
   /** True where a rule looks at the mark of a packet. */
@@ -82,6 +84,8 @@ export class Policy {
     }
     for (const [id, table] of byTable) this.#tables.set(id, new Fib(table, devices));
     this.#assigned = new Set(assignedIpv4(state));
+    const none = unspecified(family);
+    this.#anyPacket = { ...anyPacket, destination: none, source: none };
     this.#vrfs = vrfsByIndex(devices);
     const rules = state.rules.filter((rule) => rule.family === family);
     this.#rules = rules.map((rule) => this.#ready(rule, rules));
@@ -176,7 +180,8 @@ export class Policy {
   isLocal(address: Address): boolean {
     const table = this.#merged?.main ?? this.#tables.get(localTable);
     if (!table) return false;
-    const key = { ...anyPacket, destination: address, source: unspecified(address.family) };
+    const key = this.#anyPacket;
+    key.destination = address;
     const answer = this.family === 'ipv4' ? table.lookup4(key, false) : table.lookup6(key, 0);
     return answer !== 'again' && 'prefixLength' in answer && answer.route.type === 'local';
   }
@@ -219,7 +224,6 @@ function assignedIpv4({ interfaces }: HostState): number[] {
     .flatMap((address) => (address?.family === 'ipv4' ? [address.a] : []));
 }
 
-/** What a look-up that asks about an address alone leaves open. */
 const anyPacket = {
   input: 0,
   output: 0,
