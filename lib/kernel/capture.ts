@@ -29,8 +29,12 @@ const FAMILY_FILES = ['/proc/thread-self/net/route', '/proc/thread-self/net/if_i
  * not of its form, a namespace that cannot be entered, no binary, not Linux.
  *
  * @example
+ * ```js
+ * import { capture, exposure } from 'earshot';
  * const state = await capture();
- * writeFileSync('host.json', JSON.stringify(state));
+ * console.log(JSON.stringify(state).length, 'characters tell', exposure(state).length, 'listeners');
+ * for (const { what, reason, remedy } of state.missing) console.log(`${what}: ${reason}; ${remedy}`);
+ * ```
  */
 export async function capture(options?: ReadOptions): Promise<HostState> {
   const checked = checkReadOptions(options);

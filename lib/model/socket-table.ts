@@ -44,9 +44,11 @@ export type TypedArray = Uint8Array | Uint16Array | Uint32Array | BigUint64Array
  * asked for, so that a table of 100,000 sockets costs what is looked at.
  *
  * @example
- * const table = await socketTable({ protocol: 'tcp' });
- * const { state } = table.columns;
- * const established = state.filter((number) => number === 1).length;
+ * ```js
+ * import { socketTable } from 'earshot';
+ * const { state } = (await socketTable({ protocol: 'tcp' })).columns;
+ * console.log(state.filter((number) => number === 1).length, 'established');
+ * ```
  */
 export class SocketTable implements Iterable<Socket> {
   /** How many sockets there are. */

@@ -32,6 +32,13 @@ const REMEDY = "make a new capture with 'earshot capture'";
 /**
  * The capture that a text holds. Throws an `EarshotError` (`ERR_INVALID_STATE`) that says what is
  * wrong with it and where: cut short, not a capture, of another version, a field of another form.
+ *
+ * @example
+ * ```js
+ * import { capture, exposure, parseState } from 'earshot';
+ * const text = JSON.stringify(await capture()); // what `earshot capture` writes
+ * console.log(exposure(parseState(text)).length, 'listeners');
+ * ```
  */
 export function parseState(text: string): HostState {
   if (text.trim() === '') throw invalidState(`the capture is empty: ${REMEDY}`);
@@ -49,6 +56,16 @@ export function parseState(text: string): HostState {
 /**
  * The same value, checked to be a capture: every field that a verdict depends on is there and of
  * its form. Throws an `EarshotError` (`ERR_INVALID_STATE`) that names the field and the value met.
+ *
+ * @example
+ * ```js
+ * import { checkState, EarshotError } from 'earshot';
+ * try {
+ *   checkState({ version: 0 });
+ * } catch (error) {
+ *   if (error instanceof EarshotError) console.log(error.code, error.message);
+ * }
+ * ```
  */
 export function checkState(value: unknown): HostState {
   if (!isObject(value) || !Object.hasOwn(value, 'version')) {

@@ -82,6 +82,8 @@ const refusals: Partial<Record<Route['type'], RouteError>> = {
   nat: 'EINVAL',
 };
 
+const nowhere: NextHop = { interface: null, gateway: null, weight: 1, flags: [] };
+
 /** IPTOS_RT_MASK: the bits of the type of service that IPv4's routes and rules look at. */
 const ROUTING_TOS = 0x1c;
 
@@ -100,7 +102,7 @@ export class Fib {
       const prefix = parsePrefix(route.destination);
       if (!prefix) continue;
       const leaf = this.#leaves.at(prefix, () => ({ prefix, entries: [], bySource: [] }));
-      const ways = route.nexthops.map((nexthop) => ({
+      const ways = (route.nexthops.length > 0 ? route.nexthops : [nowhere]).map((nexthop) => ({
         nexthop,
         // What leads nowhere does so by lo (ip6_route_info_create); IPv4 does not look.
         device: nexthop.interface === null ? loopback : (devices.get(nexthop.interface) ?? null),

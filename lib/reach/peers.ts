@@ -11,7 +11,6 @@ import {
   prefixHolds,
   unspecified,
 } from '../model/address.js';
-import type { InterfaceAddress } from '../model/interface.js';
 import { type AddressRange, addressFromNumber, cutAt } from '../model/prefix-set.js';
 import type { Family } from '../model/socket.js';
 import { type Device, type Host, LOOPBACK_INDEX } from './host.js';
@@ -43,11 +42,10 @@ const special: Record<Family, readonly string[]> = {
 export function peersBehind(host: Host, device: Device, family: Family): Piece[] {
   const prefixes = boundaries(host, family);
   const uplink = isUplink(host, device, family);
-  const networks = device.link.addresses.map(networkOf).filter((prefix) => prefix !== null);
   return cutAt(prefixes, family).map((range) => {
     const address = addressFromNumber(range.first, family);
     const text = formatAddress(address);
-    const lengths = networks.map((one) => (prefixHolds(one, address) ? one.length : -1));
+    const lengths = device.networks.map((one) => (prefixHolds(one, address) ? one.length : -1));
     const inside = Math.max(-1, ...lengths);
     const nobody = neverASource(address) || host.owners(text).length > 0;
     const who = nobody ? null : whoIs(host, device, address, uplink, inside);
@@ -68,9 +66,11 @@ function boundaries(host: Host, family: Family): Prefix[] {
     if (rule.from !== null) texts.push(rule.from);
     if (rule.to !== null) texts.push(rule.to);
   }
-  for (const { entry } of host.own) texts.push(entry.address);
-  const networks = host.own.map(({ entry }) => networkOf(entry));
-  return [...[...new Set(texts)].map((text) => parsePrefix(text)), ...networks]
+  for (const { entry } of host.own) {
+    texts.push(entry.address, `${entry.peer ?? entry.address}/${entry.prefixLength}`);
+  }
+  return [...new Set(texts)]
+    .map((text) => parsePrefix(text))
     .filter((prefix) => prefix !== null)
     .filter((prefix) => prefix.address.family === family);
 }
@@ -129,11 +129,6 @@ function whoIs(
   const here = route.nexthops.find((nexthop) => nexthop.interface === device.name);
   if (!here) return uplink ? beyond : elsewhere;
   return here.gateway === null && prefixLength > 0 ? neighbour : beyond;
-}
-
-/** The network that an address says is on its link; on a point-to-point link that of the other end. */
-function networkOf({ address, peer, prefixLength }: InterfaceAddress): Prefix | null {
-  return parsePrefix(`${peer ?? address}/${prefixLength}`);
 }
 
 /** No host may send from such an address. */

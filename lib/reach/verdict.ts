@@ -116,8 +116,11 @@ export type StepAction = 'pass' | 'drop' | 'reject' | 'deliver' | 'forward' | 'u
 
 /** One step of the packet's life: the rule, route, setting or socket that acted on it. */
 export interface Step {
+  /** Where in its life the packet was. */
   stage: Stage;
+  /** The packet itself, or the answer to it. */
   direction: Direction;
+  /** What was done to it. */
   action: StepAction;
   /** What acted, as a person who knows networking would say it. */
   detail: string;

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -58,7 +59,8 @@ bool readKeyedPeers(netlink::Bytes entries, std::vector<KeyedPrefix>& keyedPeers
     Md5Signature signature;
     if (!netlink::load(entries, signature)) return false;
     const uint8_t family = signature.family == AF_INET ? 4 : 6;
-    keyedPeers.push_back({family, signature.prefixLength, addressOf(signature.address, family)});
+    const auto length = std::min<uint8_t>(signature.prefixLength, family == 4 ? 32 : 128);
+    keyedPeers.push_back({family, length, addressOf(signature.address, family)});
   }
   return true;
 }

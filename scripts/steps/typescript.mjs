@@ -3,7 +3,12 @@ import { inRoot } from '../support/paths.mjs';
 import { filesUnder, fingerprint, isStamped, stamp } from '../support/stamp.mjs';
 import { runNode, StepError } from '../support/step.mjs';
 
-const common = ['package-lock.json', 'tsconfig.base.json', ...filesUnder('scripts/steps')];
+const common = [
+  'package-lock.json',
+  'tsconfig.base.json',
+  'scripts/docs/man-page.mjs',
+  ...filesUnder('scripts/steps'),
+];
 
 /**
  * @typedef {object} Project
@@ -18,7 +23,7 @@ const lib = {
   name: 'lib',
   source: 'lib',
   output: 'dist',
-  more: ['dist/earshot.js', 'dist/earshot.licenses.txt'],
+  more: ['dist/earshot.js', 'dist/earshot.licenses.txt', 'dist/earshot.1'],
 };
 /** @type {Project} */
 const test = { name: 'test', source: 'test', output: 'build/test', more: [] };
@@ -29,7 +34,7 @@ const test = { name: 'test', source: 'test', output: 'build/test', more: [] };
  * @returns {Promise<string[]>} the names of what had to be built
  */
 export async function compile({ tests }) {
-  const libInputs = fingerprint([...common, ...sources(lib), 'lib/tsconfig.json']);
+  const libInputs = fingerprint([...common, ...sources(lib), 'lib/tsconfig.json', 'package.json']);
   const testInputs = fingerprint([...sources(test), 'test/tsconfig.json'], [libInputs]);
   const libDone = isStamped(lib.name, libInputs) && isWhole(lib);
   const testDone = !tests || (isStamped(test.name, testInputs) && isWhole(test));
@@ -42,6 +47,8 @@ export async function compile({ tests }) {
     // Loaded on need: esbuild is not there before the packages are, and takes time to load.
     const { bundleCommand } = await import('./bundle.mjs');
     await bundleCommand();
+    const { writeManPage } = await import('../docs/man-page.mjs');
+    await writeManPage();
     stamp(lib.name, libInputs);
   }
   if (!testDone) stamp(test.name, testInputs);

@@ -99,7 +99,7 @@ function withRouter(changes: Parameters<typeof onLan>[1] = {}): HostState {
   });
 }
 
-/** Those that have tests of their own, test/reach/stages/vrf and those of test/lab/edges/. */
+/** Those that have tests of their own: test/reach/stages/, test/lab/edges/. */
 type TestedElsewhere =
   | 'outside-vrf'
   | 'neighbour-not-answered'

@@ -21,14 +21,14 @@ export function passDevice(course: Course): Fate | null {
   course.inputIndex = vrf?.index ?? course.device.index;
   course.portIndex = vrf ? course.device.index : 0;
   for (const device of arrival === arrival.seenAs ? [arrival] : [arrival, arrival.seenAs]) {
+    const closed = device === arrival ? null : closedPort(course);
+    if (closed) return closed;
     const down = { code: 'interface-down', interface: device.name } as const;
     if (!device.link.up) return course.fails('device', down, 'ETIMEDOUT', `${device.name} is down`);
     if (device.link.lowerUp || device.link.loopback) continue;
     const carrier = { code: 'no-carrier', interface: device.name } as const;
     return course.fails('device', carrier, 'ETIMEDOUT', `${device.name} has no carrier`);
   }
-  const closed = closedPort(course);
-  if (closed) return closed;
   if (arrival.unmodelledMaster !== null) {
     const what = `${name} is a port of ${arrival.link.master}, of kind ${arrival.unmodelledMaster}`;
     return course.cannotTell('device', { code: 'not-evaluated', what }, what);
@@ -67,7 +67,7 @@ function closedPort(course: Course): Fate | null {
   const what =
     link.portState === 'backup'
       ? `what ${device.name} does with what comes in by ${name}, which it keeps in reserve`
-      : course.arrival !== device && device.link.vlanFiltering
+      : device.link.vlanFiltering
         ? `the VLANs that the bridge ${device.name} lets in by ${name}`
         : null;
   return what === null ? null : course.cannotTell('device', { code: 'not-evaluated', what }, what);

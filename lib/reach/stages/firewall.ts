@@ -112,6 +112,7 @@ export function passHook(
   const stage = direction === 'reply' ? 'reply' : stageOf[hook];
   const redirects = direction === 'request' && redirecting.has(hook);
   const { nftables, legacy } = host.state.firewall;
+  if (nftables?.chains.length === 0 && legacy?.[packet.family].length === 0) return;
   const seen = (backend: 'nftables' | 'legacy', chains: string[]) => {
     if (chains.length === 0) return;
     course.doubt(

@@ -3,6 +3,16 @@ import type { Course, Fate } from '../course.js';
 import { LOOPBACK_INDEX, type OwnAddress } from '../host.js';
 import { incomingKey } from './routing.js';
 
+const ethernet = 1; // ARPHRD_ETHER
+const arpKinds: ReadonlySet<string> = new Set([
+  'veth',
+  'bridge',
+  'bond',
+  'team',
+  'vlan',
+  'macvlan',
+]);
+
 /**
  * Before the packet there is a question: whose link-layer address is it for? A peer that takes the
  * destination to be on its own link asks by ARP or neighbour discovery, and sends nothing where no
@@ -15,8 +25,21 @@ import { incomingKey } from './routing.js';
 export function passNeighbour(course: Course): Fate | null {
   const { packet, device } = course;
   const { link } = device;
-  if (link.noArp || link.loopback || link.mac === null || isUnspecified(packet.source)) return null;
+  if (link.loopback || link.mac === null || isUnspecified(packet.source)) return null;
+  if (link.noArp) return passSilence(course);
   return packet.family === 'ipv4' ? passArp(course) : passDiscovery(course);
+}
+
+/**
+ * An Ethernet device with ARP switched off: whoever put it there wrote down the neighbours, here and
+ * at the other ends. What does without ARP by its nature (IPVLAN, tunnels) needs none.
+ */
+function passSilence(course: Course): Fate | null {
+  const { name, link } = course.device;
+  const byNature = link.kind !== null && !arpKinds.has(link.kind);
+  if (byNature || link.hardwareType !== ethernet || course.packet.family !== 'ipv4') return null;
+  const what = `whether neighbours know the link-layer address of ${name} by heart: its ARP is off`;
+  return course.cannotTell('device', { code: 'not-evaluated', what }, what);
 }
 
 /** arp_process (net/ipv4/arp.c): for what routing takes to be local, arp_ignore and then arp_filter. */

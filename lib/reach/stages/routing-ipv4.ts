@@ -1,6 +1,6 @@
 import { isLoopback, isMulticast, isUnspecified } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
-import type { RouteKey } from '../fib.js';
+import type { Found, RouteKey } from '../fib.js';
 import { type Device, LOOPBACK_INDEX } from '../host.js';
 import { withAnswer } from './reply.js';
 import {
@@ -52,8 +52,7 @@ export function routeIncomingIpv4(course: Course): Fate | null {
     return null;
   }
   // A broadcast is sent on where bc_forwarding says so, whatever forwarding says.
-  if (type === 'broadcast')
-    return validateSource(course, key, found.device) ?? forwarded(course, found);
+  if (type === 'broadcast') return validateOnward(course, key, found) ?? forwarded(course, found);
   const unready = notReady(course);
   if (unready) return unready;
   if (!device.forwardsIpv4) {
@@ -62,7 +61,7 @@ export function routeIncomingIpv4(course: Course): Fate | null {
     return notOurs(course, 'ETIMEDOUT', why);
   }
   if (type !== 'unicast') return martianDestination(course, null);
-  return validateSource(course, key, found.device) ?? forwarded(course, found);
+  return validateOnward(course, key, found) ?? forwarded(course, found);
 }
 
 /** TCP never answers a broadcast; UDP delivers it to whoever stands on the port. */
@@ -169,6 +168,23 @@ function validateSource(course: Course, request: RouteKey, out: Device | null = 
   if (usesDevice || (route.type === 'local' && device.index === LOOPBACK_INDEX)) return null;
   if (!device.hasIpv4Address) return mode === 0 ? null : reversePath(course, back?.name ?? null);
   return mode === 1 ? reversePath(course, back?.name ?? null) : null;
+}
+
+/** Of a multipath route any way may be taken, and rules that look at it may tell them apart. */
+function validateOnward(course: Course, request: RouteKey, found: Found): Fate | null {
+  const { devices } = course.host;
+  const fate = validateSource(course, request, found.device);
+  const others = found.route.nexthops.map((nexthop) => devices.get(nexthop.interface ?? ''));
+  for (const other of new Set(others)) {
+    if (!other || other === found.device) continue;
+    const steps = course.steps.length;
+    const differs = (validateSource(course, request, other) === null) !== (fate === null);
+    course.steps.length = steps;
+    if (!differs) continue;
+    const what = `which way of ${describeRoute(found)} the packet takes: its source is checked by that`;
+    return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
+  }
+  return fate;
 }
 
 function sourceIsOurs(course: Course): Fate {

@@ -156,3 +156,34 @@ test('neighbour discovery answers for addresses of that very interface alone, wh
     t.deepEqual(symptoms(await ask(lab, 'neighbour', VIP6)), [null, null]);
   });
 });
+
+test('where ARP is off on an Ethernet device, only who knows its link-layer address by heart gets in', async (t) => {
+  await withLab({ ...lan, ip: ['link set eth0 arp off'] }, async (lab) => {
+    await impatient(lab, 'neighbour');
+    lab.listen(both({ address: '0.0.0.0', port: 80 }));
+    // Switching it off made this host forget its neighbours; without ARP it must be told them.
+    const { mac } = lab.machine('neighbour').ports.eth0!;
+    await lab.ip([`neighbour replace 192.0.2.10 lladdr ${mac} dev eth0 nud permanent`]);
+    const byHeart = await ask(lab, 'neighbour', LAN4);
+    t.deepEqual(symptoms(byHeart), [null, null]);
+    await lab.ip([`neighbour del ${LAN4} dev eth0`], 'neighbour');
+    const asking = await ask(lab, 'neighbour', LAN4);
+    t.deepEqual(symptoms(asking), silence);
+    for (const { verdict } of [...byHeart, ...asking]) t.is(verdict.outcome, 'unknown');
+  });
+});
+
+test('arp_announce does not decide whether an answer gets back: the peer is asked from one address or another', async (t) => {
+  await withLab({ ...lan, ip: vip }, async (lab) => {
+    lab.listen(both({ address: VIP4, port: 80 }));
+    for (const value of [0, 1, 2]) {
+      lab.sysctl({ 'net.ipv4.conf.all.arp_announce': value });
+      await lab.ip(['neighbour flush dev eth0 nud permanent']);
+      t.deepEqual(
+        symptoms(await ask(lab, 'neighbour', VIP4)),
+        [null, null],
+        `arp_announce ${value}`,
+      );
+    }
+  });
+});
