@@ -259,8 +259,12 @@ function assumedOnLink(course: Course, device: Device): Way {
  */
 function astray(course: Course, detail: string): Way {
   const { host, packet } = course;
+  const { family, source, destination } = packet;
   const accepts = [...host.devices.values()].some(({ acceptLocal }) => acceptLocal);
-  if (packet.family === 'ipv4' && !accepts) return lost(course, noWay(course), detail);
+  const never = isLoopback(source) || isLoopback(destination);
+  if (family === 'ipv4' ? !accepts : never || !host.policy.ipv6.isLocal(source)) {
+    return lost(course, noWay(course), detail);
+  }
   const what = 'whether the answer, which leaves this host, comes back to it';
   return undecided(course, { code: 'not-evaluated', what }, `${detail}; ${what} is not known`);
 }
