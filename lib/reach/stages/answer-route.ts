@@ -164,12 +164,16 @@ function lookUp(course: Course, key: RouteKey): RoutingAnswer {
 function depart(course: Course, key: RouteKey, found: Found): Way {
   const { packet, host, fromHere } = course;
   const stays = staysHere(packet.family, found);
-  if (stays !== fromHere) {
-    const where = fromHere ? 'out of this host' : 'to this host itself';
-    const cause: Cause = fromHere
-      ? noWay(course)
-      : { code: 'source-is-ours', source: packet.sourceText, interface: course.device.name };
-    return lost(course, cause, `${describeRoute(found)} takes the answer ${where}`);
+  if (fromHere && !stays) {
+    return astray(course, `${describeRoute(found)} takes the answer out of this host`);
+  }
+  if (stays && !fromHere) {
+    const { name } = course.device;
+    return lost(
+      course,
+      { code: 'source-is-ours', source: packet.sourceText, interface: name },
+      `${describeRoute(found)} takes the answer to this host itself`,
+    );
   }
   if (stays) {
     const { loopback } = host;
@@ -243,9 +247,26 @@ function assumedOnLink(course: Course, device: Device): Way {
   // What goes out by lo is delivered here, whoever it is for (RTCF_LOCAL in __mkroute_output).
   if (overLoopback && fromHere) return { device, gateway: null, others: [] };
   const detail = `no route back to ${destination} by ${device.name}, which the socket is bound to`;
-  if (overLoopback || fromHere) return lost(course, noWay(course), detail);
+  if (overLoopback) return lost(course, noWay(course), detail);
+  if (fromHere) return astray(course, detail);
   const cause = { code: 'assumed-on-link', destination, interface: device.name } as const;
   return undecided(course, cause, `${detail}: the kernel takes the peer to stand on that link`);
+}
+
+/**
+ * The answer to this host itself leaves it. It is lost, unless it comes back by another interface,
+ * and that one takes a packet that claims to come from here: IPv4 by accept_local, IPv6 always.
+ */
+function astray(course: Course, detail: string): Way {
+  const { host, packet } = course;
+  const { family, source, destination } = packet;
+  const accepts = [...host.devices.values()].some(({ acceptLocal }) => acceptLocal);
+  const never = isLoopback(source) || isLoopback(destination);
+  if (family === 'ipv4' ? !accepts : never || !host.policy.ipv6.isLocal(source)) {
+    return lost(course, noWay(course), detail);
+  }
+  const what = 'whether the answer, which leaves this host, comes back to it';
+  return undecided(course, { code: 'not-evaluated', what }, `${detail}; ${what} is not known`);
 }
 
 function noWay(course: Course): Cause {

@@ -45,7 +45,7 @@ function fromOutside(draft: Draft): LabFlow {
   const sources = [...asker.addresses];
   const { linkLocal } = asker.near ?? {};
   if (linkLocal && (isLinkLocalText(address) || random.chance(0.05))) {
-    sources.push(linkLocal, linkLocal, linkLocal);
+    sources.push(...Array.from({ length: 10 }, () => linkLocal));
   }
   const fitting = sources.filter((source) => isIpv6(source) === isIpv6(address));
   const source = random.pick(fitting);
