@@ -1,4 +1,12 @@
-import { chmodSync, cpSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { layHeaders } from '../../native/headers.mjs';
@@ -50,7 +58,7 @@ export async function buildBinary(target, { work, cache, out, jobs }) {
     CXX: `${zig} c++ ${flags}`,
     LINK: `${zig} c++ ${flags}`,
     AR: `${zig} ar`,
-    LDFLAGS: '-s',
+    LDFLAGS: '-O2 -s',
     GYP_DEFINES: 'strict=true',
     npm_config_nodedir: headers,
     npm_config_loglevel: 'error',
@@ -59,7 +67,20 @@ export async function buildBinary(target, { work, cache, out, jobs }) {
   if (target.libc === 'glibc') {
     const object = join(work, 'glibc.o');
     const source = inRoot('scripts/prebuild/glibc.c');
-    const args = ['cc', ...flags.split(' '), '-std=c99', '-O2', '-fPIC', '-c', source, '-o', object];
+    // Node-gyp has files' offsets be 64 bits everywhere, which gives the functions other names.
+    const large = '-D_FILE_OFFSET_BITS=64';
+    const args = [
+      'cc',
+      ...flags.split(' '),
+      large,
+      '-std=c99',
+      '-O2',
+      '-fPIC',
+      '-c',
+      source,
+      '-o',
+      object,
+    ];
     await succeed(target, zig, args, env);
     env.LDFLAGS += ` ${object}`;
   }
@@ -123,7 +144,8 @@ async function provideMake() {
 const withoutCompilers = (env) =>
   Object.fromEntries(
     Object.entries(env).filter(
-      ([name]) => !/^(CC|CXX|LINK|AR|LD|MAKEFLAGS|(\w*FLAGS)|(CC|CXX|LINK|AR)_\w+|ZIG_\w+)$/.test(name),
+      ([name]) =>
+        !/^(CC|CXX|LINK|AR|LD|MAKEFLAGS|(\w*FLAGS)|(CC|CXX|LINK|AR)_\w+|ZIG_\w+)$/.test(name),
     ),
   );
 
@@ -132,7 +154,11 @@ export function buildSettings() {
   const scripts = ['build.mjs', 'targets.mjs', 'registry.mjs', 'glibc.c'];
   const packages = ['prebuildify', 'node-gyp', 'node-addon-api', 'node-api-headers'];
   return {
-    paths: ['binding.gyp', ...scripts.map((name) => `scripts/prebuild/${name}`)],
+    paths: [
+      'binding.gyp',
+      'native/headers.mjs',
+      ...scripts.map((name) => `scripts/prebuild/${name}`),
+    ],
     versions: packages.map(
       (name) =>
         `${name} ${JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version}`,

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { setUp } from '../setup.mjs';
 import { inRoot, root } from '../support/paths.mjs';
-import { main, say, StepError } from '../support/step.mjs';
+import { main, StepError, say } from '../support/step.mjs';
 import { isAsked } from './asked.mjs';
 import { buildBinary } from './build.mjs';
-import { binaryPath, objection, record } from './record.mjs';
+import { binaryPath, objection, record, sourceHash } from './record.mjs';
 import { nameOf, targets } from './targets.mjs';
 
 /*
@@ -25,13 +25,14 @@ await main(async () => {
   const wanted = targets.filter((target) => names.length === 0 || names.includes(nameOf(target)));
   for (const target of wanted) {
     if (!force && objection(target) === null) continue;
+    const source = sourceHash();
     const began = performance.now();
     rmSync(binaryPath(target), { force: true });
     await buildBinary(target, {
       work: inRoot('build/prebuild', nameOf(target)),
       out: root,
     });
-    record(target);
+    record(target, source);
     say(`built prebuilds/${target.file} in ${((performance.now() - began) / 1000).toFixed(0)} s`);
   }
 });

@@ -19,7 +19,8 @@ export const binaryPath = (target) => inRoot('prebuilds', target.file);
 /** @returns {string} the hash of all that the binaries are made from */
 export function sourceHash() {
   const { paths, versions } = buildSettings();
-  return fingerprint([...paths, ...filesUnder('native')], versions);
+  const native = filesUnder('native', (path) => /\.(cc|h|map)$/.test(path));
+  return fingerprint([...paths, ...native], versions);
 }
 
 /** @param {string} path */
@@ -28,9 +29,12 @@ export const hashOf = (path) => createHash('sha256').update(readFileSync(path)).
 /** @returns {Record<string, { source: string, sha256: string }>} by file */
 const read = () => (existsSync(recordFile) ? JSON.parse(readFileSync(recordFile, 'utf8')) : {});
 
-/** @param {Target} target */
-export function record(target) {
-  const known = { source: sourceHash(), sha256: hashOf(binaryPath(target)) };
+/**
+ * @param {Target} target
+ * @param {string} source the source's hash when building began
+ */
+export function record(target, source) {
+  const known = { source, sha256: hashOf(binaryPath(target)) };
   mkdirSync(inRoot('prebuilds'), { recursive: true });
   writeFileSync(recordFile, `${JSON.stringify({ ...read(), [target.file]: known }, null, 2)}\n`);
 }
