@@ -8,7 +8,7 @@ import { main, run, StepError, say } from './support/step.mjs';
  * `node scripts/system-tools.mjs build test lint` installs what is missing (as root, on Debian).
  */
 
-/** @typedef {'build' | 'test' | 'lint'} Purpose */
+/** @typedef {'build' | 'test' | 'lint' | 'prebuild' | 'prebuild-check'} Purpose */
 
 /** @type {Record<Purpose, { program: string, package: string }[]>} */
 const needs = {
@@ -27,6 +27,14 @@ const needs = {
     { program: 'sysctl', package: 'procps' },
   ],
   lint: [{ program: 'clang-format', package: 'clang-format' }],
+  prebuild: [
+    { program: 'make', package: 'make' },
+    { program: 'python3', package: 'python3' },
+  ],
+  'prebuild-check': [
+    { program: 'readelf', package: 'binutils' },
+    { program: 'qemu-aarch64-static', package: 'qemu-user-static' },
+  ],
 };
 
 /** Where programs are looked for: an ordinary user's PATH on Debian leaves out the sbin directories. */
