@@ -174,8 +174,9 @@ function courseOf(host: Host, flow: Flow): Course {
 
 /** An address as the flow has it, where that is canonical; one that was exchanged is written anew. */
 function textOf(given: string | undefined, address: Address): string {
-  const sameFamily = given !== undefined && given.includes(':') === (address.family === 'ipv6');
-  return sameFamily ? canonicalText(given, address) : formatAddress(address);
+  if (given === undefined) return formatAddress(address);
+  const exchanged = address.family === 'ipv4' && given.includes(':');
+  return exchanged ? formatAddress(address) : canonicalText(given, address);
 }
 
 /** An address of the flow; a program of this host that names a v4-mapped one speaks IPv4. */
