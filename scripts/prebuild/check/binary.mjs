@@ -76,7 +76,10 @@ export function faults({ arch, libc }, facts) {
   const demands = [
     [facts.machine === machines[arch], `is for ${facts.machine}`],
     [surplus.length === 0, `needs ${surplus.join(', ')} beside ${libc}`],
-    [facts.needed.includes(allowed[libc][0]), `is not for ${libc}: it needs ${facts.needed}`],
+    [
+      facts.needed.includes(String(allowed[libc][0])),
+      `is not for ${libc}: it needs ${facts.needed}`,
+    ],
     [
       libc === 'musl' ? facts.newestGlibc === '' : byVersion(facts.newestGlibc, glibcBaseline) <= 0,
       `needs glibc ${facts.newestGlibc}, later than ${libc === 'musl' ? 'none' : glibcBaseline}`,
