@@ -25,7 +25,7 @@ export function explain(course: Course, fate: Fate): string {
   const { family, destinationText, destinationPort } = packet;
   const host = family === 'ipv6' ? `[${destinationText}]` : destinationText;
   const to = `${host}:${destinationPort}`;
-  const protocol = packet.protocol.toUpperCase();
+  const protocol = packet.protocol === 'tcp' ? 'TCP' : 'UDP';
   if (!fate.cause) {
     const taker = course.socket ? describe(course.socket) : 'a socket';
     return `${from} reaches ${to} (${protocol}): ${taker} takes it, and the answer gets back.`;
