@@ -97,7 +97,7 @@ export function parseAddress(text: string): Address | null {
     const start = at;
     let value = 0;
     for (; at < text.length && at - start < 5; at++) {
-      const digit = hexDigit(text.charCodeAt(at));
+      const digit = hexDigits[text.charCodeAt(at)] ?? -1;
       if (digit < 0) break;
       value = (value << 4) | digit;
     }
@@ -127,11 +127,10 @@ function groupPair(index: number): number {
   return (groups[index]! << 16) | groups[index + 1]!;
 }
 
-function hexDigit(code: number): number {
-  if (code >= ZERO && code <= 57) return code - ZERO;
-  const letter = (code | 32) - 97;
-  return letter >= 0 && letter < 6 ? letter + 10 : -1;
-}
+/** The value of each letter as a hexadecimal digit, -1 for none. */
+const hexDigits = Int8Array.from({ length: 128 }, (_, code) =>
+  /[\da-f]/i.test(String.fromCharCode(code)) ? Number.parseInt(String.fromCharCode(code), 16) : -1,
+);
 
 /** Four decimal numbers up to 255, without leading zeros, that end the text; `null` for anything else. */
 function parseQuad(text: string, from: number): number | null {

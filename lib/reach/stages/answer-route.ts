@@ -52,6 +52,8 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
   // A UDP program on a wildcard address leaves the source to the kernel, unless it takes care.
+  const local = course.destinationType === 'local';
+  if (local && !policy.looksAtSources && !('lost' in pinned)) return pinned;
   const source = isUnspecified(receiver.address) ? otherSource(course, key) : null;
   if (source === null || sameWay(pinned, would({ source }))) return pinned;
   const what = 'whether the program answers from the address it was asked at: the routes differ';
