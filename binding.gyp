@@ -41,6 +41,12 @@
       "cflags!": ["-fno-exceptions"],
       "cflags_cc!": ["-fno-exceptions", "-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-Wall", "-Wextra"],
+      # Each section is kept only if it is used, and each symbol shown only if Node asks for it.
+      "cflags": ["-ffunction-sections", "-fdata-sections"],
+      "ldflags": [
+        "-Wl,--gc-sections",
+        "-Wl,--version-script=<(module_root_dir)/native/exports.map",
+      ],
       "conditions": [
         ["strict=='true'", {"cflags_cc": ["-Werror"]}],
         ["OS!='linux'", {"type": "none", "sources": []}],

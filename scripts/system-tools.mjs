@@ -8,7 +8,7 @@ import { main, run, StepError, say } from './support/step.mjs';
  * `node scripts/system-tools.mjs build test lint` installs what is missing (as root, on Debian).
  */
 
-/** @typedef {'build' | 'test' | 'lint'} Purpose */
+/** @typedef {'build' | 'test' | 'lint' | 'prebuild' | 'prebuild-check'} Purpose */
 
 /** @type {Record<Purpose, { program: string, package: string }[]>} */
 const needs = {
@@ -25,8 +25,22 @@ const needs = {
     { program: 'nsenter', package: 'util-linux' },
     { program: 'ps', package: 'procps' },
     { program: 'sysctl', package: 'procps' },
+    { program: 'script', package: 'bsdutils' },
+    { program: 'zsh', package: 'zsh' },
+    { program: 'fish', package: 'fish' },
+    { program: 'man', package: 'man-db' },
+    { program: 'groff', package: 'groff' },
+    { program: 'mandoc', package: 'mandoc' },
   ],
   lint: [{ program: 'clang-format', package: 'clang-format' }],
+  prebuild: [
+    { program: 'make', package: 'make' },
+    { program: 'python3', package: 'python3' },
+  ],
+  'prebuild-check': [
+    { program: 'readelf', package: 'binutils' },
+    { program: 'qemu-aarch64-static', package: 'qemu-user-static' },
+  ],
 };
 
 /** Where programs are looked for: an ordinary user's PATH on Debian leaves out the sbin directories. */

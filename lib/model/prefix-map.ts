@@ -1,7 +1,6 @@
 import { type Address, bitsOf, maskAddress, type Prefix } from './address.js';
 
-interface Node<T> {
-  readonly prefix: Prefix;
+interface Node<T> extends Prefix {
   value: T | undefined;
   zero: Node<T> | undefined;
   one: Node<T> | undefined;
@@ -13,7 +12,6 @@ interface Node<T> {
  */
 export class PrefixMap<T> {
   #root: Node<T> | undefined;
-  readonly #found: T[] = [];
 
   /** The value at exactly this prefix; made by `create` and kept where there is none yet. */
   at(prefix: Prefix, create: () => T): T {
@@ -26,8 +24,8 @@ export class PrefixMap<T> {
     let parent: Node<T> | undefined;
     for (;;) {
       const node = parent ? childTowards(parent, prefix.address) : this.#root;
-      const shared = node ? sharedLength(node.prefix, prefix) : 0;
-      if (node && shared === node.prefix.length) {
+      const shared = node ? sharedLength(node, prefix) : 0;
+      if (node && shared === node.length) {
         if (shared === prefix.length) return node;
         parent = node;
         continue;
@@ -53,37 +51,38 @@ export class PrefixMap<T> {
   }
 
   /**
-   * The values whose prefix holds the address, the shortest prefix first. The array is the map's
-   * own and good until the next look-up.
+   * Writes the values whose prefix holds the address to the front of `found`, the shortest prefix
+   * first, and returns how many they are. What stood behind them stays.
    */
-  holding(address: Address): readonly T[] {
-    const found = this.#found;
+  holding(address: Address, found: T[]): number {
     const bits = bitsOf(address.family);
     let count = 0;
     for (let node = this.#root; node; ) {
-      const { length } = node.prefix;
-      if (commonBits(node.prefix.address, address) < length) break;
-      if (node.value !== undefined) found[count++] = node.value;
+      const { length } = node;
+      // What does not hold the address holds nothing below that does: that is found out there.
+      if (node.value !== undefined) {
+        if (commonBits(node.address, address) < length) break;
+        found[count++] = node.value;
+      }
       if (length === bits) break;
       node = childTowards(node, address);
     }
-    found.length = count;
-    return found;
+    return count;
   }
 }
 
 function newNode<T>({ address, length }: Prefix): Node<T> {
-  const prefix = { address: maskAddress(address, length), length };
-  return { prefix, value: undefined, zero: undefined, one: undefined };
+  const masked = maskAddress(address, length);
+  return { address: masked, length, value: undefined, zero: undefined, one: undefined };
 }
 
 function adopt<T>(parent: Node<T>, child: Node<T>): void {
-  if (bitAt(child.prefix.address, parent.prefix.length)) parent.one = child;
+  if (bitAt(child.address, parent.length)) parent.one = child;
   else parent.zero = child;
 }
 
 function childTowards<T>(node: Node<T>, address: Address): Node<T> | undefined {
-  return bitAt(address, node.prefix.length) ? node.one : node.zero;
+  return bitAt(address, node.length) ? node.one : node.zero;
 }
 
 /** How long the prefix is that holds both. */

@@ -28,7 +28,7 @@ export function explain(course: Course, fate: Fate): string {
   const to = asked
     ? endpoint(formatAddress(asked.destination), asked.destinationPort)
     : endpoint(packet.destinationText, packet.destinationPort);
-  const protocol = packet.protocol.toUpperCase();
+  const protocol = packet.protocol === 'tcp' ? 'TCP' : 'UDP';
   if (!fate.cause) {
     const taker = course.socket ? describe(course.socket) : 'a socket';
     return `${from} reaches ${to} (${protocol}): ${taker} takes it, and the answer gets back.`;

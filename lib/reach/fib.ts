@@ -51,6 +51,8 @@ export type TableAnswer = Found | { readonly refused: RouteError; readonly route
 interface Way {
   readonly nexthop: NextHop;
   readonly device: Device | null;
+  /** What a look-up that takes it answers. */
+  readonly found: Found;
 }
 
 /** A route, its texts parsed. */
@@ -73,6 +75,8 @@ interface Leaf {
   readonly entries: Entry[];
   /** The longest prefix first. */
   readonly bySource: SourceEntries[];
+  /** What every look-up that finds this and demands no interface answers; null where it depends. */
+  certain: Found | null;
 }
 
 const refusals: Partial<Record<Route['type'], RouteError>> = {
@@ -95,44 +99,56 @@ export function fitsTos(selector: number, tos: number): boolean {
 /** One routing table, or IPv4's local and main merged into one trie as the kernel keeps them without custom rules. */
 export class Fib {
   readonly #leaves = new PrefixMap<Leaf>();
+  /** The leaves of the look-up under way. */
+  readonly #holding: Leaf[] = [];
 
   constructor(routes: readonly Route[], devices: ReadonlyMap<string, Device>) {
     const loopback = [...devices.values()].find(({ link }) => link.loopback) ?? null;
     for (const route of routes) {
       const prefix = parsePrefix(route.destination);
       if (!prefix) continue;
-      const leaf = this.#leaves.at(prefix, () => ({ prefix, entries: [], bySource: [] }));
-      const ways = (route.nexthops.length > 0 ? route.nexthops : [nowhere]).map((nexthop) => ({
-        nexthop,
-        // What leads nowhere does so by lo (ip6_route_info_create); IPv4 does not look.
-        device: nexthop.interface === null ? loopback : (devices.get(nexthop.interface) ?? null),
+      const leaf = this.#leaves.at(prefix, () => ({
+        prefix,
+        entries: [],
+        bySource: [],
+        certain: null,
       }));
+      const nexthops = route.nexthops.length > 0 ? route.nexthops : [nowhere];
+      const ways = nexthops.map((nexthop): Way => {
+        // What leads nowhere does so by lo (ip6_route_info_create); IPv4 does not look.
+        const name = nexthop.interface;
+        const device = name === null ? loopback : (devices.get(name) ?? null);
+        return { nexthop, device, found: { route, nexthop, device, prefixLength: prefix.length } };
+      });
       entriesFor(leaf, route).push({ route, refused: refusals[route.type], ways });
     }
-    this.#leaves.each(({ entries, bySource }) => {
-      entries.sort(inOrder);
-      bySource.sort((one, other) => other.source.length - one.source.length);
-      for (const { entries } of bySource) entries.sort(inOrder);
+    this.#leaves.each((leaf) => {
+      leaf.entries.sort(inOrder);
+      leaf.bySource.sort((one, other) => other.source.length - one.source.length);
+      for (const { entries } of leaf.bySource) entries.sort(inOrder);
+      leaf.certain = certainOf(leaf);
     });
   }
 
   /** fib_table_lookup (net/ipv4/fib_trie.c): the longest prefix that has an entry that fits. */
   lookup4(key: RouteKey, ignoreLinkState: boolean): TableAnswer {
-    const leaves = this.#leaves.holding(key.destination);
+    const leaves = this.#holding;
+    const count = this.#leaves.holding(key.destination, leaves);
     let missed: Leaf | null = null;
-    for (let place = leaves.length - 1; place >= 0; place--) {
+    for (let place = count - 1; place >= 0; place--) {
       const leaf = leaves[place]!;
       // A nexthop object without a usable way ends the look at all that begin at this address.
       if (missed && sameAddress(missed.prefix.address, leaf.prefix.address)) continue;
       missed = null;
+      if (leaf.certain && key.output === 0) return leaf.certain;
       for (const { route, refused, ways } of leaf.entries) {
         if (!fitsTos(route.tos, key.tos)) continue;
         if (route.type === 'throw') return 'again';
         if (refused) return { refused, route };
-        for (const { nexthop, device } of ways) {
+        for (const { nexthop, device, found } of ways) {
           if (!usable(nexthop, device, 'ipv4', ignoreLinkState)) continue;
           if (key.output !== 0 && device?.index !== key.output) continue;
-          return { route, nexthop, device, prefixLength: leaf.prefix.length };
+          return found;
         }
         if (route.nexthopId === null) continue;
         missed = leaf;
@@ -148,19 +164,33 @@ export class Fib {
    * interface that scores higher, 0 for none.
    */
   lookup6(key: RouteKey, preferred: number): TableAnswer {
-    const leaves = this.#leaves.holding(key.destination);
-    for (let place = firstPlace(leaves, key.source); place >= 0; place--) {
-      const { prefix, entries, bySource } = leaves[place]!;
+    const leaves = this.#holding;
+    const count = this.#leaves.holding(key.destination, leaves);
+    for (let place = firstPlace(leaves, count, key.source); place >= 0; place--) {
+      const { entries, bySource, certain } = leaves[place]!;
+      if (certain && !key.strict) return certain;
       for (const { source, entries } of bySource) {
         if (!prefixHolds(source, key.source)) continue;
-        const answer = select6(entries, prefix.length, key.strict, preferred);
+        const answer = select6(entries, key.strict, preferred);
         if (answer) return answer;
       }
-      const answer = select6(entries, prefix.length, key.strict, preferred);
+      const answer = select6(entries, key.strict, preferred);
       if (answer) return answer;
     }
     return 'again';
   }
+}
+
+/** Most destinations have one route of one way, always usable: nothing is left to choose. */
+function certainOf({ entries, bySource }: Leaf): Found | null {
+  const [entry, ...others] = entries;
+  if (!entry || others.length > 0 || bySource.length > 0) return null;
+  const { route, refused, ways } = entry;
+  const way = ways.length === 1 ? ways[0]! : null;
+  if (!way || refused || route.type === 'throw' || route.tos !== 0) return null;
+  return way.nexthop.flags.every((flag) => flag !== 'dead' && flag !== 'linkdown')
+    ? way.found
+    : null;
 }
 
 /**
@@ -168,8 +198,8 @@ export class Fib {
  * fits, is passed over with its routes for any source; but for ::/0, the root of the table. On the
  * way from there to shorter prefixes (fib6_backtrack) it would not be.
  */
-function firstPlace(leaves: readonly Leaf[], source: Address): number {
-  for (let place = leaves.length - 1; place >= 0; place--) {
+function firstPlace(leaves: readonly Leaf[], count: number, source: Address): number {
+  for (let place = count - 1; place >= 0; place--) {
     const { prefix, bySource } = leaves[place]!;
     if (prefix.length === 0 || bySource.length === 0) return place;
     if (bySource.some((one) => prefixHolds(one.source, source))) return place;
@@ -184,7 +214,6 @@ function firstPlace(leaves: readonly Leaf[], source: Address): number {
  */
 function select6(
   entries: readonly Entry[],
-  prefixLength: number,
   strict: boolean,
   preferred: number,
 ): TableAnswer | null {
@@ -212,7 +241,7 @@ function select6(
   const { route, refused } = best;
   if (route.type === 'throw') return 'again';
   if (refused) return { refused, route };
-  return { route, nexthop: bestWay.nexthop, device: bestWay.device, prefixLength };
+  return bestWay.found;
 }
 
 /** The list of a leaf that a route belongs to. */

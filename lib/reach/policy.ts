@@ -59,10 +59,14 @@ export class Policy {
   readonly #rules: ReadyRule[];
   /** IPv4 without custom rules: local and main are one trie, see `lookup`. */
   readonly #merged: Merged | null;
+  /** What a look-up that asks about an address alone leaves open. */
+  readonly #anyPacket: RouteKey;
   /** The IPv4 addresses of all interfaces. */
   readonly #assigned: ReadonlySet<number>;
   /** True where a rule looks at the mark of a packet. */
   readonly looksAtMarks: boolean;
+  /** True where a rule or a route looks at the source of a packet. */
+  readonly looksAtSources: boolean;
   /** IPv4: rules or local routes of somebody's own make source validation look at the routes. */
   readonly validatesFully: boolean;
   /** The VRF of every interface that is one or a port of one, by index; null where there is none. */
@@ -82,6 +86,8 @@ export class Policy {
     }
     for (const [id, table] of byTable) this.#tables.set(id, new Fib(table, devices));
     this.#assigned = new Set(assignedIpv4(state));
+    const none = unspecified(family);
+    this.#anyPacket = { ...anyPacket, destination: none, source: none };
     this.#vrfs = vrfsByIndex(devices);
     const rules = state.rules.filter((rule) => rule.family === family);
     this.#rules = rules.map((rule) => this.#ready(rule, rules));
@@ -97,6 +103,8 @@ export class Policy {
           }
         : null;
     this.looksAtMarks = rules.some((rule) => rule.mark !== null);
+    this.looksAtSources =
+      rules.some((rule) => rule.from !== null) || routes.some((one) => one.sourcePrefix !== null);
     const kernelMade = 2; // RTPROT_KERNEL
     this.validatesFully =
       custom || routes.some((route) => route.type === 'local' && route.protocol !== kernelMade);
@@ -181,7 +189,8 @@ export class Policy {
   localEntry(address: Address): Found | null {
     const table = this.#merged?.main ?? this.#tables.get(localTable);
     if (!table) return null;
-    const key = { ...anyPacket, destination: address, source: unspecified(address.family) };
+    const key = this.#anyPacket;
+    key.destination = address;
     const answer = this.family === 'ipv4' ? table.lookup4(key, false) : table.lookup6(key, 0);
     return answer !== 'again' && 'prefixLength' in answer ? answer : null;
   }
@@ -224,7 +233,6 @@ function assignedIpv4({ interfaces }: HostState): number[] {
     .flatMap((address) => (address?.family === 'ipv4' ? [address.a] : []));
 }
 
-/** What a look-up that asks about an address alone leaves open. */
 const anyPacket = {
   input: 0,
   output: 0,

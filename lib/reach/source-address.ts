@@ -65,7 +65,7 @@ const defaultLabel = 1;
 
 /**
  * The IPv6 source address for a packet that has none (ipv6_dev_get_saddr in net/ipv6/addrconf.c):
- * RFC 6724, rules 1 to 3, 5, 6 and 8. Null where no interface has a fitting one.
+ * RFC 6724, rules 1 to 3, 5, 6 and 8, and optimistic ones last. Null where no interface has a fitting one.
  */
 export function selectSourceIpv6(
   host: Host,
@@ -73,12 +73,18 @@ export function selectSourceIpv6(
   out: Device | null,
 ): Address | null {
   const onlyOut = out !== null && (isMulticast(destination) || isLinkLocal(destination));
+  const fits = (own: OwnAddress) =>
+    own.address.family === 'ipv6' &&
+    isReady(own) &&
+    !isMulticast(own.address) &&
+    !(onlyOut && own.device !== out);
+  // The first rule: nothing is preferred to the destination itself.
+  const itself = host.own.find((own) => sameAddress(own.address, destination) && fits(own));
+  if (itself) return itself.address;
   let best: OwnAddress | null = null;
   for (const own of host.own) {
-    const { address, device } = own;
-    if (address.family !== 'ipv6' || !isReady(own) || isMulticast(address)) continue;
-    if (onlyOut && device !== out) continue;
-    if (best === null || better(own, best, destination, out)) best = own;
+    if (!fits(own)) continue;
+    if (best === null || better(host, own, best, destination, out)) best = own;
   }
   return best?.address ?? null;
 }
@@ -92,24 +98,52 @@ export function isReady({ device, entry }: OwnAddress): boolean {
 
 /** Is one candidate preferred to another? The rules in their order, the first that tells decides. */
 function better(
+  host: Host,
   one: OwnAddress,
   other: OwnAddress,
   destination: Address,
   out: Device | null,
 ): boolean {
-  const rules: readonly ((own: OwnAddress) => number)[] = [
-    (own) => (sameAddress(own.address, destination) ? 1 : 0),
-    (own) => scopeRank(scopeOf(own.address), scopeOf(destination)),
-    (own) => (own.entry.flags.includes('deprecated') ? 0 : 1),
-    (own) => (out === null || own.device === out ? 1 : 0),
-    (own) => (labelOf(own.address) === labelOf(destination) ? 1 : 0),
-    (own) => Math.min(sharedBits(own.address, destination), own.entry.prefixLength),
-  ];
-  for (const rule of rules) {
-    const difference = rule(one) - rule(other);
+  for (let rule = 2; rule <= 9; rule++) {
+    const difference =
+      score(host, rule, one, destination, out) - score(host, rule, other, destination, out);
     if (difference !== 0) return difference > 0;
   }
   return false;
+}
+
+/** How an address does by one rule of RFC 6724, and by 9: not optimistic; by the others all do alike. */
+function score(
+  host: Host,
+  rule: number,
+  own: OwnAddress,
+  destination: Address,
+  out: Device | null,
+): number {
+  switch (rule) {
+    case 2:
+      return scopeRank(scopeOf(own.address), scopeOf(destination));
+    case 3:
+      return own.entry.flags.includes('deprecated') || isAvoided(host, own) ? 0 : 1;
+    case 5:
+      return out === null || own.device === out ? 1 : 0;
+    case 6:
+      return labelOf(own.address) === labelOf(destination) ? 1 : 0;
+    case 8:
+      return Math.min(sharedBits(own.address, destination), own.entry.prefixLength);
+    case 9:
+      return own.entry.flags.includes('optimistic') ? 0 : 1;
+    default:
+      return 0;
+  }
+}
+
+/** An optimistic address, where use_optimistic does not make it as good as others (ipv6_use_optimistic_addr). */
+function isAvoided(host: Host, { device, entry }: OwnAddress): boolean {
+  if (!entry.flags.includes('optimistic')) return false;
+  const on = (name: 'optimistic_dad' | 'use_optimistic') =>
+    host.setting(`net.ipv6.conf.all.${name}`, 0) !== 0 || (device.link.ipv6?.[name] ?? 0) !== 0;
+  return !(on('optimistic_dad') && on('use_optimistic'));
 }
 
 /** Link-local and loopback are of the link's scope; unique local addresses are global to the kernel. */

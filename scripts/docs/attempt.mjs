@@ -2,12 +2,11 @@ import { createSocket } from 'node:dgram';
 import { connect, isIPv6 } from 'node:net';
 
 /*
- * Really asks: `attempt.mjs PROTOCOL TO PORT [FROM]` prints `connected`, or the name of the error that
+ * Really asks: `attempt.mjs PROTOCOL TO PORT FROM PATIENCE` prints `connected`, or the name of the error that
  * a program sees; silence is ETIMEDOUT. With a last argument `hold` it stays connected.
  */
 
-const patience = 1500;
-const [protocol, to = '', port = '', from, hold] = process.argv.slice(2);
+const [protocol, to = '', port = '', from, patience, hold] = process.argv.slice(2);
 
 /** @param {string} what */
 function tell(what) {
@@ -16,7 +15,7 @@ function tell(what) {
   process.exit();
 }
 
-setTimeout(() => tell('ETIMEDOUT'), patience).unref();
+setTimeout(() => tell('ETIMEDOUT'), Number(patience)).unref();
 const local = from ? { localAddress: from } : {};
 if (protocol === 'tcp') {
   connect({ host: to, port: Number(port), ...local })
@@ -31,4 +30,4 @@ if (protocol === 'tcp') {
   );
 }
 // A socket that waits for its answer keeps nothing alive by itself.
-setTimeout(() => {}, hold ? 60_000 : patience + 500);
+setTimeout(() => {}, hold ? 60_000 : Number(patience) + 500);

@@ -60,6 +60,7 @@ const defaultRoutes = `
  * @property {string} [from] the source address
  * @property {string} to
  * @property {number} port
+ * @property {number} [patience] how long silence is waited for, in ms
  * @property {string} [in] the interface on which it arrives, where that must be said
  */
 
@@ -233,8 +234,8 @@ async function pythonPath() {
 }
 
 /** @param {Attempt} attempt */
-function attemptWords({ protocol = 'tcp', to, port, from }) {
-  return [protocol, to, String(port), from ?? ''];
+function attemptWords({ protocol = 'tcp', to, port, from, patience = 1500 }) {
+  return [protocol, to, String(port), from ?? '', String(patience)];
 }
 
 /**

@@ -37,6 +37,20 @@ const docker = `
   ip link set docker0 up
 `;
 
+/** A BGP daemon that shares a key with every host of the LAN. */
+const signing = `
+import socket, struct, time
+server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+server.bind(('0.0.0.0', 179))
+TCP_MD5SIG_EXT, TCP_MD5SIG_FLAG_PREFIX = 32, 1
+peers = struct.pack('=HH4s120x', socket.AF_INET, 0, socket.inet_aton('192.168.1.0'))
+key = struct.pack('=BBHi80s', TCP_MD5SIG_FLAG_PREFIX, 24, 6, 0, b'secret')
+server.setsockopt(socket.IPPROTO_TCP, TCP_MD5SIG_EXT, peers + key)
+server.listen()
+print('up', flush=True)
+time.sleep(120)
+`;
+
 /** Servers such as people run, and a container bridge. */
 const laptop = {
   servers: [
@@ -153,6 +167,11 @@ const guide = {
     ask: ['3000'],
     attempt: usual,
   },
+  'signature-required': {
+    servers: [{ pid: 700, name: 'bird', python: signing }],
+    ask: ['179', '--from', colleague],
+    attempt: { ...usual, port: 179 },
+  },
   // ---- the interface
   'interface-missing': { ask: ['3000', '--from', '10.8.0.7', '--in', 'wg0'], refused: true },
   'interface-down': {
@@ -170,6 +189,29 @@ const guide = {
     change: 'sysctl -q net.ipv6.conf.eth0.disable_ipv6=1',
     ask: ['trace', '--from', '2001:db8:1::50', '--in', 'eth0', '[2001:db8:1::23]:3000'],
     attempt: { from: '2001:db8:1::50', to: '2001:db8:1::23', port: 3000, in: 'eth0' },
+  },
+  'port-blocked': {
+    change: `
+      ip link add br0 type bridge stp_state 1
+      ip link set eth0 master br0
+      ip link set br0 up
+    `,
+    next: async (host) => {
+      await host.sh('ip addr flush dev eth0; ip addr add 192.168.1.23/24 dev br0');
+    },
+    ask: ['3000', '--from', colleague, '--in', 'eth0'],
+    attempt: { ...usual, in: 'eth0' },
+  },
+  // outside-vrf: not every kernel has VRFs, and the samples are to be made on any.
+  'neighbour-not-answered': {
+    change: `
+      ip addr add 192.168.1.99/32 dev lo
+      sysctl -q net.ipv4.conf.all.arp_ignore=1
+    `,
+    // By lo its kernel tells a program that nobody answers.
+    peer: 'ip link set lo up',
+    ask: ['trace', '--from', colleague, '192.168.1.99:3000'],
+    attempt: { ...usual, to: '192.168.1.99', patience: 6000 },
   },
   // ---- routing, on the way in
   'martian-destination': {
@@ -210,6 +252,12 @@ const guide = {
     ask: ['trace', '192.168.1.255:3000'],
     attempt: { by: 'host', to: '192.168.1.255', port: 3000 },
   },
+  'group-not-joined': {
+    servers: [{ pid: 977, name: 'player', udp: [5004, '0.0.0.0'] }],
+    peer: 'ip route add 239.0.0.0/8 dev lan',
+    ask: ['trace', '--udp', '--from', colleague, '239.1.2.3:5004'],
+    attempt: { ...usual, protocol: 'udp', to: '239.1.2.3', port: 5004 },
+  },
   forwarded: {
     before: docker,
     change: 'sysctl -q net.ipv4.ip_forward=1',
@@ -234,9 +282,9 @@ const guide = {
   'wrong-scope': {
     ...wireless,
     servers: [{ ...node, tcp: [3000, '::'] }],
-    ask: ['trace', '--from', 'fe80::50', '--in', 'wlan0', '[fe80::ff:fe00:17]:3000'],
-    next: (host) => host.peerSh('ip addr add fe80::50/64 dev air nodad'),
-    attempt: { from: 'fe80::50%air', to: 'fe80::ff:fe00:17%air', port: 3000, in: 'wlan0' },
+    ask: ['trace', '--from', '2001:db8:2::50', '--in', 'wlan0', '[fe80::ff:fe00:17]:3000'],
+    next: (host) => host.peerSh('ip addr add 2001:db8:2::50/64 dev air nodad'),
+    attempt: { from: '2001:db8:2::50', to: 'fe80::ff:fe00:17%air', port: 3000, in: 'wlan0' },
   },
   // ---- the way back
   'no-route': {

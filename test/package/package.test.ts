@@ -27,7 +27,7 @@ function filesUnder(directory: string): string[] {
 }
 
 test.serial(
-  'exactly this is packed: the library, the command as one file, a binary, its source',
+  'exactly this is packed: the library, the command as one file, its manual page, a binary, its source',
   (t) => {
     const library = filesUnder('lib')
       .filter(
@@ -40,6 +40,7 @@ test.serial(
       'LICENSE',
       'README.md',
       'binding.gyp',
+      'dist/earshot.1',
       'dist/earshot.js',
       'dist/earshot.licenses.txt',
       'package.json',

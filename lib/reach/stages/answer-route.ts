@@ -4,6 +4,7 @@ import {
   isLinkLocal,
   isLoopback,
   isUnspecified,
+  parseAddress,
   sameAddress,
   unspecified,
 } from '../../model/address.js';
@@ -12,7 +13,7 @@ import { type Found, type RouteKey, usable } from '../fib.js';
 import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import type { RoutingAnswer } from '../policy.js';
-import { isReady, selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
 import { sourceFor, staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -53,11 +54,31 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
     const what = `whether the program answers inside the VRF ${vrf.name}: the routes differ`;
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
-  if (!isUnspecified(receiver.address) || course.destinationType !== 'local') return pinned;
   // A UDP program on a wildcard address leaves the source to the kernel, unless it takes care.
-  if (sameWay(pinned, would({ source: unspecified(packet.family) }))) return pinned;
+  const local = course.destinationType === 'local';
+  if (local && !policy.looksAtSources && !('lost' in pinned)) return pinned;
+  const source = isUnspecified(receiver.address) ? otherSource(course, key) : null;
+  if (source === null || sameWay(pinned, would({ source }))) return pinned;
   const what = 'whether the program answers from the address it was asked at: the routes differ';
   return undecided(course, { code: 'not-evaluated', what }, what);
+}
+
+/** The source that a program does not choose, or for a broadcast does (fib_compute_spec_dst); null for none. */
+function otherSource(course: Course, key: RouteKey): Address | null {
+  const { host, packet, destinationType } = course;
+  if (destinationType === 'local') return unspecified(packet.family);
+  if (destinationType !== 'broadcast') return null;
+  const answer = host.policy.ipv4.lookup({
+    ...key,
+    output: 0,
+    mark: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+  });
+  if (answer.kind !== 'found') return null;
+  const { preferredSource } = answer.found.route;
+  return preferredSource ? parseAddress(preferredSource) : selectSourceIpv4(host, answer.found);
 }
 
 function answerKey(course: Course, answer: Answer, receiver: Receiver | null): RouteKey {
@@ -121,7 +142,8 @@ function answerSource(course: Course, answer: Answer): Address {
   const { packet, host } = course;
   const icmpv6 =
     packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
-  if (icmpv6 && !host.owners(packet.destinationText).some(isReady)) {
+  if (icmpv6) {
+    if (host.owners(packet.destinationText).some(isReady)) return packet.destination;
     return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
   }
   const ours =
@@ -215,12 +237,16 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
   const provisional = asked !== null && !sameAddress(asked.source, packet.source);
   if (provisional && stays && host.loopback)
     return { device: host.loopback, gateway: null, others: [] };
-  if (stays !== fromHere && !provisional) {
-    const where = fromHere ? 'out of this host' : 'to this host itself';
-    const cause: Cause = fromHere
-      ? noWay(course)
-      : { code: 'source-is-ours', source: packet.sourceText, interface: course.device.name };
-    return lost(course, cause, `${describeRoute(found)} takes the answer ${where}`);
+  if (fromHere && !stays && !provisional) {
+    return astray(course, `${describeRoute(found)} takes the answer out of this host`);
+  }
+  if (stays && !fromHere && !provisional) {
+    const { name } = course.device;
+    return lost(
+      course,
+      { code: 'source-is-ours', source: packet.sourceText, interface: name },
+      `${describeRoute(found)} takes the answer to this host itself`,
+    );
   }
   if (stays) {
     const { loopback } = host;
@@ -294,9 +320,26 @@ function assumedOnLink(course: Course, device: Device): Way {
   // What goes out by lo is delivered here, whoever it is for (RTCF_LOCAL in __mkroute_output).
   if (overLoopback && fromHere) return { device, gateway: null, others: [] };
   const detail = `no route back to ${destination} by ${device.name}, which the socket is bound to`;
-  if (overLoopback || fromHere) return lost(course, noWay(course), detail);
+  if (overLoopback) return lost(course, noWay(course), detail);
+  if (fromHere) return astray(course, detail);
   const cause = { code: 'assumed-on-link', destination, interface: device.name } as const;
   return undecided(course, cause, `${detail}: the kernel takes the peer to stand on that link`);
+}
+
+/**
+ * The answer to this host itself leaves it. It is lost, unless it comes back by another interface,
+ * and that one takes a packet that claims to come from here: IPv4 by accept_local, IPv6 always.
+ */
+function astray(course: Course, detail: string): Way {
+  const { host, packet } = course;
+  const { family, source, destination } = packet;
+  const accepts = [...host.devices.values()].some(({ acceptLocal }) => acceptLocal);
+  const never = isLoopback(source) || isLoopback(destination);
+  if (family === 'ipv4' ? !accepts : never || !host.policy.ipv6.isLocal(source)) {
+    return lost(course, noWay(course), detail);
+  }
+  const what = 'whether the answer, which leaves this host, comes back to it';
+  return undecided(course, { code: 'not-evaluated', what }, `${detail}; ${what} is not known`);
 }
 
 function noWay(course: Course): Cause {

@@ -20,6 +20,7 @@ const legacyTablesAt: Record<Hook, readonly string[]> = {
 
 /** XDP and tc programs on the way in cannot be read: what they do is unknown. */
 export function passPrograms(course: Course): void {
+  if (course.host.withoutPrograms) return;
   for (const { link, name } of passedOn(course, course.arrival)) {
     const meet = (program: 'xdp' | 'tc', how: string) =>
       course.doubt(
@@ -40,6 +41,7 @@ export function passEgressPrograms(
   device: Device,
   direction: Direction = 'reply',
 ): void {
+  if (course.host.withoutPrograms) return;
   for (const { link, name } of passedOn(course, device)) {
     if (!link.tcEgress) continue;
     course.doubt(
@@ -179,6 +181,7 @@ function notEvaluated(course: Course, hook: Hook, frame: Frame, chains: string[]
 /** What could not be read, and legacy tables. */
 function noteOthers(course: Course, hook: Hook, direction: Direction): void {
   const { host, packet } = course;
+  if (host.withoutFirewall) return;
   const { nftables, legacy } = host.state.firewall;
   if (!nftables) unread(course, 'nftables', hook, direction);
   if (legacyTablesAt[hook].length === 0) return;

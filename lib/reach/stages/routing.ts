@@ -92,6 +92,17 @@ export function refusalOf(
 
 /** A route as a person reads it in `ip route`. */
 export function describeRoute(found: Found): string {
+  const known = descriptions.get(found);
+  if (known !== undefined) return known;
+  const text = nameOf(found);
+  descriptions.set(found, text);
+  return text;
+}
+
+/** A table has one result for each way out of each route. */
+const descriptions = new WeakMap<Found, string>();
+
+function nameOf(found: Found): string {
   const { route, nexthop } = found;
   const via = nexthop?.gateway ? ` via ${nexthop.gateway}` : '';
   const dev = nexthop?.interface ? ` dev ${nexthop.interface}` : '';

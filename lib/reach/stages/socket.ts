@@ -18,6 +18,7 @@ import { withAnswer } from './reply.js';
 export function passSocket(course: Course): Fate | null {
   const { packet, host } = course;
   const candidates = host.receivers(packet.protocol, packet.destinationPort);
+  if (candidates.length === 0) return refuse(course, candidates);
   const undecided = candidates.find((one) => maybeDualStack(course, one));
   const best = takersOf(course, candidates);
   if (undecided && !best) {
@@ -271,8 +272,18 @@ export function missOf(course: Course, receiver: Receiver): { rank: number; caus
   return { rank: 4, cause: { code: 'bound-to-other-address', socket } };
 }
 
+const descriptions = new WeakMap<Socket, string>();
+
 /** A socket as a person would name it. */
 export function describe(socket: Socket): string {
+  const known = descriptions.get(socket);
+  if (known !== undefined) return known;
+  const text = nameOf(socket);
+  descriptions.set(socket, text);
+  return text;
+}
+
+function nameOf(socket: Socket): string {
   const { address, port } = socket.local;
   const text = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   const owner = socket.owners?.[0];

@@ -31,7 +31,7 @@ function listener(draft: Draft): ListenerSpec {
   if (isLinkLocalText(address))
     spec.scope = [...own].find(([, addresses]) => addresses.includes(address))![0];
   if (isIpv6(address) && random.chance(0.5)) spec.v6only = random.chance(0.5);
-  if (random.chance(0.2)) spec.device = random.pick([...names, 'lo']);
+  if (draft.often(0.2, 'bind', 'links')) spec.device = random.pick([...names, 'lo']);
   if (random.chance(0.3)) spec.reusePort = true;
   if (random.chance(0.3)) spec.reuseAddress = true;
   if (random.chance(0.3)) spec.freebind = true;
