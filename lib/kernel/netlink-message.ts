@@ -121,6 +121,12 @@ export class Bytes {
     return utf8.decode(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
+  /** A character a byte: equal where the bytes are. */
+  latin1(): string {
+    const { buffer, byteOffset } = this.#view;
+    return Buffer.from(buffer, byteOffset + this.#start, this.length).toString('latin1');
+  }
+
   /** The bytes themselves, not copied. */
   raw(): Uint8Array {
     return new Uint8Array(

@@ -4,6 +4,7 @@ import type { Course } from '../course.js';
 import type { Direction, RuleReference, Stage } from '../verdict.js';
 import { type ChainOutcome, runChain } from './chain.js';
 import { ASSURED, CONFIRMED, Connection, SEEN_REPLY, type Tuple } from './connection.js';
+import { FieldValues } from './field.js';
 import type { Frame } from './frame.js';
 import { Registers } from './registers.js';
 import type { CompiledChain, CompiledRule, HookEntry } from './ruleset.js';
@@ -110,6 +111,10 @@ function ask(course: Course, hook: Hook, frame: Frame, chain: CompiledChain): St
     hook,
     family: chain.chain.family,
     registers: new Registers(),
+    values: new FieldValues(),
+    get hasLookedAtPeer() {
+      return course.looksAtPeer !== null;
+    },
     verdict: { code: 'continue' as const },
     refusal: null,
     touched: course.touched,

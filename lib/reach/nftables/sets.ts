@@ -1,5 +1,7 @@
 import type { NftSet, NftVerdict } from '../../model/ruleset.js';
 import { bytesFromBase64, bytesFromHex, compareBytes } from './bytes.js';
+import type { Span } from './conditions.js';
+import { type Key, keyOf } from './field.js';
 
 /** A set or map made ready for look-ups; built once for a state. */
 export class CompiledSet {
@@ -33,6 +35,38 @@ export class CompiledSet {
 
   get keyLength(): number {
     return this.#length;
+  }
+
+  /** Something runs with an element that is found, a limit or a counter. */
+  get hasExpressions(): boolean {
+    return this.set.expressions.length > 0;
+  }
+
+  /** The keys that are found; `null` where they are no spans, or more than so many. */
+  spans(most: number): Span[] | null {
+    if (this.#keyEnds || this.set.catchall !== null || this.#size > most) return null;
+    const spans: Span[] = [];
+    for (let place = 0; place < this.#size; place++) {
+      if (this.#interval && this.#closes(place)) continue;
+      const from = this.#keyAt(place);
+      if (!this.#interval) spans.push({ from, to: from, closed: true });
+      else spans.push({ from, to: this.#keyBehind(place), closed: false });
+    }
+    return spans;
+  }
+
+  #keyAt(place: number): Key {
+    return keyOf(this.#keys, place * this.#length, this.#length);
+  }
+
+  /** The key of the next element that has another one. */
+  #keyBehind(place: number): Key | null {
+    const key = this.#keyAt(place);
+    for (let next = place + 1; next < this.#size; next++) {
+      const other = this.#keyAt(next);
+      if (other !== key) return other;
+    }
+    return null;
   }
 
   /** The place of the element that a key falls on; -1 for none, -2 for the one that catches all. */
@@ -134,7 +168,7 @@ export class CompiledSet {
   }
 
   #closes(place: number): boolean {
-    const { 0: byte } = this.#ends?.subarray(place >>> 3) ?? [];
+    const byte = this.#ends?.[place >>> 3];
     return byte !== undefined && ((byte >>> (place & 7)) & 1) === 1;
   }
 }
