@@ -183,6 +183,7 @@ const networkInterface = record({
   groups: optional(listOf(address)),
   portState: optional(oneOf('forwarding', 'blocked', 'active', 'backup')),
   vlanFiltering: optional(bool),
+  callsFirewall: optional(record({ ipv4: bool, ipv6: bool })),
 });
 
 const route = record(

@@ -15,13 +15,14 @@ import { Course, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
 import type { Flow } from './flow.js';
 import { type Host, hostOf } from './host.js';
+import { bridgeAsks } from './stages/bridge.js';
 import { passDevice } from './stages/device.js';
-import { passHook, passPrograms } from './stages/firewall.js';
+import { passEntrance, passHook, passPrograms } from './stages/firewall.js';
 import { passAcknowledgement } from './stages/handshake.js';
 import { passOrigin } from './stages/origin.js';
-import { adopt, arriveOn, requestFrame } from './stages/packets.js';
+import { adopt, requestFrame } from './stages/packets.js';
 import { passReply } from './stages/reply.js';
-import { routeIncoming } from './stages/routing.js';
+import { incomingKey, routeIncoming } from './stages/routing.js';
 import { passSocket } from './stages/socket.js';
 import { stopped } from './stages/stopped.js';
 import type { Cause, Stage, Verdict } from './verdict.js';
@@ -129,13 +130,10 @@ function passArrival(course: Course): Fate | null {
   const fate = fromHere ? passOrigin(course) : passDevice(course);
   if (fate) return fate;
   passPrograms(course);
-  const { arrival, device } = course;
+  const { arrival } = course;
   const frame = fromHere ? course.request : requestFrame(course, arrival.link.mtu);
-  for (const hook of ['ingress', 'prerouting'] as const) {
-    if (frame) arriveOn(course, frame, hook === 'ingress' ? arrival : device);
-    const stop = passHook(course, hook, frame, 'request', arrival);
-    if (stop) return askedByBridge(course, stopped(course, stop, frame!));
-  }
+  const early = passEntrance(course, frame, 'request', arrival);
+  if (early) return stopped(course, early, frame!);
   adopt(course, frame);
   course.requestAtRouting = frame && { ...frame.tuple };
   const routed = fromHere ? null : routeIncoming(course);
@@ -147,18 +145,19 @@ function passArrival(course: Course): Fate | null {
 }
 
 /**
- * Where br_netfilter is loaded, a bridge asks the rules of prerouting itself, before it decides
- * whose a frame is: an answer is sent in another way then, and what is translated may be bridged on.
+ * A bridge that has rules translate a packet routes it too (br_nf_pre_routing_finish and its IPv6
+ * twin): what leads out of the bridge again it passes on itself, and what IPv6 has no route for it
+ * drops without a word.
  */
-function askedByBridge(course: Course, fate: Fate): Fate {
-  return course.device.link.kind === 'bridge' ? { ...fate, symptom: null } : fate;
-}
-
 function translatedByBridge(course: Course, fate: Fate): Fate {
-  const { asked, packet, device } = course;
-  const translated = asked !== null && asked.destination !== packet.destination;
-  if (!translated || device.link.kind !== 'bridge') return fate;
-  const what = `whether the bridge ${device.name} passes on itself what rules have translated`;
+  const { asked, packet, device, host } = course;
+  if (asked === null || asked.destination === packet.destination || !bridgeAsks(course))
+    return fate;
+  const answer = host.policy[packet.family].lookup(incomingKey(course));
+  if (answer.kind === 'refused' && packet.family === 'ipv6')
+    return fate.symptom === null ? fate : { ...fate, symptom: 'ETIMEDOUT' };
+  if (answer.kind !== 'found' || answer.found.device !== device) return fate;
+  const what = `what the bridge ${device.name} does with a packet for its own link that rules have translated`;
   return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
 }
 

@@ -3,11 +3,11 @@ import {
   ipv4,
   ipv6,
   isLinkLocal,
-  isUnspecified,
   isV4Mapped,
+  prefixHolds,
 } from '../../model/address.js';
 import type { Hook } from '../../model/firewall.js';
-import type { Host, OwnAddress } from '../host.js';
+import type { Device, Host, OwnAddress } from '../host.js';
 import { selectSourceIpv6 } from '../source-address.js';
 import type { Frame } from './frame.js';
 
@@ -31,20 +31,36 @@ export function redirectAddress(host: Host, frame: Frame, hook: Hook): Address |
   return own.find(usable)?.address ?? null;
 }
 
-/** nf_nat_masquerade_ipv4 and _ipv6: the address that the interface itself would send from. */
-export function masqueradeAddress(host: Host, frame: Frame): Address | null | 'unknown' {
+/**
+ * nf_nat_masquerade_ipv4 and _ipv6: the address that the interface itself would send from; several
+ * where it takes the next hop or the order of the interfaces to know which. None: it is dropped.
+ */
+export function masqueradeAddresses(host: Host, frame: Frame): readonly Address[] {
   const { family, output, tuple } = frame;
-  if (!output) return 'unknown';
-  if (family === 'ipv6') return selectSourceIpv6(host, tuple.destination, output);
-  const candidates = host.own.filter(
-    ({ address, entry, device }) =>
-      device === output && address.family === 'ipv4' && entry.scope === 'global',
-  );
-  const first = candidates[0]?.address;
-  if (first && !isUnspecified(first)) return first;
-  // inet_select_addr goes through the other interfaces then, in an order of its own.
-  const elsewhere = host.own.filter(
-    ({ address, entry }) => address.family === 'ipv4' && entry.scope === 'global',
-  );
-  return elsewhere.length > 1 ? 'unknown' : (elsewhere[0]?.address ?? null);
+  if (family === 'ipv6') {
+    const chosen = selectSourceIpv6(host, tuple.destination, output);
+    return chosen ? [chosen] : [];
+  }
+  const primary = host.own.filter(({ address, entry, device }) => {
+    if (address.family !== 'ipv4' || !device.hasIpv4 || entry.flags.includes('secondary'))
+      return false;
+    return (
+      entry.scope === 'global' ||
+      (entry.scope === 'link' && device.routeLocalnet && device === output)
+    );
+  });
+  const here = primary.filter(({ device }) => device === output);
+  const near = here.find(({ prefix }) => prefixHolds(prefix, tuple.destination));
+  // Over lo there is no next hop but the destination itself.
+  if (near && (here.length === 1 || output?.link.loopback)) return [near.address];
+  if (here.length > 0) return output?.link.loopback ? [here[0]!.address] : here.map(addressOf);
+  // inet_select_addr goes through the other interfaces then, in the order they came to be.
+  const firsts = new Map<Device, Address>();
+  for (const { address, device, entry } of primary)
+    if (entry.scope === 'global' && !firsts.has(device)) firsts.set(device, address);
+  return [...firsts.values()];
+}
+
+function addressOf({ address }: OwnAddress): Address {
+  return address;
 }

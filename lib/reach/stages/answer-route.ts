@@ -110,6 +110,8 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
  */
 function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { device, packet } = course;
+  // ip_route_me_harder and nf_send_reset6 know of no link but that of a VRF.
+  if (answer === 'reject-reset') return device.vrf?.index ?? 0;
   const loopbackReset = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
   if (isLinkLocal(packet.source) || loopbackReset) {
     const link = course.portIndex || course.inputIndex;
@@ -152,17 +154,37 @@ function answerSource(course: Course, answer: Answer): Address {
 }
 
 /**
- * The source that the kernel chooses for a UDP program on a wildcard address which leaves it to it;
- * null where that is the address that was asked, or there is nothing to choose.
+ * The addresses that a UDP program may answer from, each once: the one that was asked, where it is
+ * one host's; the one the kernel chooses, where the socket leaves that to it; and for a broadcast
+ * that of the interface (fib_compute_spec_dst).
  */
-export function freeSource(course: Course, receiver: Receiver): Address | null {
+export function possibleSources(course: Course, receiver: Receiver): Address[] {
+  const { packet, host, destinationType } = course;
+  const one = destinationType === 'local' || destinationType === 'anycast';
+  const sources = one ? [packet.destination] : [];
+  const add = (source: Address | null) => {
+    if (source && !sources.some((other) => sameAddress(other, source))) sources.push(source);
+  };
+  if (!one || isUnspecified(receiver.address)) {
+    const key = { ...answerKey(course, 'socket', receiver), source: unspecified(packet.family) };
+    const answer = host.policy[packet.family].lookup(key);
+    if (answer.kind === 'found') add(sourceFor(host, packet.source, answer.found));
+  }
+  if (destinationType === 'broadcast')
+    add(otherSource(course, answerKey(course, 'socket', receiver)));
+  return sources;
+}
+
+/**
+ * The source of an ICMP error of the kernel's own (icmp_send, icmp6_send), as rules on the way out
+ * see it; `null` where routing finds none.
+ */
+export function errorSource(course: Course, answer: KernelAnswer): Address | null {
   const { packet, host } = course;
-  if (!isUnspecified(receiver.address) || course.destinationType !== 'local') return null;
-  const key = { ...answerKey(course, 'socket', receiver), source: unspecified(packet.family) };
-  const answer = host.policy[packet.family].lookup(key);
-  if (answer.kind !== 'found') return null;
-  const source = sourceFor(host, packet.source, answer.found);
-  return source && !sameAddress(source, packet.destination) ? source : null;
+  const key = answerKey(course, answer, null);
+  if (!isUnspecified(key.source)) return key.source;
+  const found = host.policy[packet.family].lookup(key);
+  return found.kind === 'found' ? sourceFor(host, packet.source, found.found) : null;
 }
 
 /** ip_route_me_harder and ip6_route_me_harder: routed by what rules made of the answer. */

@@ -5,6 +5,7 @@ import type { Device, Host } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import { directionOf, redirecting, runHook, type Stop, stageOf } from '../nftables/hooks.js';
 import type { Direction } from '../verdict.js';
+import { bridgeAsks } from './bridge.js';
 import { arriveOn } from './packets.js';
 
 /** Which legacy tables stand at a hook (net/ipv4/netfilter/iptable_*.c). */
@@ -94,15 +95,21 @@ function below(host: Host, device: Device): Device[] {
   return found;
 }
 
+/** Which of the devices that a packet passes: all, the master alone, or those before it. */
+type Part = 'all' | 'ports' | 'master';
+
 /** What a packet that leaves by a device, or comes in by one, meets at that device's own hook. */
 function passDeviceHooks(
   course: Course,
   hook: 'ingress' | 'egress',
   frame: Frame,
   device: Device,
+  part: Part,
 ): Stop | null {
-  const devices = passedOn(course, device);
-  const certain = [...below(course.host, device), ...aboveOf(device)];
+  const takesPart = (one: Device) =>
+    part === 'all' || (one === device.seenAs) === (part === 'master');
+  const devices = passedOn(course, device).filter(takesPart);
+  const certain = [...below(course.host, device), ...aboveOf(device)].filter(takesPart);
   const inOrder = hook === 'ingress' ? certain : certain.reverse();
   for (const one of devices) {
     // By which of its ports a bridge or bond sends or took the packet is not known.
@@ -131,13 +138,31 @@ export function passHook(
   frame: Frame | null,
   direction: Direction,
   device: Device,
+  part: Part = 'all',
 ): Stop | null {
   noteOthers(course, hook, direction);
   if (!frame) return null;
   noteUnevaluated(course, hook, frame, device);
-  if (hook === 'ingress' || hook === 'egress') return passDeviceHooks(course, hook, frame, device);
+  if (hook === 'ingress' || hook === 'egress')
+    return passDeviceHooks(course, hook, frame, device, part);
   if (!frame.input && !frame.output) frame.output = device;
   return runHook(course, hook, frame, null);
+}
+
+/** The hooks before routing: those of the devices that a packet comes in by, and prerouting. */
+export function passEntrance(
+  course: Course,
+  frame: Frame | null,
+  direction: Direction,
+  device: Device,
+): Stop | null {
+  const enter = (part: Part) => passHook(course, 'ingress', frame, direction, device, part);
+  const prerouting = () => {
+    if (frame) arriveOn(course, frame, device.seenAs);
+    return passHook(course, 'prerouting', frame, direction, device);
+  };
+  if (!bridgeAsks(course)) return enter('all') ?? prerouting();
+  return enter('ports') ?? prerouting() ?? enter('master');
 }
 
 /** Rules of bridges and of ARP, and rules that a VRF has packets pass twice. */

@@ -1,7 +1,7 @@
 import type { Course, Fate } from '../course.js';
 import { sameTuple } from '../nftables/hooks.js';
-import { passHook } from './firewall.js';
-import { acknowledgement, adopt, arriveOn } from './packets.js';
+import { passEntrance, passHook } from './firewall.js';
+import { acknowledgement, adopt } from './packets.js';
 import { routeIncoming } from './routing.js';
 import { stopped } from './stopped.js';
 
@@ -20,11 +20,8 @@ export function passAcknowledgement(course: Course): Fate | null {
       if (stop) return stopped(course, stop, frame);
     }
   }
-  for (const hook of ['ingress', 'prerouting'] as const) {
-    arriveOn(course, frame, hook === 'ingress' ? arrival : course.device);
-    const stop = passHook(course, hook, frame, 'request', arrival);
-    if (stop) return stopped(course, stop, frame);
-  }
+  const early = passEntrance(course, frame, 'request', arrival);
+  if (early) return stopped(course, early, frame);
   const astray = goesAstray(course, frame);
   if (astray) return astray;
   // Early demultiplexing has found the socket of the connection by now.

@@ -8,6 +8,7 @@ import { makeFrame } from '../nftables/headers.js';
 /** PACKET_BROADCAST, PACKET_MULTICAST (linux/if_packet.h). */
 const BROADCAST = 1;
 const MULTICAST = 2;
+const OTHER_HOST = 3;
 
 const ETHERNET = 1; // ARPHRD_ETHER
 const LOOPBACK = 772; // ARPHRD_LOOPBACK
@@ -85,12 +86,25 @@ function isOnLink({ host, device }: Course, peer: Address): boolean {
 
 /** The packet stands before an interface's hooks on the way in. */
 export function arriveOn(course: Course, frame: Frame, device: Device): void {
+  // On the same device it keeps the type that a rule gave it.
+  if (frame.input !== device)
+    frame.packetType = course.fromHere ? 0 : packetTypeOn(course, frame, device);
   frame.input = device;
   frame.output = null;
   frame.owner = 'none';
-  if (!course.fromHere && isMulticastAddress(frame)) frame.packetType = MULTICAST;
-  else if (!course.fromHere && isBroadcast(course)) frame.packetType = BROADCAST;
-  frame.link = linkHeader(frame, device);
+  frame.link = linkHeader(frame, device, course.device.link.mac);
+}
+
+/**
+ * eth_type_trans: a port of a bridge, or the card below a macvlan, has another address than the one
+ * that the packet is for. What has no link layer brings packets for this host alone.
+ */
+function packetTypeOn(course: Course, frame: Frame, { link }: Device): number {
+  if (link.hardwareType !== ETHERNET) return 0;
+  if (isMulticastAddress(frame)) return MULTICAST;
+  if (isBroadcast(course)) return BROADCAST;
+  const { mac } = course.device.link;
+  return mac === null || link.mac === null || link.mac === mac ? 0 : OTHER_HOST;
 }
 
 function isBroadcast({ packet, device, host }: Course): boolean {
@@ -105,14 +119,15 @@ function isMulticastAddress({ tuple: { destination } }: Frame): boolean {
 }
 
 /** Destination, source, type: the peer's own address is not known to anyone here. */
-function linkHeader(frame: Frame, device: Device): Frame['link'] {
-  const { hardwareType, mac } = device.link;
+function linkHeader(frame: Frame, device: Device, mac: string | null): Frame['link'] {
+  const { hardwareType } = device.link;
   if (hardwareType !== ETHERNET && hardwareType !== LOOPBACK) return null;
   const bytes = new Uint8Array(14);
   const unknown = new Uint8Array(14);
   bytes.set(frame.family === 'ipv4' ? [0x08, 0x00] : [0x86, 0xdd], 12);
   if (hardwareType === ETHERNET) {
-    if (mac === null || frame.packetType !== 0) unknown.fill(0xff, 0, 6);
+    if (mac === null || frame.packetType === BROADCAST || frame.packetType === MULTICAST)
+      unknown.fill(0xff, 0, 6);
     else
       bytes.set(
         mac

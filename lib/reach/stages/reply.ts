@@ -1,27 +1,27 @@
-import { isLoopback } from '../../model/address.js';
+import { isLinkLocal, isLoopback } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
-import type { Receiver } from '../host.js';
+import type { Device, Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
 import type { Frame } from '../nftables/frame.js';
 import { sameTuple } from '../nftables/hooks.js';
 import type { Symptom } from '../verdict.js';
 import {
   answerMark,
-  freeSource,
+  errorSource,
   type KernelAnswer,
+  possibleSources,
   rerouted,
   type Way,
   wayOf,
 } from './answer-route.js';
-import { passEgressPrograms, passHook } from './firewall.js';
-import { arriveOn, replyFrame } from './packets.js';
+import { bridgeAsks } from './bridge.js';
+import { passEgressPrograms, passEntrance, passHook } from './firewall.js';
+import { replyFrame } from './packets.js';
 import { stopped } from './stopped.js';
 
 /** The answer is routed back, passes the output hooks, and is seen off by its interface. */
 export function passReply(course: Course): Fate | null {
-  const way = wayOfTakers(course);
-  if ('lost' in way) return way.lost;
-  const left = leave(course, way, answerOfSocket(course, way));
+  const left = course.destinationType === 'broadcast' ? leaveForAny(course) : leaveForOne(course);
   if ('outcome' in left) return left;
   const { device, gateway, others } = left;
   const via = gateway ? ` via ${gateway}` : '';
@@ -32,10 +32,32 @@ export function passReply(course: Course): Fate | null {
   return null;
 }
 
+function leaveForOne(course: Course): WayBack | Fate {
+  const way = wayOfTakers(course);
+  if ('lost' in way) return way.lost;
+  return leave(course, way, answerOfSocket(course, way, course.receiver!));
+}
+
+/** All takers of a broadcast get it, and one answer is enough. */
+function leaveForAny(course: Course): WayBack | Fate {
+  let fate: Fate | null = null;
+  const before = course.steps.length;
+  for (const taker of course.takers) {
+    const steps = course.steps.length;
+    const way = wayOf(course, 'socket', taker);
+    const left = 'lost' in way ? way.lost : leave(course, way, answerOfSocket(course, way, taker));
+    if (!('outcome' in left)) return left;
+    if (fate === null || (left.outcome === 'unknown' && fate.outcome !== 'unknown')) {
+      course.steps.splice(before, steps - before);
+      fate = left;
+    } else course.steps.length = steps;
+  }
+  return fate!;
+}
+
 /** The SYN-ACK of a listener, or the datagram of a program. */
-function answerOfSocket(course: Course, way: WayBack): Frame | null {
+function answerOfSocket(course: Course, way: WayBack, receiver: Receiver): Frame | null {
   if (!course.request) return null;
-  const receiver = course.receiver!;
   const tcp = course.packet.protocol === 'tcp';
   const { mark, uid } = receiver.socket;
   const frame = replyFrame(
@@ -45,9 +67,12 @@ function answerOfSocket(course: Course, way: WayBack): Frame | null {
     uid,
     mark === null ? null : answerMark(course, 'socket', receiver),
   );
-  const free = tcp ? null : freeSource(course, receiver);
-  if (frame && free && course.choices.choose(2, 'reply', leftToProgram) === 1)
-    frame.setSource(free, frame.tuple.sourcePort);
+  const sources = tcp || !frame ? [] : possibleSources(course, receiver);
+  if (frame && sources.length > 0) {
+    const chosen =
+      sources.length > 1 ? course.choices.choose(sources.length, 'reply', leftToProgram) : 0;
+    frame.setSource(sources[chosen]!, frame.tuple.sourcePort);
+  }
   return frame;
 }
 
@@ -65,6 +90,7 @@ export function withAnswer(
   symptom: Symptom,
   answer: KernelAnswer,
   refused: Frame | null = null,
+  by: 'route' | 'device' = 'route',
 ): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
   // No other host takes what comes from ::1 (ip6_rcv_core).
@@ -72,12 +98,53 @@ export function withAnswer(
   if (asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
     return 'ETIMEDOUT';
   const recorded = course.steps.length;
-  const way = wayOf(course, answer, null);
-  const lost =
-    'lost' in way ? way.lost : leave(course, way, answerOfKernel(course, way, answer, refused));
+  const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
-  if ('outcome' in lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
+  if (lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
   return symptom;
+}
+
+/** What the kernel answers by itself, on its way: its fate where it is lost. */
+function send(course: Course, answer: KernelAnswer, refused: Frame | null): Fate | null {
+  const way = wayOf(course, answer, null);
+  if ('lost' in way) return way.lost;
+  const frame = answerOfKernel(course, way, answer, refused);
+  if (answer === 'reject-reset') {
+    // What a bridge has brought is reset by the port it came in by (nf_send_reset, nf_send_reset6).
+    if (frame && bridgeAsks(course)) return leaveAtOnce(course, course.arrival, frame);
+    // nf_send_reset6 names no interface: a link-local peer is looked for by whichever comes first.
+    if (isLinkLocal(course.packet.source) && way.device !== course.device) {
+      const what = `whether ${course.packet.sourceText} stands on the link of ${way.device.name} too`;
+      return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
+    }
+  }
+  const left = leave(course, way, frame);
+  return 'outcome' in left ? left : null;
+}
+
+/** nft_reject_netdev_eval: the answer is sent back by the device, past routing and conntrack. */
+function returnBy(course: Course, answer: KernelAnswer, refused: Frame): Fate | null {
+  const device = refused.input!;
+  const kind = answer === 'reject-reset' ? 'reset' : 'icmp-error';
+  const frame = replyFrame(course, kind, device, 'none', 0);
+  return frame && leaveAtOnce(course, device, frame);
+}
+
+/** Out by a device, and for what comes back by lo in again. */
+function leaveAtOnce(course: Course, device: Device, frame: Frame): Fate | null {
+  frame.output = device;
+  const stop = passHook(course, 'egress', frame, 'reply', device, 'ports');
+  if (stop) return stopped(course, stop, frame);
+  passEgressPrograms(course, device);
+  return course.fromHere ? comeIn(course, device, frame) : null;
+}
+
+/** What goes over lo arrives there. */
+function comeIn(course: Course, device: Device, frame: Frame): Fate | null {
+  const early = passEntrance(course, frame, 'reply', device);
+  if (early) return stopped(course, early, frame);
+  const stop = passHook(course, 'input', frame, 'reply', device);
+  return stop && stopped(course, stop, frame);
 }
 
 /**
@@ -94,8 +161,13 @@ function answerOfKernel(
   const mark = answerMark(course, answer, null);
   const kind = resets ? 'reset' : 'icmp-error';
   const frame = replyFrame(course, kind, way.device, 'none', mark);
+  if (!frame) return null;
+  if (!resets) {
+    const source = errorSource(course, answer);
+    if (source) frame.setSource(source, frame.tuple.sourcePort);
+  }
   const about = answer === 'route-error' ? (refused ?? course.request) : refused;
-  if (!frame || !about) return frame;
+  if (!about) return frame;
   const { tracking } = about;
   if (tracking !== null && tracking !== 'untracked')
     frame.tracking = { connection: tracking.connection, state: 'related', direction: 'reply' };
@@ -124,14 +196,8 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
   }
   passEgressPrograms(course, device);
   if (!frame) return taken;
-  if (course.fromHere) {
-    for (const hook of ['ingress', 'prerouting', 'input'] as const) {
-      arriveOn(course, frame, device);
-      const stop = passHook(course, hook, frame, 'reply', device);
-      if (stop) return stopped(course, stop, frame);
-    }
-  }
-  return strange(course, frame) ?? taken;
+  const lost = course.fromHere ? comeIn(course, device, frame) : null;
+  return lost ?? strange(course, frame) ?? taken;
 }
 
 /** An answer whose translation was not undone comes from somebody whom the peer never asked. */
@@ -146,24 +212,15 @@ function strange(course: Course, frame: Frame): Fate | null {
   return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
 }
 
-/**
- * The way of whoever answers. All takers of a broadcast get it, and one answer is enough; of a
- * group any one member may, so that all must have the same way.
- */
+/** The way of whoever answers: of a group any one member may, so that all must have the same way. */
 function wayOfTakers(course: Course): Way {
   const [first, ...rest] = course.takers as [Receiver, ...Receiver[]];
-  if (course.request && course.destinationType !== 'local') {
-    const what = 'what rules make of the answer to a packet for many';
-    return { lost: course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply') };
-  }
-  let way = wayOf(course, 'socket', first);
+  const way = wayOf(course, 'socket', first);
   for (const taker of rest) {
     const steps = course.steps.length;
     const other = wayOf(course, 'socket', taker);
     course.steps.length = steps;
-    if (course.destinationType === 'broadcast') {
-      if ('lost' in way) way = other;
-    } else if ('lost' in way !== 'lost' in other) {
+    if ('lost' in way !== 'lost' in other) {
       const what = 'which member of the group takes it: their answers go different ways';
       return { lost: course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply') };
     }

@@ -224,11 +224,13 @@ function bestUdp(course: Course, receivers: readonly Receiver[]): Receiver[] | n
 /** Nobody takes it: a reset for TCP, an ICMP port unreachable for UDP, nothing for a broadcast. */
 function refuse(course: Course, candidates: readonly Receiver[]): Fate {
   const { packet } = course;
-  const silent = course.destinationType === 'broadcast' || course.destinationType === 'multicast';
+  // What was sent to many is not answered, even where rules have translated it to one (icmp_send).
+  const silent =
+    course.destinationType === 'broadcast' ||
+    course.destinationType === 'multicast' ||
+    (course.request !== null && course.request.packetType !== 0);
   const answer = packet.protocol === 'tcp' ? 'reset' : 'port-unreachable';
-  const told: Symptom | null = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
-  // What was sent to many, and rules have translated to one, is answered now and then.
-  const symptom = !silent && course.request?.packetType ? null : told;
+  const symptom: Symptom | null = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
   const cause = nearMiss(course, candidates);
   const what = packet.protocol === 'tcp' ? 'a reset' : 'port unreachable';
   const says = symptom === 'ECONNREFUSED' ? `, so the kernel answers ${what}` : '';

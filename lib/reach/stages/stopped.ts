@@ -1,8 +1,6 @@
-import { isLinkLocal } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
 import type { Frame } from '../nftables/frame.js';
 import { directionOf, referenceTo, type Stop, says, stageOf } from '../nftables/hooks.js';
-import type { Refusal } from '../nftables/run.js';
 import type { Cause, Symptom } from '../verdict.js';
 import { withAnswer } from './reply.js';
 
@@ -49,35 +47,35 @@ function causeOf({ hook, chain, rule, refusal }: Stop, direction: 'request' | 'r
     : { code: 'rule-drop', rule: reference, hook, direction };
 }
 
-function symptomOf(course: Course, { hook, refusal }: Stop, frame: Frame): Symptom | null {
+function symptomOf(course: Course, stop: Stop, frame: Frame): Symptom | null {
+  const { hook, chain, refusal } = stop;
   if (frame.isReply) return 'ETIMEDOUT';
   const sending = course.fromHere && (hook === 'output' || hook === 'postrouting');
   // The program's own send() fails (ip_send_skb); TCP takes it for a loss and tries again.
   if (sending && frame.kind === 'udp') return 'EPERM';
   if (!refusal) return 'ETIMEDOUT';
-  // What was sent to many is answered or not by where the rule stands (icmp_send).
-  if (frame.packetType !== 0) return null;
-  if (frame.kind === 'ack') return ofAcknowledgement(course, refusal, sending, frame);
-  if (refusal.with === 'tcp-reset') {
-    // nf_send_reset6 names no interface: whether it finds the way to a link-local peer is luck.
-    if (isLinkLocal(frame.tuple.source)) return null;
-    return withAnswer(course, 'ECONNREFUSED', 'reject-reset', frame);
-  }
+  if (frame.kind === 'ack') return ofAcknowledgement(course, stop, sending, frame);
+  const by = chain.chain.family === 'netdev' ? 'device' : 'route';
+  if (refusal.with === 'tcp-reset')
+    return withAnswer(course, 'ECONNREFUSED', 'reject-reset', frame, by);
   const codes = frame.family === 'ipv4' ? ipv4Codes : ipv6Codes;
   const [symptom, hard] = codes[refusal.code] ?? ['ETIMEDOUT', false];
   if (frame.kind === 'udp' && !hard) return 'ETIMEDOUT';
+  // Nobody is told of what did not come for this host alone (icmp_send, icmp6_send).
+  if (frame.packetType !== 0) return 'ETIMEDOUT';
   // icmp_send answers from the address asked, where that is one of this host's own.
   const local = hook === 'input' || frame.output?.link.loopback === true;
-  return withAnswer(course, symptom, local ? 'port-unreachable' : 'route-error', frame);
+  return withAnswer(course, symptom, local ? 'port-unreachable' : 'route-error', frame, by);
 }
 
 /** The connection stands already for the peer: it notices a reset and nothing else. */
 function ofAcknowledgement(
   course: Course,
-  refusal: Refusal,
+  { chain, refusal }: Stop,
   sending: boolean,
   frame: Frame,
 ): Symptom | null {
-  if (refusal.with !== 'tcp-reset') return 'ETIMEDOUT';
-  return sending ? null : withAnswer(course, 'ECONNRESET', 'reject-reset', frame);
+  if (refusal?.with !== 'tcp-reset') return 'ETIMEDOUT';
+  const by = chain.chain.family === 'netdev' ? 'device' : 'route';
+  return sending ? null : withAnswer(course, 'ECONNRESET', 'reject-reset', frame, by);
 }

@@ -2,7 +2,7 @@ import { type Address, addressFromBytes, addressToBytes } from '../../../model/a
 import type { NftExpression } from '../../../model/ruleset.js';
 import type { Family } from '../../../model/socket.js';
 import { fromBigEndian } from '../bytes.js';
-import { masqueradeAddress, redirectAddress } from '../own-address.js';
+import { masqueradeAddresses, redirectAddress } from '../own-address.js';
 import type { Registers } from '../registers.js';
 import type { Evaluate, Result, Run } from '../run.js';
 import { setUp } from '../translation.js';
@@ -36,9 +36,10 @@ export function nat(expression: Nat): Evaluate {
 /** nft_masq_eval: the address of the interface that the packet leaves by. */
 export function masquerade({ portMin, portMax, flags }: Masquerade): Evaluate {
   return (run) => {
-    const address = masqueradeAddress(run.host, run.frame);
-    if (address === 'unknown') return 'unknown';
-    if (address === null) return dropped(run);
+    const addresses = masqueradeAddresses(run.host, run.frame);
+    if (addresses.length === 0) return dropped(run);
+    if (addresses.length > mostTargets) return 'unknown';
+    const address = addresses[addresses.length > 1 ? run.choose(addresses.length) : 0]!;
     const port = pickPort(run, 'source', portMin, portMax, flags);
     return port === 'unknown' ? 'unknown' : setUp(run, 'source', address, port);
   };
