@@ -56,9 +56,16 @@ export function compareBytes(
   return 0;
 }
 
-/** A name as the kernel pads it to IFNAMSIZ. */
+const paddedNames = new Map<string, Uint8Array>();
+const mostNames = 4096;
+
+/** A name as the kernel pads it to IFNAMSIZ. Not to be written to: interfaces are few, and asked often. */
 export function paddedName(name: string): Uint8Array {
+  const known = paddedNames.get(name);
+  if (known) return known;
   const bytes = new Uint8Array(16);
   bytes.set(new TextEncoder().encode(name).subarray(0, 15));
+  if (paddedNames.size === mostNames) paddedNames.clear();
+  paddedNames.set(name, bytes);
   return bytes;
 }

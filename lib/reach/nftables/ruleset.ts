@@ -61,6 +61,7 @@ const leastIndexed = 8;
 export class CompiledChain {
   #rules: readonly CompiledRule[] | null = null;
   #index: RuleIndex | null | undefined;
+  #name: string | null = null;
 
   constructor(
     readonly chain: NftChain,
@@ -90,7 +91,8 @@ export class CompiledChain {
 
   /** `inet filter input`. */
   get name(): string {
-    return `${this.chain.family} ${this.chain.table} ${this.chain.name}`;
+    this.#name ??= `${this.chain.family} ${this.chain.table} ${this.chain.name}`;
+    return this.#name;
   }
 }
 
@@ -99,6 +101,8 @@ export type HookEntry =
   | { readonly kind: 'chain'; readonly priority: number; readonly chain: CompiledChain }
   | { readonly kind: 'conntrack'; readonly priority: number }
   | { readonly kind: 'nat'; readonly priority: number; readonly chains: readonly CompiledChain[] };
+
+type EntriesByHook = Partial<Record<Hook, readonly HookEntry[]>>;
 
 /** The names of one table: chains, sets, objects. */
 export class TableNames implements Names, ConditionTable {
@@ -177,7 +181,11 @@ export class Ruleset {
   /** No chain can do anything to any packet. */
   readonly idle: boolean;
   readonly #bases: CompiledChain[] = [];
-  readonly #entries = new Map<string, readonly HookEntry[]>();
+  /** By the name of the device, or '' for none. */
+  readonly #entries: Readonly<Record<Family, Map<string, EntriesByHook>>> = {
+    ipv4: new Map(),
+    ipv6: new Map(),
+  };
 
   constructor(nftables: Nftables) {
     const tables = new Map<string, TableNames>();
@@ -209,11 +217,11 @@ export class Ruleset {
 
   /** What a packet of a family meets at a hook; for ingress and egress, on that device. */
   at(hook: Hook, family: Family, device: string | null): readonly HookEntry[] {
-    const key = `${hook} ${family} ${device ?? ''}`;
-    const known = this.#entries.get(key);
+    const name = device ?? '';
+    const known = this.#entries[family].get(name)?.[hook];
     if (known) return known;
     const made = this.#entriesAt(hook, family, device);
-    this.#entries.set(key, made);
+    this.#entries[family].set(name, { ...this.#entries[family].get(name), [hook]: made });
     return made;
   }
 
