@@ -10,7 +10,7 @@ import {
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import { type Found, type RouteKey, usable } from '../fib.js';
-import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
+import { type Device, LOOPBACK_INDEX, type OwnAddress, type Receiver } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import type { RoutingAnswer } from '../policy.js';
 import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
@@ -145,7 +145,10 @@ function answerSource(course: Course, answer: Answer): Address {
   const icmpv6 =
     packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
   if (icmpv6) {
-    if (host.owners(packet.destinationText).some(isReady)) return packet.destination;
+    // ipv6_chk_addr: an address of a link or of the host counts on its own device alone.
+    const narrow = isLinkLocal(packet.destination) || isLoopback(packet.destination);
+    const answers = (own: OwnAddress) => isReady(own) && (!narrow || own.device === course.device);
+    if (host.owners(packet.destinationText).some(answers)) return packet.destination;
     return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
   }
   const ours =
@@ -198,12 +201,14 @@ export function rerouted(course: Course, frame: Frame): Way {
     const what = 'the mark that the answer is routed by';
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
+  // ip6_route_me_harder: what is of a link stays on the one that the answer would have left by.
+  const strict = isLinkLocal(destination);
   const key: RouteKey = {
     destination,
     source,
     input: LOOPBACK_INDEX,
-    output: course.receiver?.device ?? 0,
-    strict: false,
+    output: course.receiver?.device || (strict ? (frame.output?.index ?? 0) : 0),
+    strict,
     mark: frame.mark ?? 0,
     tos: 0,
     protocol: 0,
