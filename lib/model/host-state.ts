@@ -62,6 +62,12 @@ export interface HostState {
   /** By family, then in the order the kernel asks them. */
   rules: Rule[];
   /**
+   * IPv4's tables local and main are one, so that the longest prefix of both counts: so it is until
+   * a namespace has its first rule of its own, and never again after. From /proc/net/fib_triestat;
+   * `null` or absent where that was not told, and the rules there are are taken for all there were.
+   */
+  mergedTables?: boolean | null;
+  /**
    * Settings by their sysctl name, as `net.ipv4.ip_forward`: numbers where the file holds one
    * number, else its text. A name that is absent does not exist on that kernel, or is in `missing`.
    */

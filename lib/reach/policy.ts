@@ -67,7 +67,7 @@ export class Policy {
   readonly looksAtMarks: boolean;
   /** True where a rule or a route looks at the source of a packet. */
   readonly looksAtSources: boolean;
-  /** IPv4: rules or local routes of somebody's own make source validation look at the routes. */
+  /** IPv4: rules that there are or were, or local routes of somebody's own, make source validation look at the routes. */
   readonly validatesFully: boolean;
   /** The VRF of every interface that is one or a port of one, by index; null where there is none. */
   readonly #vrfs: ReadonlyMap<number, Device> | null;
@@ -91,7 +91,7 @@ export class Policy {
     this.#vrfs = vrfsByIndex(devices);
     const rules = state.rules.filter((rule) => rule.family === family);
     this.#rules = rules.map((rule) => this.#ready(rule, rules));
-    const custom = !onlyDefaultRules(rules);
+    const custom = (family === 'ipv4' && state.mergedTables === false) || !onlyDefaultRules(rules);
     this.#merged =
       family === 'ipv4' && !custom
         ? {
@@ -349,7 +349,7 @@ function onlyDefaultRules(rules: readonly Rule[]): boolean {
 }
 
 /**
- * Without custom rules the kernel keeps IPv4's local and main tables in one trie and asks no rules
+ * Until there are custom rules the kernel keeps IPv4's local and main tables in one trie and asks no rules
  * (fib_lookup in include/net/ip_fib.h): a longer prefix in main beats a local route.
  */
 function lookupMerged(merged: Merged, key: RouteKey, ignoreLinkState: boolean): RoutingAnswer {
