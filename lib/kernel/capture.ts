@@ -4,8 +4,8 @@ import type { CapturePlace, HostState, Missing } from '../model/host-state.js';
 import { HOST_STATE_VERSION } from '../model/host-state.js';
 import type { Process, ReadOptions, Socket } from '../model/socket.js';
 import { native } from '../native.js';
+import { readCustomRules } from './custom-rules.js';
 import { readFirewall } from './firewall.js';
-import { mergedTables, TABLE_STATISTICS } from './merged-tables.js';
 import { GROUP_FILES, joinGroups } from './multicast-groups.js';
 import { readNetwork } from './network.js';
 import { readOwners } from './owners.js';
@@ -42,10 +42,9 @@ export async function capture(options?: ReadOptions): Promise<HostState> {
   const { netns } = checked;
   const when = new Date().toISOString();
   const missing: Missing[] = [];
-  const [network, statistics, files, { settings, missing: settingsMissing }, firewall, sockets] =
+  const [network, files, { settings, missing: settingsMissing }, firewall, sockets] =
     await Promise.all([
       partOrMissing('interfaces', missing, null, () => readNetwork(netns)),
-      native.readFiles({ paths: [TABLE_STATISTICS], netns }),
       native.readFiles({ paths: [...FAMILY_FILES, ...GROUP_FILES], netns }),
       readSettings(netns),
       readFirewall(netns),
@@ -72,7 +71,7 @@ export async function capture(options?: ReadOptions): Promise<HostState> {
     interfaces: network?.interfaces ?? [],
     routes: network?.routes ?? [],
     rules: network?.rules ?? [],
-    mergedTables: network && mergedTables(statistics[0], network.routes),
+    customRules: network ? await readCustomRules(netns, network) : { ipv4: null, ipv6: null },
     settings,
     sockets,
     firewall: firewall.firewall,

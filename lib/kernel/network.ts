@@ -1,7 +1,7 @@
 import type { Missing } from '../model/host-state.js';
 import type { Interface } from '../model/interface.js';
 import type { Route } from '../model/route.js';
-import type { Rule } from '../model/rule.js';
+import { impliedRules, type Rule } from '../model/rule.js';
 import type { Family } from '../model/socket.js';
 import { type NetlinkRefusal, native } from '../native.js';
 import { addressesRequest, decodeAddresses, joinAddresses } from './addresses.js';
@@ -11,7 +11,7 @@ import { decodeNexthops, type NextHopObject, nexthopsRequest } from './nexthops.
 import { qdiscsRequest } from './qdiscs.js';
 import { bytesOf, partOrMissing } from './refusal.js';
 import { decodeRoutes, routesRequest } from './routes.js';
-import { decodeRules, impliedRules, rulesRequest } from './rules.js';
+import { decodeRules, rulesRequest } from './rules.js';
 
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
@@ -131,6 +131,7 @@ export async function decodeNetwork(replies: NetworkReplies): Promise<Network> {
       if (!refusedWith(reply, EOPNOTSUPP, EAFNOSUPPORT)) {
         return decodeRules(bytesOf(reply, `${family} rules`), family);
       }
+      // A kernel without policy routing (CONFIG_IP_MULTIPLE_TABLES).
       return families[family] ? impliedRules(family) : [];
     });
   const routes = [...(await routesOf('ipv4')), ...(await routesOf('ipv6'))];

@@ -366,7 +366,7 @@ const hostState = record({
   interfaces: listOf(networkInterface),
   routes: listOf(route),
   rules: listOf(rule),
-  mergedTables: optional(orNull(bool)),
+  customRules: optional(record({ ipv4: orNull(bool), ipv6: orNull(bool) })),
   settings: dictionary(
     shape('a number or text', (value) => Number.isFinite(value) || typeof value === 'string'),
   ),

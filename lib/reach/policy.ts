@@ -9,7 +9,7 @@ import {
 } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import type { NextHop, Route } from '../model/route.js';
-import type { Rule } from '../model/rule.js';
+import { impliedRules, type Rule, takesEveryPacket } from '../model/rule.js';
 import type { Family, PortRange } from '../model/socket.js';
 import { Fib, type Found, fitsTos, type RouteError, type RouteKey } from './fib.js';
 import type { Device } from './host.js';
@@ -89,9 +89,11 @@ export class Policy {
     const none = unspecified(family);
     this.#anyPacket = { ...anyPacket, destination: none, source: none };
     this.#vrfs = vrfsByIndex(devices);
-    const rules = state.rules.filter((rule) => rule.family === family);
+    const asked = state.customRules?.[family] ?? null;
+    const listed = state.rules.filter((rule) => rule.family === family);
+    const rules = family === 'ipv6' && asked === false ? impliedRules(family) : listed;
     this.#rules = rules.map((rule) => this.#ready(rule, rules));
-    const custom = (family === 'ipv4' && state.mergedTables === false) || !onlyDefaultRules(rules);
+    const custom = asked ?? !onlyDefaultRules(rules);
     this.#merged =
       family === 'ipv4' && !custom
         ? {
@@ -313,7 +315,7 @@ function inRange(range: PortRange | null, port: number): boolean {
   return range === null || (port >= range.from && port <= range.to);
 }
 
-/** The three rules that every namespace starts with, and nothing else. */
+/** The rules of IPv4 that a namespace starts with, and nothing else. */
 function onlyDefaultRules(rules: readonly Rule[]): boolean {
   const expected = [
     [0, localTable],
@@ -322,28 +324,9 @@ function onlyDefaultRules(rules: readonly Rule[]): boolean {
   ] as const;
   return (
     rules.length === expected.length &&
-    rules.every((rule, place) => {
-      const [priority, table] = expected[place] as (typeof expected)[number];
-      return (
-        rule.priority === priority &&
-        rule.action === 'lookup' &&
-        rule.table === table &&
-        !rule.invert &&
-        !rule.l3mdev &&
-        rule.from === null &&
-        rule.to === null &&
-        rule.tos === 0 &&
-        rule.inputInterface === null &&
-        rule.outputInterface === null &&
-        rule.mark === null &&
-        rule.ipProtocol === null &&
-        rule.sourcePort === null &&
-        rule.destinationPort === null &&
-        rule.uidRange === null &&
-        rule.suppressPrefixLength === null &&
-        rule.suppressInterfaceGroup === null &&
-        rule.unknownAttributes.length === 0
-      );
+    expected.every(([priority, table], place) => {
+      const rule = rules[place] as Rule;
+      return rule.priority === priority && rule.table === table && takesEveryPacket(rule);
     })
   );
 }
