@@ -180,6 +180,7 @@ const networkInterface = record({
   ipv6: orNull(ipv6Settings),
   addresses: listOf(interfaceAddress),
   groups: optional(listOf(address)),
+  neighbours: optional(listOf(address)),
   portState: optional(oneOf('forwarding', 'blocked', 'active', 'backup')),
   vlanFiltering: optional(bool),
 });

@@ -31,6 +31,8 @@ export class Device {
   readonly arpIgnore: number;
   /** It answers ARP only where the route back to who asks leads out of it. */
   readonly arpFilter: boolean;
+  /** The IPv4 neighbours whose link-layer address it knows. */
+  readonly knownNeighbours: ReadonlySet<string>;
   readonly ignoresLinkdown: { readonly ipv4: boolean; readonly ipv6: boolean };
 
   /** `setting` gives one of the namespace by its sysctl name, 0 where there is none. */
@@ -59,6 +61,7 @@ export class Device {
       setting('net.ipv6.conf.all.forwarding') !== 0 || (ipv6?.force_forwarding ?? 0) !== 0;
     this.arpIgnore = ipv4 ? Math.max(all('arp_ignore'), ipv4.arp_ignore) : 0;
     this.arpFilter = ipv4 !== null && (all('arp_filter') | ipv4.arp_filter) !== 0;
+    this.knownNeighbours = new Set(link.neighbours);
     const ignored = 'ignore_routes_with_linkdown';
     this.ignoresLinkdown = {
       ipv4: ipv4 !== null && (all(ignored) | ipv4[ignored]) !== 0,

@@ -271,6 +271,10 @@ function assumedOnLink(course: Course, device: Device): Way {
   const detail = `no route back to ${destination} by ${device.name}, which the socket is bound to`;
   if (overLoopback) return lost(course, noWay(course), detail);
   if (fromHere) return astray(course, detail);
+  // Nobody has to be asked for: there is no ARP, or it has been answered.
+  if (device.link.noArp || device.knownNeighbours.has(destination)) {
+    return { device, gateway: null, others: [] };
+  }
   const cause = { code: 'assumed-on-link', destination, interface: device.name } as const;
   return undecided(course, cause, `${detail}: the kernel takes the peer to stand on that link`);
 }
