@@ -11,8 +11,8 @@ import type { HostState } from '../model/host-state.js';
 import type { NextHop, Route } from '../model/route.js';
 import { impliedRules, type Rule, takesEveryPacket } from '../model/rule.js';
 import type { Family, PortRange } from '../model/socket.js';
+import { type Device, LOOPBACK_INDEX } from './device.js';
 import { Fib, type Found, fitsTos, type RouteError, type RouteKey } from './fib.js';
-import type { Device } from './host.js';
 
 /** The user of a key when nobody says who asks: a rule that selects by user is then unknown. */
 export const unknownUser = -1;
@@ -65,6 +65,11 @@ export class Policy {
   readonly #assigned: ReadonlySet<number>;
   /** True where a rule looks at the mark of a packet. */
   readonly looksAtMarks: boolean;
+  /**
+   * Ports of what comes in, and for IPv4 its protocol, are looked up for the rules at all
+   * (fib_rule_requires_fldissect): not where only rules for packets of this host select by them.
+   */
+  readonly readsPorts: boolean;
   /** True where a rule or a route looks at the source of a packet. */
   readonly looksAtSources: boolean;
   /** IPv4: rules that there are or were, or local routes of somebody's own, make source validation look at the routes. */
@@ -105,6 +110,11 @@ export class Policy {
           }
         : null;
     this.looksAtMarks = rules.some((rule) => rule.mark !== null);
+    this.readsPorts = this.#rules.some(
+      ({ rule: { ipProtocol, sourcePort, destinationPort }, input }) =>
+        input !== LOOPBACK_INDEX &&
+        (ipProtocol !== null || sourcePort !== null || destinationPort !== null),
+    );
     this.looksAtSources =
       rules.some((rule) => rule.from !== null) || routes.some((one) => one.sourcePrefix !== null);
     const kernelMade = 2; // RTPROT_KERNEL

@@ -1,6 +1,6 @@
 import { capture } from '#earshot/kernel/capture.js';
 import { withLab } from '../harness.js';
-import { both, everyFlow, LAN6, labTest, lan } from '../networks.js';
+import { both, everyFlow, LAN4, LAN6, labTest, lan } from '../networks.js';
 import { holdAgainstKernel } from '../witness.js';
 
 const test = labTest();
@@ -25,6 +25,23 @@ test("once a rule has been there, IPv4's local table comes before a longer prefi
     await lab.ip(['rule del from 198.51.100.9 lookup 100']);
     t.deepEqual(await fates(), [yes, yes, yes, yes]);
     t.is((await capture({ netns: lab.host.namespace.path })).customRules?.ipv4, true);
+  });
+});
+
+test('the reverse path is looked up without ports while only rules for what this host sends select by them', async (t) => {
+  const sysctls = { 'net.ipv4.conf.all.rp_filter': 1 };
+  const own = 'rule add not from 192.0.2.0/24 iif lo ipproto tcp sport 80 priority 10 blackhole';
+  await withLab({ ...lan, ip: [own] }, async (lab) => {
+    lab.sysctl(sysctls);
+    lab.listen(both({ address: '0.0.0.0', port: 80 }));
+    const outcome = async () => {
+      const compared = await holdAgainstKernel(lab, everyFlow(['neighbour'], [LAN4], 80));
+      return compared.map(({ verdict: { outcome, cause } }) => cause?.code ?? outcome);
+    };
+    t.deepEqual(await outcome(), ['reverse-path', 'reverse-path']);
+    await lab.ip(['rule add iif eth0 sport 9 lookup 100']);
+    // UDP's answers do not come from TCP's port 80, and meet the rule.
+    t.deepEqual(await outcome(), ['reachable', 'reverse-path']);
   });
 });
 
