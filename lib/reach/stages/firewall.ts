@@ -162,7 +162,12 @@ export function passEntrance(
     return passHook(course, 'prerouting', frame, direction, device);
   };
   if (!bridgeAsks(course)) return enter('all') ?? prerouting();
-  return enter('ports') ?? prerouting() ?? enter('master');
+  const early = enter('ports') ?? prerouting();
+  if (early) return early;
+  // br_nf_pre_routing_finish: what is translated is addressed to the bridge itself from then on.
+  if (frame && course.asked && frame.tuple.destination !== course.asked.destination)
+    frame.packetType = 0;
+  return enter('master');
 }
 
 /** Rules of bridges and of ARP, and rules that a VRF has packets pass twice. */

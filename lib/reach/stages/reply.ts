@@ -93,9 +93,10 @@ export function withAnswer(
   by: 'route' | 'device' = 'route',
 ): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
-  // No other host takes what comes from ::1 (ip6_rcv_core).
+  // No other host takes what comes from ::1 (ip6_rcv_core), as a reset does.
   const { asked, fromHere } = course;
-  if (asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
+  const reset = answer === 'reset' || answer === 'reject-reset' || by === 'device';
+  if (reset && asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
     return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
