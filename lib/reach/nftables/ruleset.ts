@@ -57,11 +57,15 @@ export class CompiledRule {
 /** Chains with fewer rules than these are gone through. */
 const leastIndexed = 8;
 
+/** So often a chain is gone through first: who asks once does not wait for an index. */
+const leastAsked = 8;
+
 /** A chain, whose rules are made ready when it is first asked. */
 export class CompiledChain {
   #rules: readonly CompiledRule[] | null = null;
   #index: RuleIndex | null | undefined;
   #name: string | null = null;
+  #asked = 0;
 
   constructor(
     readonly chain: NftChain,
@@ -71,6 +75,11 @@ export class CompiledChain {
   get rules(): readonly CompiledRule[] {
     this.#rules ??= this.chain.rules.map((rule) => new CompiledRule(this, rule, this.tables));
     return this.#rules;
+  }
+
+  /** Its index, once it is asked often. */
+  whenAsked(): RuleIndex | null {
+    return ++this.#asked > leastAsked ? this.index : null;
   }
 
   /** Which rules to hold a packet against; `null` where it has to be all of them. */

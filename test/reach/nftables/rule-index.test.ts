@@ -390,6 +390,9 @@ test('a packet fares alike against the rules that the index chooses and against 
     const nftables = ruleSet(random);
     const chain = baseChain(nftables);
     t.truthy(chain.index);
+    // What is asked once is not worth an index.
+    for (const one of chain.tables.chains.values())
+      for (let times = 0; times < 10; times++) one.whenAsked();
     for (let count = 0; count < 40; count++) {
       const packet = packetOf(random);
       const choices = random(1_000_000);
