@@ -18,7 +18,7 @@ const [rules = 1000, elements = 50_000, rounds = 9] = process.argv.slice(2).map(
 for (const [name, number, least] of /** @type {[string, number, number][]} */ ([
   ['rules', rules, 0],
   ['elements', elements, 0],
-  ['rounds', rounds, 3],
+  ['rounds', rounds, 1],
 ])) {
   if (Number.isInteger(number) && number >= least) continue;
   refuse(`${number} is not a number of ${name}: give a whole number from ${least}`);

@@ -83,21 +83,22 @@ void walk(Bytes bytes) {
 /** As the elements of sets of several shapes: the columns fit to each other, whatever is read. */
 void pack(Bytes bytes) {
   using namespace earshot::nftables;
-  constexpr Shape kShapes[] = {
-      {4, 0, false, false}, {4, 4, false, false}, {8, 0, true, true}, {2, 0, true, false}};
-  for (const Shape& shape : kShapes) {
-    for (const bool swapped : {false, true}) {
-      try {
-        const Elements elements = packAll(shape, bytes, swapped);
-        check(elements.keys.size() == elements.size * shape.keyLength, "each element has a key");
-        check(elements.values.size() == elements.size * shape.valueLength, "and its value");
-        check(elements.closes.size() == (elements.size + 7) / 8, "and a bit");
-        for (const auto* column :
-             {&elements.verdictOf, &elements.objectOf, &elements.expressionsOf}) {
-          check(column->empty() || column->size() == elements.size, "and a number, or none has");
-        }
-      } catch (const earshot::Failure&) {
+  constexpr struct {
+    Shape shape;
+    bool swapped;
+  } kReadAs[] = {
+      {{4, 4, false, false}, false}, {{8, 0, true, true}, false}, {{2, 0, true, false}, true}};
+  for (const auto& [shape, swapped] : kReadAs) {
+    try {
+      const Elements elements = packAll(shape, bytes, swapped);
+      check(elements.keys.size() == elements.size * shape.keyLength, "each element has a key");
+      check(elements.values.size() == elements.size * shape.valueLength, "and its value");
+      check(elements.closes.size() == (elements.size + 7) / 8, "and a bit");
+      for (const auto* column :
+           {&elements.verdictOf, &elements.objectOf, &elements.expressionsOf}) {
+        check(column->empty() || column->size() == elements.size, "and a number, or none has");
       }
+    } catch (const earshot::Failure&) {
     }
   }
 }
