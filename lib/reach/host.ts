@@ -64,7 +64,10 @@ export class Host {
     this.unnamedPort = this.#findUnnamedPort();
     const { nftables, legacy } = state.firewall;
     const legacyTables = legacy ? legacy.ipv4.length + legacy.ipv6.length : 1;
-    const ruleset = nftables && nftables.chains.length > 0 ? new Ruleset(nftables) : null;
+    const ruleset =
+      nftables && nftables.chains.length > 0
+        ? new Ruleset(nftables, (index) => this.byIndex.get(index)?.name ?? null)
+        : null;
     this.ruleset = ruleset?.idle ? null : ruleset;
     this.withoutFirewall = nftables !== null && this.ruleset === null && legacyTables === 0;
     this.withoutPrograms = state.interfaces.every(

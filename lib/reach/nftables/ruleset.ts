@@ -49,6 +49,7 @@ export class CompiledRule {
       this.rule,
       this.chain.chain.family,
       (name) => this.tables.set(name)?.set ?? null,
+      this.tables.interfaceOf,
     );
     return this.#text;
   }
@@ -126,6 +127,7 @@ export class TableNames implements Names, ConditionTable {
     private readonly nftables: Nftables,
     private readonly family: NftFamily,
     private readonly table: string,
+    readonly interfaceOf: (index: number) => string | null,
   ) {}
 
   set(name: string): CompiledSet | null {
@@ -196,7 +198,7 @@ export class Ruleset {
     ipv6: new Map(),
   };
 
-  constructor(nftables: Nftables) {
+  constructor(nftables: Nftables, interfaceOf: (index: number) => string | null = () => null) {
     const tables = new Map<string, TableNames>();
     const order = new Map<string, number>();
     const dormant = new Set<string>();
@@ -207,7 +209,8 @@ export class Ruleset {
     }
     for (const chain of nftables.chains) {
       const key = `${chain.family} ${chain.table}`;
-      const names = tables.get(key) ?? new TableNames(nftables, chain.family, chain.table);
+      const names =
+        tables.get(key) ?? new TableNames(nftables, chain.family, chain.table, interfaceOf);
       tables.set(key, names);
       const compiled = new CompiledChain(chain, names);
       names.chains.set(chain.name, compiled);

@@ -13,7 +13,7 @@ import { type Found, type RouteKey, usable } from '../fib.js';
 import { type Device, LOOPBACK_INDEX, type OwnAddress, type Receiver } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import type { RoutingAnswer } from '../policy.js';
-import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectOnDevice, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
 import { sourceFor, staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -171,7 +171,10 @@ export function possibleSources(course: Course, receiver: Receiver): Address[] {
   if (!one || isUnspecified(receiver.address)) {
     const key = { ...answerKey(course, 'socket', receiver), source: unspecified(packet.family) };
     const answer = host.policy[packet.family].lookup(key);
+    // Without a route by the device a socket is bound to, the peer is taken to stand on its link.
+    const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
     if (answer.kind === 'found') add(sourceFor(host, packet.source, answer.found));
+    else if (bound && packet.family === 'ipv4') add(selectOnDevice(host, bound, null));
   }
   if (destinationType === 'broadcast')
     add(otherSource(course, answerKey(course, 'socket', receiver)));
