@@ -14,6 +14,7 @@
         "native/binding/owners.cc",
         "native/binding/set_elements.cc",
         "native/binding/sockets.cc",
+        "native/binding/xtables.cc",
         "native/namespaces/run.cc",
         "native/netlink/answer.cc",
         "native/netlink/socket.cc",
@@ -30,6 +31,7 @@
         "native/sockets/procfs.cc",
         "native/sockets/read.cc",
         "native/sockets/table.cc",
+        "native/xtables/read.cc",
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [

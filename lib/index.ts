@@ -6,7 +6,6 @@ export { listeners, listenersSync, sockets, socketsSync, socketTable } from './k
 export type {
   Firewall,
   Hook,
-  LegacyTables,
   Nftables,
   NftChain,
   NftFamily,
@@ -19,6 +18,7 @@ export {
   type Missing,
   type MissingPart,
 } from './model/host-state.js';
+export type { IpSet } from './model/ipset.js';
 export type {
   Interface,
   InterfaceAddress,
@@ -39,6 +39,15 @@ export type {
   Transport,
 } from './model/socket.js';
 export type { SocketTable, TypedArray } from './model/socket-table.js';
+export type {
+  InterfaceName,
+  LegacyChain,
+  LegacyRule,
+  LegacyTable,
+  LegacyTables,
+  MaskedAddress,
+  XtablesExtension,
+} from './model/xtables.js';
 export { checkState, parseState } from './model/state-check.js';
 export { exposure } from './reach/exposure.js';
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './reach/exposure-row.js';
@@ -51,6 +60,7 @@ export type {
   Direction,
   Outcome,
   RuleReference,
+  RuleTool,
   Stage,
   Step,
   StepAction,

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
 import { EarshotError } from './errors.js';
+import type { Family } from './model/socket.js';
 import type { SocketColumns, SocketTableData } from './model/socket-columns.js';
 
 /*
@@ -38,6 +39,21 @@ export interface SocketQuery {
   source: 'auto' | 'netlink' | 'procfs';
   /** The path of a network namespace, or null for this thread's own. */
   netns: string | null;
+}
+
+export interface XtablesQuery {
+  family: Family;
+  /** Names of tables that are loaded: the kernel would make any other. */
+  tables: string[];
+  netns: string | null;
+}
+
+/** A legacy table as the kernel tells it. */
+export interface XtablesBytes {
+  /** struct ipt_getinfo or ip6t_getinfo. */
+  info: Uint8Array;
+  /** The entries, one after the other. */
+  entries: Uint8Array;
 }
 
 /** One message to send: the header's type and flags, and what follows the header. */
@@ -175,6 +191,8 @@ interface Addon {
   /** The bytes of each file, or the positive errno it was refused with. */
   readFiles(query: FileQuery): Promise<(Uint8Array | number)[]>;
   readFilesSync(query: FileQuery): (Uint8Array | number)[];
+  /** Each legacy table of iptables, or the positive errno it was refused with. */
+  readXtables(query: XtablesQuery): Promise<(XtablesBytes | number)[]>;
   owners(query: OwnerQuery): Promise<OwnerTable>;
   ownersSync(query: OwnerQuery): OwnerTable;
 }
@@ -231,6 +249,7 @@ export const native: Addon = {
   packSetElements: translated('packSetElements'),
   readFiles: promised('readFiles'),
   readFilesSync: translated('readFilesSync'),
+  readXtables: promised('readXtables'),
   owners: promised('owners'),
   ownersSync: translated('ownersSync'),
 };

@@ -5,6 +5,7 @@
 #include "binding/owners.h"
 #include "binding/set_elements.h"
 #include "binding/sockets.h"
+#include "binding/xtables.h"
 
 namespace earshot::binding {
 
@@ -24,6 +25,7 @@ Napi::Object exportAll(Napi::Env env, Napi::Object exports) {
   set("packSetElements", packSetElements);
   set("readFiles", answer<kReadFiles>);
   set("readFilesSync", answerSync<kReadFiles>);
+  set("readXtables", answer<kReadXtables>);
   set("owners", answer<kOwners>);
   set("ownersSync", answerSync<kOwners>);
   return exports;

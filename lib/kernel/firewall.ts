@@ -1,12 +1,13 @@
 import { endianness } from 'node:os';
 import { EarshotError } from '../errors.js';
-import type { Firewall, LegacyTables, Nftables } from '../model/firewall.js';
+import type { Firewall, Nftables } from '../model/firewall.js';
 import type { Missing } from '../model/host-state.js';
-import { native } from '../native.js';
+import type { LegacyTables } from '../model/xtables.js';
+import { readIpSets } from './ipset/read.js';
 import { isFailure, type NftFailure, readNftables } from './nftables/read.js';
 import { isPermission, partOrMissing, privilegeRemedy, refusalText } from './refusal.js';
+import { readLegacyTables } from './xtables/read.js';
 
-const ENOENT = 2;
 const EINVAL = 22;
 const EPROTONOSUPPORT = 93;
 const EOPNOTSUPP = 95;
@@ -25,16 +26,6 @@ const noRuleSet = (): Nftables => ({
 /** How often a rule set that changes while it is read is read again. */
 const TRIES = 3;
 
-/**
- * Reading these loads nothing: they list the tables that are loaded. The last one always exists
- * where proc is mounted, so that "not there" can be told from "cannot be seen".
- */
-const LEGACY_FILES = [
-  '/proc/thread-self/net/ip_tables_names',
-  '/proc/thread-self/net/ip6_tables_names',
-  '/proc/thread-self/net/dev',
-];
-
 /** Reads every firewall of a network namespace. What could not be read is `null` and named in `missing`. */
 export async function readFirewall(
   netns: string | null,
@@ -44,7 +35,29 @@ export async function readFirewall(
     partOrMissing('nftables', missing, null, () => readRuleSet(netns, missing)),
     readLegacyTables(netns, missing),
   ]);
-  return { firewall: { nftables, legacy }, missing };
+  const ipsets = asksSets(nftables, legacy)
+    ? await partOrMissing('ipsets', missing, null, () => readIpSets(netns))
+    : [];
+  return { firewall: { nftables, legacy, ipsets }, missing };
+}
+
+/** Does a rule ask a set of ipset(8), by the match `set` or the target `SET`? */
+function asksSets(nftables: Nftables | null, legacy: LegacyTables | null): boolean {
+  const isSet = ({ name }: { name: string }) => name === 'set' || name === 'SET';
+  const carried = nftables?.chains.some(({ rules }) =>
+    rules.some(({ expressions }) =>
+      expressions.some((one) => (one.kind === 'match' || one.kind === 'target') && isSet(one)),
+    ),
+  );
+  const tables = legacy ? [...legacy.ipv4, ...legacy.ipv6] : [];
+  const rules = tables.flatMap(({ chains }) => chains ?? []).flatMap((chain) => chain.rules);
+  return (
+    carried === true ||
+    rules.some(
+      ({ matches, target }) =>
+        matches.some(isSet) || (target !== null && 'extension' in target && isSet(target.extension)),
+    )
+  );
 }
 
 async function readRuleSet(netns: string | null, missing: Missing[]): Promise<Nftables | null> {
@@ -77,32 +90,4 @@ async function readRuleSet(netns: string | null, missing: Missing[]): Promise<Nf
     remedy: 'capture again when nothing changes it',
   });
   return null;
-}
-
-async function readLegacyTables(
-  netns: string | null,
-  missing: Missing[],
-): Promise<LegacyTables | null> {
-  const [ipv4, ipv6, witness] = await native.readFiles({ paths: LEGACY_FILES, netns });
-  const refused = [ipv4!, ipv6!].find(
-    (content): content is number => typeof content === 'number' && content !== ENOENT,
-  );
-  if (refused === undefined && typeof witness !== 'number') {
-    return { ipv4: tableNames(ipv4!), ipv6: tableNames(ipv6!) };
-  }
-  missing.push({
-    what: 'legacy-tables',
-    reason: `reading the names of the legacy iptables tables was refused: ${refusalText({ errno: refused ?? ENOENT, detail: '' })}`,
-    remedy:
-      refused !== undefined && isPermission(refused)
-        ? privilegeRemedy('CAP_DAC_READ_SEARCH')
-        : 'run where proc is mounted on /proc',
-  });
-  return null;
-}
-
-/** A line a table; a file that is not there belongs to a module that is not loaded. */
-function tableNames(content: Uint8Array | number): string[] {
-  if (typeof content === 'number') return [];
-  return new TextDecoder().decode(content).split('\n').filter(Boolean).sort();
 }

@@ -1,5 +1,6 @@
 import { ruleset } from './ruleset-check.js';
 import { int, listOf, oneOf, orNull, record, text, whole, word } from './shape.js';
+import { ipSet, legacyTables } from './xtables-check.js';
 
 const texts = listOf(text);
 const handle = whole(0, Number.MAX_SAFE_INTEGER);
@@ -36,5 +37,6 @@ const nftables = record({
 /** The form of a state's `firewall`. */
 export const firewall = record({
   nftables: orNull(nftables),
-  legacy: orNull(record({ ipv4: texts, ipv6: texts })),
+  legacy: orNull(legacyTables),
+  ipsets: orNull(listOf(ipSet)),
 });

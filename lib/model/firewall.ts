@@ -1,4 +1,6 @@
+import type { IpSet } from './ipset.js';
 import type { NftFlowtable, NftObject, NftRule, NftSet } from './ruleset.js';
+import type { LegacyTables } from './xtables.js';
 
 /** Where in a packet's life a base chain hooks in. */
 export type Hook =
@@ -63,18 +65,12 @@ export interface Nftables {
   flowtables: NftFlowtable[];
 }
 
-/** The legacy (xtables) tables that are loaded, by name: `filter`, `nat`, `mangle`, `raw`, `security`. */
-export interface LegacyTables {
-  /** What /proc/net/ip_tables_names lists. */
-  ipv4: string[];
-  /** What /proc/net/ip6_tables_names lists. */
-  ipv6: string[];
-}
-
 /** All firewalls of the namespace; `null` where it could not be read, see `missing` of the state. */
 export interface Firewall {
   /** Without tables where there are none; `null` where it could not be read. */
   nftables: Nftables | null;
-  /** Without names where none is loaded; `null` where it could not be read. */
+  /** Without tables where none is loaded; `null` where it could not be read. */
   legacy: LegacyTables | null;
+  /** The sets of ipset(8) that rules of iptables ask; `null` where they could not be read. */
+  ipsets: IpSet[] | null;
 }

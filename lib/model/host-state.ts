@@ -18,6 +18,7 @@ export type MissingPart =
   | 'settings'
   | 'nftables'
   | 'legacy-tables'
+  | 'ipsets'
   | 'programs'
   | 'ipv6'
   | 'consistency';

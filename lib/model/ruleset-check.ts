@@ -263,6 +263,8 @@ function byteLength(column: string): number {
 /** The forms of the parts of a rule set. */
 export const ruleset = {
   family,
+  hex,
+  verdict,
   rule: record({ handle, expressions, comment: orNull(text) }),
   set,
   object: record({ family, table: text, name: text, type: word, expression: orNull(expression) }),

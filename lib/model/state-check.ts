@@ -319,6 +319,7 @@ const missing = record({
     'settings',
     'nftables',
     'legacy-tables',
+    'ipsets',
     'programs',
     'ipv6',
     'consistency',

@@ -5,8 +5,7 @@ import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
 import type { Connection, Tuple } from './nftables/connection.js';
 import type { Frame } from './nftables/frame.js';
-import type { CompiledRule } from './nftables/ruleset.js';
-import type { CompiledSet } from './nftables/sets.js';
+import type { CompiledChain, CompiledRule } from './nftables/ruleset.js';
 import type {
   Assumption,
   Cause,
@@ -92,7 +91,9 @@ export class Course {
   /** What conntrack keeps of the flow, once its first packet has come through. */
   connection: Connection | null = null;
   /** Sets that rules have added this flow to, or taken it out of. */
-  readonly touched = new Set<CompiledSet>();
+  readonly touched = new Set<object>();
+  /** Where among the chains of its priority each legacy chain is asked, as was chosen. */
+  readonly turns = new Map<CompiledChain, number>();
   /** A rule that looked at the peer's address: another peer may fare otherwise. */
   looksAtPeer: CompiledRule | null = null;
 

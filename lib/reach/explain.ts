@@ -45,8 +45,13 @@ function endpoint(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function ruleName({ family, table, chain, handle }: RuleReference): string {
+function ruleName({ family, table, chain, handle, tool, line }: RuleReference): string {
+  if (tool !== 'nft') return `rule ${line} of chain ${chain} in table ${table} of ${tool}`;
   return `rule ${handle} of chain ${chain} in table ${family} ${table}`;
+}
+
+function tableName({ family, table, tool }: { family: string; table: string; tool: string }): string {
+  return tool === 'nft' ? `table ${family} ${table}` : `table ${table} of ${tool}`;
 }
 
 function whatever(direction: Direction): string {
@@ -77,7 +82,7 @@ export function reasonFor(cause: Cause): string {
     case 'rule-reject':
       return `${ruleName(cause.rule)} rejects ${whatever(cause.direction)} at ${cause.hook} (${cause.rule.text})`;
     case 'policy-drop':
-      return `no rule of chain ${cause.chain} in table ${cause.family} ${cause.table} accepts ${whatever(cause.direction)} at ${cause.hook}, and its policy is drop`;
+      return `no rule of chain ${cause.chain} in ${tableName(cause)} accepts ${whatever(cause.direction)} at ${cause.hook}, and its policy is drop`;
     case 'rule-unknown':
       return `it depends on ${ruleName(cause.rule)} at ${cause.hook}, whose outcome cannot be known (${cause.rule.text})`;
     case 'not-captured':

@@ -45,7 +45,7 @@ export class Host {
   readonly policy: { readonly ipv4: Policy; readonly ipv6: Policy };
   /** A port for peers that name none: ephemeral, and named by no policy rule and no connected socket. */
   readonly unnamedPort: number;
-  /** The rules of nftables; null where they could not be read, or do nothing to any packet. */
+  /** The rules; null where those of nftables could not be read, or none does anything to any packet. */
   readonly ruleset: Ruleset | null;
   /** Both firewalls could be read and do nothing to any packet. */
   readonly withoutFirewall: boolean;
@@ -63,13 +63,14 @@ export class Host {
     for (const socket of state.sockets) this.#addReceiver(socket);
     this.unnamedPort = this.#findUnnamedPort();
     const { nftables, legacy } = state.firewall;
-    const legacyTables = legacy ? legacy.ipv4.length + legacy.ipv6.length : 1;
+    const tables = legacy && [...legacy.ipv4, ...legacy.ipv6];
+    const isRead = tables?.every(({ chains }) => chains !== null) === true;
     const ruleset =
-      nftables && nftables.chains.length > 0
-        ? new Ruleset(nftables, (index) => this.byIndex.get(index)?.name ?? null)
+      nftables && nftables.chains.length + (tables?.length ?? 0) > 0
+        ? new Ruleset({ ...state.firewall, nftables }, (index) => this.byIndex.get(index)?.name ?? null)
         : null;
     this.ruleset = ruleset?.idle ? null : ruleset;
-    this.withoutFirewall = nftables !== null && this.ruleset === null && legacyTables === 0;
+    this.withoutFirewall = nftables !== null && this.ruleset === null && isRead;
     this.withoutPrograms = state.interfaces.every(
       ({ xdp, tcIngress, tcEgress }) => xdp.length === 0 && !tcIngress && !tcEgress,
     );

@@ -17,6 +17,7 @@ export type {
   Direction,
   Outcome,
   RuleReference,
+  RuleTool,
   Stage,
   Step,
   StepAction,

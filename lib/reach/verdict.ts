@@ -1,5 +1,6 @@
 import type { Hook, NftFamily } from '../model/firewall.js';
 import type { Endpoint, Socket } from '../model/socket.js';
+import type { RuleTool } from './xtables/tool.js';
 
 /** Does the flow get through? `unknown` always has a cause. */
 export type Outcome = 'reachable' | 'unreachable' | 'unknown';
@@ -32,13 +33,21 @@ export type Stage =
 /** Which way a packet goes that a cause speaks of. */
 export type Direction = 'request' | 'reply';
 
-/** A rule of nftables, and how to find it: `nft -a list chain FAMILY TABLE CHAIN` shows its handle. */
+/**
+ * A rule of nftables or iptables, and how to find it: `nft -a list chain FAMILY TABLE CHAIN` shows
+ * its handle, `iptables -L CHAIN --line-numbers` its line.
+ */
 export interface RuleReference {
   family: NftFamily;
   table: string;
   chain: string;
-  handle: number;
-  /** The rule in the syntax of nft(8). */
+  /** `null` for a rule of a legacy table. */
+  handle: number | null;
+  /** The program that shows it: nft(8), or one of the two that iptables(8) may be. */
+  tool: RuleTool;
+  /** Its place in its chain, counted from one. */
+  line: number;
+  /** The rule in the syntax of nft(8), or as the command of iptables(8) that adds it. */
   text: string;
 }
 
@@ -79,6 +88,8 @@ export type Cause =
     }
   | {
       code: 'policy-drop';
+      /** The program that shows the chain. */
+      tool: RuleTool;
       family: NftFamily;
       table: string;
       chain: string;
@@ -145,6 +156,8 @@ export type Cause =
   | { code: 'signature-required'; socket: Socket; peers: string }
   // ---- flows from this host
   | { code: 'source-not-ours'; source: string };
+
+export type { RuleTool } from './xtables/tool.js';
 
 /** The code of a cause. */
 export type CauseCode = Cause['code'];

@@ -180,6 +180,7 @@ export function hostState(interfaces, routes, sockets) {
         flowtables: [],
       },
       legacy: { ipv4: [], ipv6: [] },
+      ipsets: [],
     },
     missing: [],
   };

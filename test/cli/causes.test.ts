@@ -9,6 +9,8 @@ const rule = {
   table: 'filter',
   chain: 'input',
   handle: 7,
+  tool: 'nft',
+  line: 1,
   text: 'tcp dport 80 drop',
 } as const;
 const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
@@ -108,6 +110,7 @@ const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
   'rule-reject': { code: 'rule-reject', rule, hook: 'input', direction: 'request', with: 'icmp' },
   'policy-drop': {
     code: 'policy-drop',
+    tool: 'nft',
     family: 'inet',
     table: 'filter',
     chain: 'input',

@@ -194,6 +194,7 @@ export function laptop(changes: Partial<HostState> = {}): HostState {
         flowtables: [],
       },
       legacy: { ipv4: [], ipv6: [] },
+      ipsets: [],
     },
     missing: [],
     ...changes,

@@ -207,7 +207,42 @@ const STATE: HostState = {
         { family: 'inet', table: 'filter', name: 'fast', priority: 0, devices: ['lan0'] },
       ],
     },
-    legacy: null,
+    legacy: {
+      ipv4: [
+        {
+          name: 'filter',
+          chains: [
+            {
+              name: 'INPUT',
+              base: { hook: 'input', policy: 'drop' },
+              rules: [
+                {
+                  source: { address: '0a000000', mask: 'ff000000', invert: false },
+                  destination: null,
+                  input: { name: 'eth', isPrefix: true, invert: true },
+                  output: null,
+                  protocol: { number: 6, invert: false },
+                  fragment: { invert: true },
+                  matches: [{ name: 'set', revision: 4, info: '00000101' }],
+                  target: { extension: { name: 'REJECT', revision: 0, info: '00000000' } },
+                },
+              ],
+            },
+          ],
+        },
+      ],
+      ipv6: [{ name: 'nat', chains: null }],
+    },
+    ipsets: [
+      {
+        name: 'blocked',
+        index: 1,
+        type: 'hash:net',
+        family: 'ipv4',
+        netmask: null,
+        elements: ['192.0.2.0/24', '192.0.2.7 nomatch'],
+      },
+    ],
   },
   missing: [{ what: 'legacy-tables', reason: 'refused', remedy: 'run as root' }],
 };

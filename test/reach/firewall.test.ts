@@ -251,7 +251,11 @@ for (const [table, first] of legacy) {
 test('legacy tables of one family do not see the other', (t) => {
   const { nftables: none } = legacyTables();
   const state = onLan([server], {
-    firewall: { nftables: none, legacy: { ipv4: [], ipv6: ['filter'] } },
+    firewall: {
+      nftables: none,
+      legacy: { ipv4: [], ipv6: [{ name: 'filter', chains: null }] },
+      ipsets: [],
+    },
   });
   t.is(trace(state, byLan).outcome, 'reachable');
   isUnknown(t, state, byLan6, { backend: 'legacy', hook: 'input' });

@@ -1,6 +1,6 @@
 import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
-import type { Cause, RuleReference, Symptom } from '../../reach/verdict.js';
+import type { Cause, RuleReference, RuleTool, Symptom } from '../../reach/verdict.js';
 import { commandText } from './processes.js';
 import { enumerate, printable } from './text.js';
 
@@ -91,7 +91,7 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
       };
     case 'policy-drop':
       return {
-        why: `No rule of the firewall accepts the ${packet(cause.direction)}, and the policy of chain ${shown(cause.chain)} (table ${cause.family} ${shown(cause.table)}) is drop.`,
+        why: `No rule of the firewall accepts the ${packet(cause.direction)}, and the policy of chain ${shown(cause.chain)} (table ${cause.tool === 'nft' ? `${cause.family} ` : ''}${shown(cause.table)}) is drop.`,
         brief: `dropped by the policy at ${cause.hook}`,
         hint: seeChain(cause),
       };
@@ -326,11 +326,15 @@ function seeChain({
   family,
   table,
   chain,
+  tool,
 }: {
   family: string;
   table: string;
   chain: string;
+  tool: RuleTool;
 }): string {
+  if (tool !== 'nft')
+    return `See it with: ${tool} -t ${shown(table)} -L ${shown(chain)} -n -v --line-numbers`;
   return `See it with: nft -a list chain ${family} ${shown(table)} ${shown(chain)}`;
 }
 

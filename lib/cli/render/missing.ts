@@ -39,6 +39,7 @@ const partNames: Readonly<Record<MissingPart, string>> = {
   settings: 'all network settings',
   nftables: 'the nftables rules',
   'legacy-tables': 'the iptables rules',
+  ipsets: 'the sets of ipset',
   programs: 'the programs on interfaces',
   ipv6: 'the IPv6 configuration',
   consistency: 'a consistent state',

@@ -3,8 +3,11 @@ import { Cursor, type IndexedRun } from './rule-index.js';
 import type { CompiledChain, CompiledRule } from './ruleset.js';
 import type { Refusal } from './run.js';
 
-/** How deep jumps may go (NFT_JUMP_STACK_SIZE). */
-const deepest = 16;
+/**
+ * Deeper than any rule set jumps: the kernel refuses more than 16 of nftables' (NFT_JUMP_STACK_SIZE),
+ * and of legacy tables a loop. Only a spoiled capture has one.
+ */
+const deepest = 1024;
 
 /** What a base chain makes of a packet, and the rule that said so; none where the policy did. */
 export type ChainOutcome =

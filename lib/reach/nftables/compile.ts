@@ -17,12 +17,15 @@ import { reject } from './expressions/reject.js';
 import { REGISTERS_SIZE } from './registers.js';
 import type { Evaluate } from './run.js';
 import type { CompiledSet } from './sets.js';
+import { effectOf, type XtExpression } from '../xtables/compile.js';
 
 /** What the expressions of a table name: its sets and objects. */
 export interface Names {
   set(name: string): CompiledSet | null;
   /** The expression an object acts as; null for one that never stops a packet, undefined for none. */
   object(type: number | null, name: string): NftExpression | null | undefined;
+  /** A match or target of xtables, ready to be asked. */
+  extension(expression: XtExpression): Evaluate;
 }
 
 const pass: Evaluate = () => 'continue';
@@ -118,8 +121,8 @@ export function compile(expression: NftExpression, names: Names): Evaluate {
         return 'verdict';
       };
     case 'match':
-      return may;
     case 'target':
+      return names.extension(expression);
     case 'tproxy':
     case 'synproxy':
     case 'fwd':
@@ -204,6 +207,8 @@ export function hasEffect(expression: NftExpression): boolean {
     case 'dup':
     case 'match':
       return false;
+    case 'target':
+      return effectOf(expression.name) !== 'nothing';
     default:
       return true;
   }
@@ -238,6 +243,8 @@ export function changesPacket(expression: NftExpression): boolean {
     case 'match':
     case 'reject':
       return false;
+    case 'target':
+      return effectOf(expression.name) === 'changes';
     default:
       return true;
   }

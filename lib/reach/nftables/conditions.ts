@@ -66,6 +66,10 @@ export function leadingConditions(
       case 'log':
       case 'last':
         continue;
+      case 'match':
+        // It matches whatever there is.
+        if (expression.name === 'comment' && expression.revision === 0) continue;
+        return conditions;
       case 'payload':
       case 'meta':
       case 'ct':

@@ -11,7 +11,7 @@ import type { Frame } from './frame.js';
 import { Registers } from './registers.js';
 import type { CompiledChain, CompiledRule, HookEntry } from './ruleset.js';
 import type { Refusal } from './run.js';
-import type { CompiledSet } from './sets.js';
+import { inTurn, type Tied } from './turns.js';
 import { endAt, isSettled, settle, translate } from './translation.js';
 
 /** A packet ends here. */
@@ -38,9 +38,11 @@ export const stageOf: Record<Hook, Stage> = {
 export const redirecting: ReadonlySet<Hook> = new Set(['ingress', 'prerouting', 'output']);
 
 /** How to find a rule. */
-export function referenceTo({ chain: { chain }, rule, text }: CompiledRule): RuleReference {
+export function referenceTo({ chain: { chain, tables }, rule, text, line }: CompiledRule): RuleReference {
+  const { tool } = tables;
   const { family, table, name } = chain;
-  return { family, table, chain: name, handle: rule.handle, text };
+  const handle = tool.endsWith('legacy') ? null : rule.handle;
+  return { family, table, chain: name, handle, tool, line, text };
 }
 
 export function directionOf(frame: Frame): Direction {
@@ -76,7 +78,35 @@ function meet(course: Course, hook: Hook, frame: Frame, entry: HookEntry): Stop 
       return runNat(course, hook, frame, entry.chains);
     case 'chain':
       return ask(course, hook, frame, entry.chain);
+    case 'tied':
+      return askTied(course, hook, frame, entry.tied);
   }
+}
+
+/** Where no chain changes what others see, their order says no more than which of two stops it. */
+function askTied(course: Course, hook: Hook, frame: Frame, tied: Tied): Stop | null {
+  const { chains, legacy } = tied;
+  const stage = frame.isReply ? 'reply' : stageOf[hook];
+  if (legacy.changesPacket || chains.some((chain) => chain.changesPacket))
+    return firstStop(course, hook, frame, inTurn(course, hook, stage, tied));
+  const one = firstStop(course, hook, frame, chains);
+  const other = ask(course, hook, frame, legacy);
+  if (!one || !other) return one ?? other;
+  const [first] = inTurn(course, hook, stage, { chains: [one.chain], legacy });
+  return first === legacy ? other : one;
+}
+
+function firstStop(
+  course: Course,
+  hook: Hook,
+  frame: Frame,
+  chains: readonly CompiledChain[],
+): Stop | null {
+  for (const chain of chains) {
+    const stop = ask(course, hook, frame, chain);
+    if (stop) return stop;
+  }
+  return null;
 }
 
 /** nf_nat_inet_fn: the first packet is asked about, all that follow are treated alike. */
@@ -84,17 +114,20 @@ function runNat(
   course: Course,
   hook: Hook,
   frame: Frame,
-  chains: readonly CompiledChain[],
+  chains: readonly (CompiledChain | Tied)[],
 ): Stop | null {
   const { tracking } = frame;
   if (tracking === null || tracking === 'untracked') return null;
   const end = endAt(hook);
   const first = tracking.state !== 'established' && frame.kind !== 'icmp-error';
   if (first) {
-    for (const chain of chains) {
-      if (isSettled(frame, end)) break;
-      const stop = ask(course, hook, frame, chain);
-      if (stop) return stop;
+    const stage = frame.isReply ? 'reply' : stageOf[hook];
+    for (const turn of chains) {
+      for (const chain of 'legacy' in turn ? inTurn(course, hook, stage, turn) : [turn]) {
+        if (isSettled(frame, end)) break;
+        const stop = ask(course, hook, frame, chain);
+        if (stop) return stop;
+      }
     }
     settle(frame, end);
   }
@@ -117,7 +150,7 @@ class Asked implements ChainRun {
   readonly family: NftFamily;
   readonly registers = registers;
   readonly values = new FieldValues();
-  readonly touched: Set<CompiledSet>;
+  readonly touched: Set<object>;
   verdict: NftVerdict = { code: 'continue' };
   refusal: Refusal | null = null;
   rule: CompiledRule | null = null;
@@ -198,8 +231,9 @@ function conclude(
 }
 
 /** A rule as a step names it. */
-export function says({ chain, rule, text }: CompiledRule): string {
-  return `${chain.name} handle ${rule.handle}: ${text}`;
+export function says({ chain, rule, line, text }: CompiledRule): string {
+  const which = chain.tables.tool === 'nft' ? `handle ${rule.handle}` : `rule ${line}`;
+  return `${chain.name} ${which}: ${text}`;
 }
 
 /** nf_conntrack_in: what a packet belongs to. A connection is expected to be new, and to be plain. */

@@ -1,4 +1,4 @@
-import type { Hook, Nftables, NftChain, NftFamily } from '../../model/firewall.js';
+import type { Firewall, Hook, Nftables, NftChain, NftFamily } from '../../model/firewall.js';
 import type { NftExpression, NftRule, NftSet } from '../../model/ruleset.js';
 import type { Family } from '../../model/socket.js';
 import { changesPacket, compile, hasEffect, type Names } from './compile.js';
@@ -9,6 +9,12 @@ import { loadsWhatItReads } from './reads.js';
 import { RuleIndex } from './rule-index.js';
 import type { Evaluate } from './run.js';
 import { CompiledSet } from './sets.js';
+import { type Tied, tiesIn } from './turns.js';
+import { compileExtension, type XtExpression } from '../xtables/compile.js';
+import { IpSets } from '../xtables/ipset/sets.js';
+import { chainsOf } from '../xtables/legacy.js';
+import { printRule as printIptables } from '../xtables/print/rule.js';
+import { type RuleTool, toolOf } from '../xtables/tool.js';
 
 /** Where conntrack sees a packet first (NF_IP_PRI_CONNTRACK). */
 const CONNTRACK_PRIORITY = -200;
@@ -34,6 +40,8 @@ export class CompiledRule {
     readonly chain: CompiledChain,
     readonly rule: NftRule,
     private readonly tables: TableNames,
+    /** Its place in the chain, counted from one. */
+    readonly line: number,
   ) {
     const { expressions } = rule;
     let length = expressions.length;
@@ -43,15 +51,24 @@ export class CompiledRule {
     this.changesPacket = this.expressions.some(changesPacket);
   }
 
-  /** As nft(8) prints it. */
+  /** As the tool prints it that it was written with: nft(8), or iptables(8). */
   get text(): string {
-    this.#text ??= printRule(
+    this.#text ??= this.#asIptables() ?? this.#asNft();
+    return this.#text;
+  }
+
+  #asIptables(): string | null {
+    const { tables, chain } = this;
+    return tables.tool === 'nft' ? null : printIptables(this.rule, chain.chain, tables.ipsets);
+  }
+
+  #asNft(): string {
+    return printRule(
       this.rule,
       this.chain.chain.family,
       (name) => this.tables.set(name)?.set ?? null,
       this.tables.interfaceOf,
     );
-    return this.#text;
   }
 }
 
@@ -67,6 +84,7 @@ export class CompiledChain {
   #index: RuleIndex | null | undefined;
   #name: string | null = null;
   #asked = 0;
+  #changesPacket: boolean | null = null;
 
   constructor(
     readonly chain: NftChain,
@@ -74,7 +92,9 @@ export class CompiledChain {
   ) {}
 
   get rules(): readonly CompiledRule[] {
-    this.#rules ??= this.chain.rules.map((rule) => new CompiledRule(this, rule, this.tables));
+    this.#rules ??= this.chain.rules.map(
+      (rule, place) => new CompiledRule(this, rule, this.tables, place + 1),
+    );
     return this.#rules;
   }
 
@@ -99,18 +119,33 @@ export class CompiledChain {
     );
   }
 
-  /** `inet filter input`. */
+  /** `inet filter input`, `iptables-legacy filter INPUT`. */
   get name(): string {
-    this.#name ??= `${this.chain.family} ${this.chain.table} ${this.chain.name}`;
+    const { family, table, name } = this.chain;
+    const { tool } = this.tables;
+    this.#name ??= `${tool === 'nft' ? family : tool} ${table} ${name}`;
     return this.#name;
+  }
+
+  /** It may change what others behind it see of the packet, or of its connection. */
+  get changesPacket(): boolean {
+    this.#changesPacket ??= this.tables.chainList.some(({ chain }) =>
+      chain.rules.some(({ expressions }) => expressions.some(changesPacket)),
+    );
+    return this.#changesPacket;
   }
 }
 
 /** What stands at a hook, in the order in which a packet meets it. */
 export type HookEntry =
   | { readonly kind: 'chain'; readonly priority: number; readonly chain: CompiledChain }
+  | { readonly kind: 'tied'; readonly priority: number; readonly tied: Tied }
   | { readonly kind: 'conntrack'; readonly priority: number }
-  | { readonly kind: 'nat'; readonly priority: number; readonly chains: readonly CompiledChain[] };
+  | {
+      readonly kind: 'nat';
+      readonly priority: number;
+      readonly chains: readonly (CompiledChain | Tied)[];
+    };
 
 type EntriesByHook = Partial<Record<Hook, readonly HookEntry[]>>;
 
@@ -122,13 +157,35 @@ export class TableNames implements Names, ConditionTable {
   #changedSets: ReadonlySet<string> | null = null;
   readonly #sets = new Map<string, CompiledSet | null>();
   #byName: Map<string, NftSet> | null = null;
+  #chainList: CompiledChain[] | null = null;
+  #tool: RuleTool | null = null;
 
   constructor(
     private readonly nftables: Nftables,
     private readonly family: NftFamily,
     private readonly table: string,
     readonly interfaceOf: (index: number) => string | null,
+    readonly ipsets: IpSets,
+    private readonly isLegacy: boolean,
   ) {}
+
+  get chainList(): readonly CompiledChain[] {
+    this.#chainList ??= [...this.chains.values()];
+    return this.#chainList;
+  }
+
+  get tool(): RuleTool {
+    this.#tool ??= this.isLegacy
+      ? this.family === 'ip'
+        ? 'iptables-legacy'
+        : 'ip6tables-legacy'
+      : toolOf(this.chainList.map(({ chain }) => chain));
+    return this.#tool;
+  }
+
+  extension(expression: XtExpression): Evaluate {
+    return compileExtension(expression, this.family, this.ipsets);
+  }
 
   set(name: string): CompiledSet | null {
     const known = this.#sets.get(name);
@@ -198,7 +255,11 @@ export class Ruleset {
     ipv6: new Map(),
   };
 
-  constructor(nftables: Nftables, interfaceOf: (index: number) => string | null = () => null) {
+  constructor(
+    { nftables, legacy, ipsets }: Firewall & { nftables: Nftables },
+    interfaceOf: (index: number) => string | null = () => null,
+  ) {
+    const sets = new IpSets(ipsets);
     const tables = new Map<string, TableNames>();
     const order = new Map<string, number>();
     const dormant = new Set<string>();
@@ -210,7 +271,8 @@ export class Ruleset {
     for (const chain of nftables.chains) {
       const key = `${chain.family} ${chain.table}`;
       const names =
-        tables.get(key) ?? new TableNames(nftables, chain.family, chain.table, interfaceOf);
+        tables.get(key) ??
+        new TableNames(nftables, chain.family, chain.table, interfaceOf, sets, false);
       tables.set(key, names);
       const compiled = new CompiledChain(chain, names);
       names.chains.set(chain.name, compiled);
@@ -224,7 +286,28 @@ export class Ruleset {
         age(other) - age(one) ||
         other.chain.handle - one.chain.handle,
     );
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      for (const table of legacy?.[family] ?? [])
+        this.#addLegacy(chainsOf(table, family), nftables, interfaceOf, sets);
+    }
+    this.#bases.sort((one, other) => one.chain.base!.priority - other.chain.base!.priority);
     this.idle = this.#bases.every(isIdle);
+  }
+
+  #addLegacy(
+    chains: readonly NftChain[],
+    nftables: Nftables,
+    interfaceOf: (index: number) => string | null,
+    sets: IpSets,
+  ): void {
+    const [first] = chains;
+    if (!first) return;
+    const names = new TableNames(nftables, first.family, first.table, interfaceOf, sets, true);
+    for (const chain of chains) {
+      const compiled = new CompiledChain(chain, names);
+      names.chains.set(chain.name, compiled);
+      if (chain.base) this.#bases.push(compiled);
+    }
   }
 
   /** What a packet of a family meets at a hook; for ingress and egress, on that device. */
@@ -263,16 +346,15 @@ export class Ruleset {
       return chain.family === (family === 'ipv4' ? 'ip' : 'ip6');
     });
     const nats = here.filter(({ chain }) => chain.base!.type === 'nat');
-    const entries: HookEntry[] = here
-      .filter((base) => !nats.includes(base) && !isIdle(base))
-      .map((chain) => ({ kind: 'chain', priority: chain.chain.base!.priority, chain }));
+    const filters = here.filter((base) => !nats.includes(base) && !isIdle(base));
+    const entries = tiesIn(filters).map(entryOf);
     if (hook === 'prerouting' || hook === 'output')
       entries.push({ kind: 'conntrack', priority: CONNTRACK_PRIORITY });
     const priority = natPriority[hook];
     if (priority !== undefined && this.#hasNat(family))
-      entries.push({ kind: 'nat', priority, chains: nats });
+      entries.push({ kind: 'nat', priority, chains: tiesIn(nats) });
     // What conntrack and NAT share their priority with came earlier, and is asked later.
-    const rank = ({ kind }: HookEntry) => (kind === 'chain' ? 1 : 0);
+    const rank = ({ kind }: HookEntry) => (kind === 'chain' || kind === 'tied' ? 1 : 0);
     return entries
       .map((entry, index) => ({ entry, index }))
       .sort(
@@ -283,6 +365,12 @@ export class Ruleset {
       )
       .map(({ entry }) => entry);
   }
+}
+
+function entryOf(one: CompiledChain | Tied): HookEntry {
+  return one instanceof CompiledChain
+    ? { kind: 'chain', priority: one.chain.base!.priority, chain: one }
+    : { kind: 'tied', priority: one.legacy.chain.base!.priority, tied: one };
 }
 
 /** A star ends a name that stands for all that begin so (Linux 6.16). */

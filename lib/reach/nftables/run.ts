@@ -3,7 +3,6 @@ import type { NftVerdict } from '../../model/ruleset.js';
 import type { Host } from '../host.js';
 import type { Frame } from './frame.js';
 import type { Registers } from './registers.js';
-import type { CompiledSet } from './sets.js';
 
 /**
  * What an expression makes of a packet:
@@ -36,8 +35,8 @@ export interface Run {
   verdict: NftVerdict;
   /** Set with a `drop` verdict of a reject. */
   refusal: Refusal | null;
-  /** Sets that packets of this flow have added to, or deleted from. */
-  readonly touched: Set<CompiledSet>;
+  /** Sets, of nftables or of ipset, that packets of this flow have added to, or deleted from. */
+  readonly touched: Set<object>;
   /** Notes that the rule looked at who asks. */
   looksAtPeer(): void;
   /** One of several ways, none of which can be excluded. */

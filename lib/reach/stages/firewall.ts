@@ -225,11 +225,12 @@ function noteOthers(course: Course, hook: Hook, direction: Direction): void {
     unread(course, 'legacy', hook, direction);
     return;
   }
-  const tables = legacy[packet.family];
+  // Those that could be read are evaluated with the chains of nftables.
+  const tables = legacy[packet.family].filter(({ chains }) => chains === null || !nftables);
   if (tables.length === 0) return;
   const chains = tables
-    .filter((name) => legacyTablesAt[hook].includes(name))
-    .map((name) => `table ${name}`);
+    .filter(({ name }) => legacyTablesAt[hook].includes(name))
+    .map(({ name }) => `table ${name}`);
   if (chains.length === 0) return;
   course.doubt(
     direction === 'reply' ? 'reply' : stageOf[hook],

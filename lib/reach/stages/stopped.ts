@@ -39,7 +39,8 @@ export function stopped(course: Course, stop: Stop, frame: Frame): Fate {
 function causeOf({ hook, chain, rule, refusal }: Stop, direction: 'request' | 'reply'): Cause {
   if (!rule) {
     const { family, table, name } = chain.chain;
-    return { code: 'policy-drop', family, table, chain: name, hook, direction };
+    const { tool } = chain.tables;
+    return { code: 'policy-drop', tool, family, table, chain: name, hook, direction };
   }
   const reference = referenceTo(rule);
   return refusal

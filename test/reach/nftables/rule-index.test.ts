@@ -338,7 +338,7 @@ function packetOf(random: Random): () => Frame {
 /** Everything that can be told of a run afterwards. */
 function storyOf(chain: CompiledChain, frame: Frame, seed: number, everyRule: boolean): unknown {
   const random = randomFrom(seed);
-  const touched = new Set<CompiledSet>();
+  const touched = new Set<object>();
   const asked: string[] = [];
   let looked: CompiledRule | null = null;
   const run: ChainRun = {
@@ -370,13 +370,13 @@ function storyOf(chain: CompiledChain, frame: Frame, seed: number, everyRule: bo
     rule: outcome.rule?.rule.handle ?? null,
     asked,
     looked: (looked as CompiledRule | null)?.rule.handle ?? null,
-    touched: [...touched].map((one) => one.set.name),
+    touched: [...touched].map((one) => (one as CompiledSet).set.name),
     frame: { bytes, unknown, mark, packetType, zone, tracking },
   };
 }
 
 function baseChain(nftables: Nftables): CompiledChain {
-  const [entry] = new Ruleset(nftables).at('input', 'ipv4', null);
+  const [entry] = new Ruleset({ nftables, legacy: null, ipsets: null }).at('input', 'ipv4', null);
   if (entry?.kind !== 'chain') throw new Error('the rule set has no chain at input');
   return entry.chain;
 }

@@ -345,6 +345,7 @@ const noRules: Nftables = {
 const noFirewall: HostState['firewall'] = {
   nftables: noRules,
   legacy: { ipv4: [], ipv6: [] },
+  ipsets: [],
 };
 
 /** A firewall of these chains, in tables with these flags. */
@@ -357,9 +358,10 @@ export function nftables(chains: NftChain[], flags: string[] = []): HostState['f
   return { ...noFirewall, nftables: { ...noRules, generation: 2, tables: made, chains } };
 }
 
-/** A firewall of legacy tables, loaded for both families. */
+/** A firewall of legacy tables, loaded for both families, whose rules could not be read. */
 export function legacyTables(...names: string[]): HostState['firewall'] {
-  return { ...noFirewall, legacy: { ipv4: names, ipv6: names } };
+  const tables = names.map((name) => ({ name, chains: null }));
+  return { ...noFirewall, legacy: { ipv4: tables, ipv6: tables } };
 }
 
 /** A firewall that could not be read, of either kind. */

@@ -62,7 +62,7 @@ function addressType(run: Run, { destination, flags }: FibExpression): Result {
 }
 
 /** inet_dev_addr_type: the table `local` alone says what an address is. */
-function typeOfIpv4({ host }: Run, address: Address, device: Device | null): number {
+export function typeOfIpv4({ host }: Run, address: Address, device: Device | null): number {
   if (isUnspecified(address) || address.a === -1) return RTN.broadcast;
   if (isMulticast(address)) return RTN.multicast;
   const found = host.policy.ipv4.localEntry(address);

@@ -1,6 +1,7 @@
 import { parseAddress } from '#earshot/model/address.js';
 import type { Hook, NftFamily } from '#earshot/model/firewall.js';
 import type { NftExpression, NftSet, NftVerdict } from '#earshot/model/ruleset.js';
+import type { IpSet } from '#earshot/model/ipset.js';
 import { hostOf } from '#earshot/reach/host.js';
 import { bytesFromHex, hexFromBytes } from '#earshot/reach/nftables/bytes.js';
 import { compile } from '#earshot/reach/nftables/compile.js';
@@ -9,6 +10,8 @@ import { makeFrame } from '#earshot/reach/nftables/headers.js';
 import { Registers } from '#earshot/reach/nftables/registers.js';
 import type { Refusal, Result } from '#earshot/reach/nftables/run.js';
 import { CompiledSet } from '#earshot/reach/nftables/sets.js';
+import { compileExtension } from '#earshot/reach/xtables/compile.js';
+import { IpSets } from '#earshot/reach/xtables/ipset/sets.js';
 import { onLan } from '../../support/state.js';
 
 /* One expression, one packet: what it answers, and what it leaves in the registers. */
@@ -37,6 +40,7 @@ export interface Setting {
   family?: NftFamily;
   sets?: NftSet[];
   objects?: Record<string, NftExpression | null>;
+  ipsets?: IpSet[];
   /** What is chosen where several ways are open; counted from zero. */
   choice?: number;
 }
@@ -68,7 +72,7 @@ export function evaluate(expression: NftExpression, setting: Setting = {}): Outc
     registers,
     verdict: { code: 'continue' } as NftVerdict,
     refusal: null as Refusal | null,
-    touched: new Set<CompiledSet>(),
+    touched: new Set<object>(),
     sawPeer: false,
     looksAtPeer() {
       run.sawPeer = true;
@@ -81,6 +85,7 @@ export function evaluate(expression: NftExpression, setting: Setting = {}): Outc
   const ready = compile(expression, {
     set: (name) => sets.get(name) ?? null,
     object: (_, name) => setting.objects?.[name],
+    extension: (one) => compileExtension(one, setting.family ?? 'ip', new IpSets(setting.ipsets ?? [])),
   });
   const result = ready(run);
   const { verdict, refusal, frame, sawPeer } = run;

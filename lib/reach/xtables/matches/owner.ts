@@ -1,0 +1,43 @@
+import type { Frame } from '../../nftables/frame.js';
+import { type Answer, all, holds, not, option, options, type Reader } from '../extension.js';
+import { within } from '../packet.js';
+
+const FLAG = { uid: 1, gid: 2, socket: 4 } as const;
+
+/** struct xt_owner_match_info, owner_mt. */
+export const owner: Reader = (info, revision) => {
+  if (revision !== 1 || !info.isSized(18)) return null;
+  const [uidFrom, uidTo, gidFrom, gidTo] = [0, 4, 8, 12].map((at) => info.u32(at)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const match = info.u8(16);
+  const invert = info.u8(17);
+  const asks = (flag: number) => (match & flag) !== 0;
+  const inverted = (flag: number) => (invert & flag) !== 0;
+  const range = (from: number, to: number) => (from === to ? from : `${from}-${to}`);
+  return {
+    evaluate: ({ frame }) => {
+      // Without a socket only what is not asked for can hold.
+      if (frame.owner === 'none') return holds((match ^ invert) === 0);
+      if ((match & invert & FLAG.socket) !== 0) return 'break';
+      return holds(
+        all(
+          !asks(FLAG.uid) || not(isUser(frame, uidFrom, uidTo), inverted(FLAG.uid)),
+          asks(FLAG.gid) ? 'may' : true,
+        ),
+      );
+    },
+    text: options(
+      option('--socket-exists', asks(FLAG.socket) ? '' : null, inverted(FLAG.socket)),
+      option('--uid-owner', asks(FLAG.uid) ? range(uidFrom, uidTo) : null, inverted(FLAG.uid)),
+      option('--gid-owner', asks(FLAG.gid) ? range(gidFrom, gidTo) : null, inverted(FLAG.gid)),
+    ),
+  };
+};
+
+function isUser({ owner: user }: Frame, from: number, to: number): Answer {
+  return typeof user === 'number' ? within(user, from, to) : 'may';
+}
