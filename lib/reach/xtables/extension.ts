@@ -6,6 +6,8 @@ import type { IpSets } from './ipset/sets.js';
 /** A match or target, read: what it does, and how iptables-save(8) writes it. */
 export interface Extension {
   readonly evaluate: Evaluate;
+  /** What iptables(8) calls it, where that is not the kernel's name. */
+  readonly name?: string;
   /** Its options, without `-m NAME` or `-j NAME`; empty for one that has none. */
   readonly text: string;
 }

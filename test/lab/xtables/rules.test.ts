@@ -33,9 +33,9 @@ const output = (...lines: string[]): Rules => ({
 
 const decided: Record<string, Rules> = {
   'addresses, whole and by prefix': input(
-    '4: -s 192.0.2.10 -p tcp -j DROP',
+    '4: -s 192.0.2.10/32 -p tcp -j DROP',
     '4: ! -s 192.0.2.0/24 -p udp -j DROP',
-    '6: -s 2001:db8::10/127 -d 2001:db8::1 -p tcp -j DROP',
+    '6: -s 2001:db8::10/127 -d 2001:db8::1/128 -p tcp -j DROP',
     '6: -s 2001:db8::/33 -p udp -j DROP',
   ),
   'a mask that is no prefix': input('4: -s 192.0.0.10/255.0.0.255 -j DROP'),
@@ -97,16 +97,16 @@ const decided: Record<string, Rules> = {
   ),
   pkttype: input('-m pkttype --pkt-type unicast -p tcp -m tcp --dport 80 -j DROP', '-m pkttype ! --pkt-type unicast -j DROP'),
   'ttl and hl on the link': input(
-    '4: -s 192.0.2.10 -m ttl --ttl-eq 64 -p tcp -j DROP',
-    '4: -s 192.0.2.10 -m ttl --ttl-lt 65 -j DROP',
-    '6: -s 2001:db8::10 -m hl --hl-gt 63 -j DROP',
-    '6: -s 2001:db8::10 -m hl ! --hl-eq 64 -p tcp -j DROP',
+    '4: -s 192.0.2.10/32 -m ttl --ttl-eq 64 -p tcp -j DROP',
+    '4: -s 192.0.2.10/32 -m ttl --ttl-lt 65 -j DROP',
+    '6: -s 2001:db8::10/128 -m hl --hl-gt 63 -j DROP',
+    '6: -s 2001:db8::10/128 -m hl ! --hl-eq 64 -p tcp -j DROP',
   ),
   'a routing header, which is not there': input('6: -m rt --rt-type 0 -j DROP', '6: -m rt ! --rt-type 0 -j DROP'),
   rpfilter: { raw: ['-A PREROUTING -m rpfilter --invert -j DROP', '-A PREROUTING -m rpfilter --loose -p tcp -m tcp --dport 80 -j DROP'] },
   'rpfilter in mangle': { mangle: ['-A PREROUTING -m rpfilter --validmark --accept-local -p udp -j DROP'] },
-  'owners of a socket': output('-m owner --uid-owner 0 -p tcp -m tcp --sport 80 -j DROP', '-p udp -m owner ! --uid-owner 0-99 -j DROP'),
-  'a socket that exists': output('-m owner --socket-exists -p udp -m udp --sport 80 -j DROP', '-p tcp -m owner ! --socket-exists -j DROP'),
+  'owners of a socket': output('-m owner --uid-owner 0 -p tcp -m tcp --sport 80 -j DROP', '-p udp -m udp --sport 80 -m owner ! --uid-owner 1-99 -j DROP'),
+  'a socket that exists': output('-m owner --socket-exists -p udp -m udp --sport 80 -j DROP', '-p tcp -m tcp --sport 80 -m owner ! --socket-exists -j DROP'),
   'bridge ports of what no bridge brings': input('-m physdev --physdev-is-in -j DROP', '-m physdev ! --physdev-is-bridged -p tcp -j DROP'),
   'the length of a SYN': input('-p tcp -m tcp --dport 80 -m length --length 60 -j DROP', '-p tcp -m length --length 80:90 -j DROP', '-p tcp -m length ! --length 0:200 -j DROP'),
   'dscp and tos': input('-m dscp --dscp 0x00 -p tcp -m tcp --dport 80 -j DROP', '-m tos --tos 0x00/0xff -p udp -j DROP'),
@@ -133,7 +133,7 @@ const decided: Record<string, Rules> = {
     raw: ['-A PREROUTING -p tcp -j CT --zone 7', '-A OUTPUT -p tcp -j CT --zone 7'],
     filter: ['-A INPUT -m conntrack --ctstate NEW -p udp -j DROP'],
   },
-  'redirect to another port': { nat: ['-A PREROUTING -p tcp -m tcp --dport 81 -j REDIRECT --to-ports 80', '-A OUTPUT -p udp -m udp --dport 81 -j REDIRECT --to-ports 80'] },
+  'redirect to another port': { nat: ['-A PREROUTING -p tcp -m tcp --dport 81 -j REDIRECT --to-ports 80', '-A OUTPUT -p tcp -m tcp --dport 82 -j REDIRECT --to-ports 80'] },
   'redirect to a closed port': { nat: ['-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 82'], filter: ['-A INPUT -m conntrack --ctstate DNAT -p udp -j DROP'] },
   'dnat to an address of the host': {
     nat: ['4: -A PREROUTING -d 192.0.2.1/32 -p tcp -m tcp --dport 81 -j DNAT --to-destination 192.0.2.1:80', '6: -A PREROUTING -d 2001:db8::1/128 -p udp -m udp --dport 81 -j DNAT --to-destination [2001:db8::1]:80'],

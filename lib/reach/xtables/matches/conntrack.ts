@@ -25,6 +25,8 @@ const BIT = {
   direction: 4096,
 } as const;
 
+const ALIAS = 8192; // XT_CONNTRACK_STATE_ALIAS
+
 /** XT_CONNTRACK_STATE_*, in the order in which iptables-save names them. */
 const STATES = {
   INVALID: 1,
@@ -46,10 +48,10 @@ const ends = [
 ] as const;
 
 const portEnds = [
-  { bit: BIT.originalSourcePort, at: 138, high: 156, of: 'original', end: 'sourcePort', name: '--ctorigsrcport' },
-  { bit: BIT.originalDestinationPort, at: 140, high: 158, of: 'original', end: 'destinationPort', name: '--ctorigdstport' },
-  { bit: BIT.replySourcePort, at: 142, high: 160, of: 'reply', end: 'sourcePort', name: '--ctreplsrcport' },
-  { bit: BIT.replyDestinationPort, at: 144, high: 162, of: 'reply', end: 'destinationPort', name: '--ctrepldstport' },
+  { bit: BIT.originalSourcePort, at: 138, high: 154, of: 'original', end: 'sourcePort', name: '--ctorigsrcport' },
+  { bit: BIT.originalDestinationPort, at: 140, high: 156, of: 'original', end: 'destinationPort', name: '--ctorigdstport' },
+  { bit: BIT.replySourcePort, at: 142, high: 158, of: 'reply', end: 'sourcePort', name: '--ctreplsrcport' },
+  { bit: BIT.replyDestinationPort, at: 144, high: 160, of: 'reply', end: 'destinationPort', name: '--ctrepldstport' },
 ] as const;
 
 const sizes = [0, 152, 156, 164] as const;
@@ -68,7 +70,11 @@ interface Wanted {
 export const conntrack: Reader = (info, revision, { family }) => {
   if (revision < 1 || revision > 3 || !info.isSized(sizes[revision]!)) return null;
   const wanted = read(info, revision, family);
-  return { evaluate: (run) => evaluate(run, wanted), text: textOf(wanted, info) };
+  const evaluated = (run: Run) => evaluate(run, wanted);
+  // iptables(8) has its older `-m state` done by this one.
+  if ((wanted.match & ALIAS) !== 0)
+    return { name: 'state', evaluate: evaluated, text: stateText(wanted, '--state') };
+  return { evaluate: evaluated, text: textOf(wanted, info) };
 };
 
 function read(info: Info, revision: number, family: Family): Wanted {
@@ -142,14 +148,18 @@ function fitsTuples(run: Run, wanted: Wanted, { connection }: Tracking): boolean
   );
 }
 
+function stateText({ states, invert }: Wanted, name: string): string {
+  return option(name, namesOf(states, STATES), (invert & BIT.state) !== 0);
+}
+
 function textOf(wanted: Wanted, info: Info): string {
-  const { match, invert, states, statuses, protocol } = wanted;
+  const { match, invert, statuses, protocol } = wanted;
   const has = (bit: number) => (match & bit) !== 0;
   const inverted = (bit: number) => (invert & bit) !== 0;
   const say = (bit: number, name: string, value: string | number) =>
     has(bit) ? option(name, value, inverted(bit)) : '';
   return options(
-    say(BIT.state, '--ctstate', namesOf(states, STATES)),
+    has(BIT.state) ? stateText(wanted, '--ctstate') : '',
     say(BIT.protocol, '--ctproto', protocol),
     ...wanted.addresses.map(({ bit, name, value, mask }) =>
       say(bit, name, masked(formatAddress(value), mask)),

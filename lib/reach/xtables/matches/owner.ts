@@ -20,8 +20,7 @@ export const owner: Reader = (info, revision) => {
   const range = (from: number, to: number) => (from === to ? from : `${from}-${to}`);
   return {
     evaluate: ({ frame }) => {
-      // Without a socket only what is not asked for can hold.
-      if (frame.owner === 'none') return holds((match ^ invert) === 0);
+      if (frame.owner === 'none') return holds(ofNobody(frame, match ^ invert));
       if ((match & invert & FLAG.socket) !== 0) return 'break';
       return holds(
         all(
@@ -37,6 +36,15 @@ export const owner: Reader = (info, revision) => {
     ),
   };
 };
+
+/**
+ * Without a socket only what is not asked for can hold. The kernel's own answers may have one of the
+ * kernel's, which is no user's.
+ */
+function ofNobody({ kind, family, isReply }: Frame, asked: number): Answer {
+  const mayHaveSocket = isReply && (kind === 'icmp-error' || (kind === 'reset' && family === 'ipv4'));
+  return asked === FLAG.socket && mayHaveSocket ? 'may' : asked === 0;
+}
 
 function isUser({ owner: user }: Frame, from: number, to: number): Answer {
   return typeof user === 'number' ? within(user, from, to) : 'may';

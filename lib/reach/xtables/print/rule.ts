@@ -10,7 +10,7 @@ import type { IpSets } from '../ipset/sets.js';
 import { markText } from '../matches/mark.js';
 import { limitText } from '../matches/meters.js';
 import { flagNames } from '../matches/tcp.js';
-import { masked } from './address.js';
+import { prefix } from './address.js';
 
 /**
  * A rule as iptables-save(8) writes it, with the command that adds it: `iptables -t nat -A …`.
@@ -98,25 +98,25 @@ class RuleText {
         this.target.push('-j NFLOG', `--nflog-group ${expression.group}`);
         return true;
       case 'match':
-        this.#match(expression.name, this.#extension(expression));
+        this.#match(...this.#extension(expression));
         return true;
       case 'target':
-        this.target.push('-j', ...[expression.name, this.#extension(expression)].filter(Boolean));
+        this.target.push('-j', ...this.#extension(expression).filter(Boolean));
         return true;
       default:
         return false;
     }
   }
 
-  #extension(expression: XtExpression): string {
+  /** Its name and its options; one that is not known is shown as it is. */
+  #extension(expression: XtExpression): [name: string, text: string] {
+    const { name, revision, info } = expression;
     const known = readExtension(expression, this.chain.family, this.sets);
-    return known?.text ?? `[revision ${expression.revision} 0x${expression.info}]`;
+    return [known?.name ?? name, known ? known.text : `[revision ${revision} 0x${info}]`];
   }
 
   #match(module: string, text: string): void {
-    const repeats = module === this.#module && (module === 'tcp' || module === 'udp');
-    const words = repeats ? [text] : ['-m', module, text];
-    this.#matches.push(...words.filter(Boolean));
+    this.#matches.push(...['-m', module, text].filter(Boolean));
     this.#module = module;
   }
 
@@ -148,8 +148,9 @@ class RuleText {
     if (key === META.l4proto) return this.#protocolIs(bytes[0]!, invert);
     if (key !== META.iifname && key !== META.oifname) return false;
     const input = key === META.iifname;
-    const name = new TextDecoder().decode(bytes).replace(/\0+$/, '');
-    const shown = bytes.length < 16 ? `${name}+` : name;
+    // A NUL is compared as well where the name is meant whole.
+    const name = new TextDecoder().decode(bytes);
+    const shown = name.includes('\0') ? name.replace(/\0+$/, '') : `${name}+`;
     this.#header[input ? 'input' : 'output'] = option(input ? '-i' : '-o', shown, invert);
     return true;
   }
@@ -182,7 +183,7 @@ class RuleText {
     if (length === 2 && offset <= 2 && !mask) return this.#portsAre(offset, portOf(bytes), invert);
     if (offset !== 13 || length !== 1 || this.#protocol !== 6) return false;
     const flags = `${flagNames(mask?.[0] ?? 0x3f)} ${flagNames(bytes[0]!)}`;
-    this.#match('tcp', option('--tcp-flags', flags, invert));
+    this.#ofTransport('tcp', option('--tcp-flags', flags, invert));
     return true;
   }
 
@@ -200,7 +201,7 @@ class RuleText {
     address.set(bytes);
     const counted = new Uint8Array(whole);
     counted.set(mask ?? new Uint8Array(length).fill(0xff));
-    const text = masked(
+    const text = prefix(
       formatAddress(addressFromBytes(address, 0, this.family)),
       addressFromBytes(counted, 0, this.family),
     );
@@ -211,8 +212,15 @@ class RuleText {
   #portsAre(offset: number, ports: string, invert: Invert): boolean {
     const module = { 6: 'tcp', 17: 'udp' }[this.#protocol];
     if (!module || offset === 1) return false;
-    this.#match(module, option(offset === 0 ? '--sport' : '--dport', ports, invert));
+    this.#ofTransport(module, option(offset === 0 ? '--sport' : '--dport', ports, invert));
     return true;
+  }
+
+  /** Ports and flags are options of one match; flags come last, wherever they are compared. */
+  #ofTransport(module: string, text: string): void {
+    if (this.#module !== module) this.#match(module, text);
+    else if (this.#matches.at(-1)!.includes('--tcp-flags')) this.#matches.splice(-1, 0, text);
+    else this.#matches.push(text);
   }
 
   #range({ source, op, from, to }: Extract<NftExpression, { kind: 'range' }>): boolean {
