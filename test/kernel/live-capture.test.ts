@@ -127,13 +127,23 @@ requires('root', 'tool:ip', 'tool:iptables-legacy', 'tool:ip6tables-legacy', {
   name: 'legacy tables',
   missing: () =>
     existsSync('/proc/net/ip_tables_names') ? null : 'needs a kernel with legacy iptables loaded',
-})('legacy tables that are loaded are named', async (t) => {
+})('legacy tables that are loaded are read', async (t) => {
   const here = namespaceFor(t);
   here.run('iptables-legacy', '-t', 'nat', '-A', 'PREROUTING', '-j', 'ACCEPT');
   here.run('iptables-legacy', '-A', 'INPUT', '-j', 'ACCEPT');
   here.run('ip6tables-legacy', '-t', 'mangle', '-A', 'INPUT', '-j', 'ACCEPT');
   const { firewall } = await capture({ netns: here.path });
-  t.deepEqual(firewall.legacy, { ipv4: ['filter', 'nat'], ipv6: ['mangle'] });
+  const names = (family: 'ipv4' | 'ipv6') => firewall.legacy![family].map(({ name }) => name);
+  t.deepEqual([names('ipv4'), names('ipv6')], [['filter', 'nat'], ['mangle']]);
+  const [filter] = firewall.legacy!.ipv4;
+  t.deepEqual(
+    filter!.chains!.map(({ name, base, rules }) => [name, base?.policy, rules.length]),
+    [
+      ['INPUT', 'accept', 1],
+      ['FORWARD', 'accept', 0],
+      ['OUTPUT', 'accept', 0],
+    ],
+  );
 });
 
 requires(

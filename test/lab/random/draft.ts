@@ -1,5 +1,6 @@
 import type { Sysctls } from '../namespaces.js';
 import type { ListenerSpec } from '../sockets.js';
+import type { IptablesLine } from './iptables.js';
 import { Random } from './random.js';
 import {
   type Asker,
@@ -28,6 +29,7 @@ export class Draft {
   readonly sysctls: Sysctls = {};
   readonly listeners: ListenerSpec[] = [];
   readonly nft: string[] = [];
+  readonly iptables: IptablesLine[] = [];
 
   constructor(readonly seed: number) {
     this.family = families[seed % families.length]!;

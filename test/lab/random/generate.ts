@@ -1,6 +1,7 @@
 import { addAddresses, addPlaces } from './addresses.js';
 import { Draft } from './draft.js';
 import { makeFlow } from './flows.js';
+import { addIptables } from './iptables.js';
 import { addLinks, disturbLinks } from './links.js';
 import { addListeners } from './listeners.js';
 import { addNftables } from './nftables.js';
@@ -22,7 +23,8 @@ export function generate(seed: number, flows?: number): Scenario {
   disturbLinks(draft);
   addListeners(draft);
   addNftables(draft);
-  const { family, links, before, ip, sysctls, listeners, nft } = draft;
+  addIptables(draft);
+  const { family, links, before, ip, sysctls, listeners, nft, iptables } = draft;
   return {
     seed,
     family,
@@ -32,6 +34,7 @@ export function generate(seed: number, flows?: number): Scenario {
     sysctls,
     listeners,
     nft,
+    iptables,
     flows: random.times(flows ?? 60, flows ?? 90, () => makeFlow(draft)),
   };
 }

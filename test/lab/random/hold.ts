@@ -6,6 +6,7 @@ import { Lab, type LabFlow } from '../harness.js';
 import type { Namespace } from '../namespaces.js';
 import type { FlowResult, Listener } from '../sockets.js';
 import { type Held, judge } from './judge.js';
+import { loadIptables } from './iptables.js';
 import { loadNftables } from './nftables.js';
 import { WORLD, withOutside, worldListeners } from './outside.js';
 import { plain, type Scenario } from './scenario.js';
@@ -65,7 +66,7 @@ function judgeAll(lab: Lab, state: HostState, flows: LabFlow[], results: FlowRes
   return flows.map((flow, index) => judge(lab, state, flow, results[index]!, index));
 }
 
-async function setUp(lab: Lab, { links, before, ip, sysctls, listeners, nft }: Scenario) {
+async function setUp(lab: Lab, { links, before, ip, sysctls, listeners, nft, iptables }: Scenario) {
   const host = lab.namespace('host');
   host.sysctl(before, true);
   const refused = await host.tryIp(ip);
@@ -84,7 +85,8 @@ async function setUp(lab: Lab, { links, before, ip, sysctls, listeners, nft }: S
   if (lab.machines.has(WORLD)) lab.listen(worldListeners, WORLD);
   lab.tryListen(listeners);
   await fillQueues(lab);
-  return [...refused, ...(await loadNftables(host, nft))];
+  const ofNft = await loadNftables(host, nft);
+  return [...refused, ...ofNft, ...(await loadIptables(host, iptables))];
 }
 
 const dadFailed = 0x08; // IFA_F_DADFAILED

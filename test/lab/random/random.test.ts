@@ -1,4 +1,5 @@
 import { labTest } from '../networks.js';
+import { iptablesTools } from '../xtables/load.js';
 import { generate } from './generate.js';
 import { holdScenario } from './hold.js';
 import { families } from './scenario.js';
@@ -10,7 +11,7 @@ import { Tally } from './tally.js';
  * are new every time. What fails here is shown shrunken by `npm run lab -- --seed N`.
  */
 
-const lab = labTest();
+const lab = labTest(['nft', ...iptablesTools]);
 const fixed = families.map((_, place) => place + 1);
 
 lab('random hosts of every family do what earshot says of them', async (t) => {

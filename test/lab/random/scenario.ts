@@ -1,6 +1,7 @@
 import type { LabFlow } from '../harness.js';
 import type { Sysctls } from '../namespaces.js';
 import type { ListenerSpec } from '../sockets.js';
+import type { IptablesLine } from './iptables.js';
 
 /** What a scenario varies most. */
 export const families = [
@@ -12,6 +13,7 @@ export const families = [
   'addresses',
   'links',
   'nftables',
+  'iptables',
 ] as const;
 export type ScenarioFamily = (typeof families)[number];
 
@@ -55,6 +57,8 @@ export interface Scenario {
   flows: LabFlow[];
   /** Lines for nft(8), loaded last; what it refuses is left out. */
   nft: string[];
+  /** Lines for iptables-restore, loaded after these; what is refused is left out. */
+  iptables: IptablesLine[];
 }
 
 /** One who asks: a machine, and the addresses it may ask from. */
