@@ -56,7 +56,9 @@ int ask(int socket, int level, int option, std::vector<uint8_t>& answer) {
 
 /** do_ipt_get_ctl: first how large the table is, then the table, which must still be so large. */
 int readTable(int socket, int level, const std::string& name, Table& out) {
-  if (name.empty() || name.size() >= kNameLength) return ENOENT;
+  // A name with a NUL in it would be read as its front part, which might make a table.
+  const bool isName = !name.empty() && name.size() < kNameLength && name.find('\0') == name.npos;
+  if (!isName) return ENOENT;
   int error = EAGAIN;
   for (int tried = 0; tried < kTries && error == EAGAIN; tried++) {
     std::vector<uint8_t> info(sizeof(TableInfo));

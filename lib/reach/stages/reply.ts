@@ -96,16 +96,23 @@ export function withAnswer(
   // What rules have translated is answered from where it was sent to; no host takes that from all.
   const { asked } = course;
   if (asked && isLimitedBroadcast(asked.destination)) return 'ETIMEDOUT';
-  // No other host takes what comes from ::1 (ip6_rcv_core), as a reset does.
+  // No other host takes what comes from ::1 (ip6_rcv_core), as a reset does, and an error about what
+  // was translated (nf_nat_icmpv6_reply_translation).
   const { fromHere } = course;
   const reset = answer === 'reset' || answer === 'reject-reset' || by === 'device';
-  if (reset && asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
+  const fromAsked = reset || isTranslated(course, DST_NAT);
+  if (fromAsked && asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
     return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
   if (lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
   return symptom;
+}
+
+function isTranslated({ request }: Course, ends = SRC_NAT | DST_NAT): boolean {
+  const tracking = request?.tracking ?? null;
+  return tracking !== null && tracking !== 'untracked' && tracking.connection.has(ends);
 }
 
 function isLimitedBroadcast({ family, a }: Address): boolean {
@@ -208,20 +215,25 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
   return lost ?? strange(course, frame) ?? taken;
 }
 
+/** An error whose quotation was not translated back speaks of a packet that the peer never sent. */
+function unrelated(course: Course, { tracking }: Frame): Fate | null {
+  if (tracking !== null && tracking !== 'untracked') return null;
+  const what = 'an error about a packet that rules have translated';
+  return course.fails('reply', { code: 'not-evaluated', what }, 'ETIMEDOUT', what, 'reply');
+}
+
 /** An answer whose translation was not undone comes from somebody whom the peer never asked. */
 function strange(course: Course, frame: Frame): Fate | null {
   const { asked, request } = course;
-  if (!asked || !request || !frame.hasPorts) return null;
+  if (!asked || !request) return null;
+  if (frame.kind === 'icmp-error') return isTranslated(course) ? unrelated(course, frame) : null;
   if (isLimitedBroadcast(frame.tuple.source)) {
     const name = frame.output?.name ?? course.device.name;
     const cause = { code: 'martian-source', source: '255.255.255.255', interface: name } as const;
     const detail = 'the answer is from 255.255.255.255, which no host takes';
     return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
   }
-  const { tracking } = request;
-  const translated =
-    tracking !== null && tracking !== 'untracked' && tracking.connection.has(SRC_NAT | DST_NAT);
-  if (!translated || sameTuple(frame.tuple, inverted(asked))) return null;
+  if (!isTranslated(course) || sameTuple(frame.tuple, inverted(asked))) return null;
   const what = 'an answer whose translation is not undone';
   return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
 }

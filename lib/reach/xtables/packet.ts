@@ -39,13 +39,13 @@ export function within(number: number, from: number, to: number): boolean {
   return number >= from && number <= to;
 }
 
-/** An address, masked, is that value. */
+/** Two addresses are alike as far as the mask goes. */
 export function isMasked(address: Address, mask: Address, value: Address): boolean {
   return (
-    (address.a & mask.a) === value.a &&
-    (address.b & mask.b) === value.b &&
-    (address.c & mask.c) === value.c &&
-    (address.d & mask.d) === value.d
+    ((address.a ^ value.a) & mask.a) === 0 &&
+    ((address.b ^ value.b) & mask.b) === 0 &&
+    ((address.c ^ value.c) & mask.c) === 0 &&
+    ((address.d ^ value.d) & mask.d) === 0
   );
 }
 

@@ -8,9 +8,9 @@ const mostFields = 6; // IPSET_DIM_MAX
 const sizes = [0, 4, 4, 48, 48];
 
 /** struct xt_set_info: which set, by how many fields, and for each whether it is the source's. */
-export function questionOf(dimension: number, flags: number): Question {
+export function questionOf(dimension: number, flags: number, commandFlags = flags): Question {
   const bySource = Array.from({ length: dimension }, (_, place) => (flags & (2 << place)) !== 0);
-  return { dimension, bySource, returnsNomatch: (flags & RETURN_NOMATCH) !== 0 };
+  return { dimension, bySource, returnsNomatch: (commandFlags & RETURN_NOMATCH) !== 0 };
 }
 
 /** `src,dst`. */
@@ -26,7 +26,8 @@ export const set: Reader = (info, revision, { sets }) => {
   const flags = info.u8(3);
   const dimension = info.u8(2);
   if (dimension > mostFields) return null;
-  const question = questionOf(dimension, flags);
+  // Flags of the question have had a place of their own since revision 3.
+  const question = questionOf(dimension, flags, revision < 3 ? flags : info.u32(40));
   const ready = sets.at(index);
   const invert = (flags & INVERT) !== 0;
   // The first form of a counter's comparison has its kind before the value, the later behind it.
