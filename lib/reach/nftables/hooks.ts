@@ -190,7 +190,8 @@ function ask(course: Course, hook: Hook, frame: Frame, chain: CompiledChain): St
   const { mark } = frame;
   const outcome = runChain(chain, new Asked(course, hook, frame, chain));
   // nft_chain_route: a chain of this type has the packet routed again where its mark changed.
-  if (chain.chain.base?.type === 'route' && frame.mark !== mark) frame.isRerouted = true;
+  const goesOn = outcome.kind !== 'drop';
+  if (goesOn && chain.chain.base?.type === 'route' && frame.mark !== mark) frame.isRerouted = true;
   return conclude(course, hook, frame, chain, outcome);
 }
 

@@ -71,7 +71,11 @@ function passOutput(course: Course, frame: Frame, chosen: Found, out: Device): F
   frame.output = device;
   const stop = passHook(course, 'output', frame, 'request', device);
   adopt(course, frame);
-  if (stop) return stopped(course, stop, frame);
+  if (stop) {
+    // It was routed again at once, before the chain that stops it was asked.
+    const lost = frame.isRerouted ? reroute(course, frame) : null;
+    return lost && 'outcome' in lost ? lost : stopped(course, stop, frame);
+  }
   if (frame.isRerouted) {
     const answer = reroute(course, frame);
     if ('outcome' in answer) return answer;
