@@ -18,13 +18,13 @@ export {
   type Missing,
   type MissingPart,
 } from './model/host-state.js';
-export type { IpSet } from './model/ipset.js';
 export type {
   Interface,
   InterfaceAddress,
   Ipv4Settings,
   Ipv6Settings,
 } from './model/interface.js';
+export type { IpSet } from './model/ipset.js';
 export type { NextHop, Route, RouteType } from './model/route.js';
 export type { Rule, RuleAction } from './model/rule.js';
 export type {
@@ -39,6 +39,7 @@ export type {
   Transport,
 } from './model/socket.js';
 export type { SocketTable, TypedArray } from './model/socket-table.js';
+export { checkState, parseState } from './model/state-check.js';
 export type {
   InterfaceName,
   LegacyChain,
@@ -48,7 +49,6 @@ export type {
   MaskedAddress,
   XtablesExtension,
 } from './model/xtables.js';
-export { checkState, parseState } from './model/state-check.js';
 export { exposure } from './reach/exposure.js';
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './reach/exposure-row.js';
 export type { Flow } from './reach/flow.js';

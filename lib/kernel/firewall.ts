@@ -55,7 +55,8 @@ function asksSets(nftables: Nftables | null, legacy: LegacyTables | null): boole
     carried === true ||
     rules.some(
       ({ matches, target }) =>
-        matches.some(isSet) || (target !== null && 'extension' in target && isSet(target.extension)),
+        matches.some(isSet) ||
+        (target !== null && 'extension' in target && isSet(target.extension)),
     )
   );
 }

@@ -50,7 +50,15 @@ function ruleName({ family, table, chain, handle, tool, line }: RuleReference): 
   return `rule ${handle} of chain ${chain} in table ${family} ${table}`;
 }
 
-function tableName({ family, table, tool }: { family: string; table: string; tool: string }): string {
+function tableName({
+  family,
+  table,
+  tool,
+}: {
+  family: string;
+  table: string;
+  tool: string;
+}): string {
   return tool === 'nft' ? `table ${family} ${table}` : `table ${table} of ${tool}`;
 }
 

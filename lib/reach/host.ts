@@ -67,7 +67,10 @@ export class Host {
     const isRead = tables?.every(({ chains }) => chains !== null) === true;
     const ruleset =
       nftables && nftables.chains.length + (tables?.length ?? 0) > 0
-        ? new Ruleset({ ...state.firewall, nftables }, (index) => this.byIndex.get(index)?.name ?? null)
+        ? new Ruleset(
+            { ...state.firewall, nftables },
+            (index) => this.byIndex.get(index)?.name ?? null,
+          )
         : null;
     this.ruleset = ruleset?.idle ? null : ruleset;
     this.withoutFirewall = nftables !== null && this.ruleset === null && isRead;

@@ -4,6 +4,7 @@ import {
   canonicalText,
   formatAddress,
   fromV4Mapped,
+  isLinkLocal,
   isV4Mapped,
   parseAddress,
   unspecified,
@@ -158,7 +159,11 @@ function translatedByBridge(course: Course, fate: Fate): Fate {
     return fate.symptom === null ? fate : { ...fate, symptom: 'ETIMEDOUT' };
   if (answer.kind !== 'found' || answer.found.device !== device || isForwarded(fate)) return fate;
   const forwards = packet.family === 'ipv4' ? device.forwardsIpv4 : true;
-  if (forwards) return forwarded(course, answer.found);
+  if (forwards) {
+    const sent = forwarded(course, answer.found);
+    // Which way a refusal finds to a link-local peer from inside of a bridge is not followed.
+    return isLinkLocal(packet.source) && sent.symptom !== null ? { ...sent, symptom: null } : sent;
+  }
   const what = `whether the bridge ${device.name} passes on what rules have translated`;
   return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
 }

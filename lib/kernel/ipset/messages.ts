@@ -19,7 +19,15 @@ const PROTOCOL = 7;
 export const IPSET_CMD = { LIST: SUBSYSTEM | 7, GET_BYNAME: SUBSYSTEM | 14 } as const;
 
 /** The attributes of a message (IPSET_ATTR_*). */
-export const MESSAGE = { PROTOCOL: 1, SETNAME: 2, TYPENAME: 3, FAMILY: 5, DATA: 7, ADT: 8, INDEX: 11 } as const;
+export const MESSAGE = {
+  PROTOCOL: 1,
+  SETNAME: 2,
+  TYPENAME: 3,
+  FAMILY: 5,
+  DATA: 7,
+  ADT: 8,
+  INDEX: 11,
+} as const;
 
 /** Asks for all sets with their elements. */
 export function listRequest(): NetlinkRequest {

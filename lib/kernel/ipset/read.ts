@@ -4,7 +4,14 @@ import { type NetlinkRefusal, type NetlinkRequest, native } from '../../native.j
 import { messages } from '../netlink-message.js';
 import { bytesOf, isPermission } from '../refusal.js';
 import { DATA, elementText } from './elements.js';
-import { IPSET_CMD, indexRequest, listRequest, MESSAGE, NETLINK_NETFILTER, NFGENMSG_SIZE } from './messages.js';
+import {
+  IPSET_CMD,
+  indexRequest,
+  listRequest,
+  MESSAGE,
+  NETLINK_NETFILTER,
+  NFGENMSG_SIZE,
+} from './messages.js';
 
 type Reply = Uint8Array | NetlinkRefusal;
 
@@ -20,7 +27,10 @@ export async function readIpSets(netns: string | null): Promise<IpSet[] | null> 
   const [list] = await ask(netns, [listRequest()]);
   if (list && !(list instanceof Uint8Array) && isPermission(list.errno)) return null;
   const sets = decodeIpSets(bytesOf(list, 'sets of ipset'));
-  const numbers = await ask(netns, sets.map(({ name }) => indexRequest(name)));
+  const numbers = await ask(
+    netns,
+    sets.map(({ name }) => indexRequest(name)),
+  );
   return sets.flatMap((set, place) => {
     const answer = numbers[place];
     // A set that is gone meanwhile has no number any more.

@@ -1,6 +1,11 @@
 import type { NftVerdict } from '../../model/ruleset.js';
 import type { Family } from '../../model/socket.js';
-import type { InterfaceName, LegacyRule, MaskedAddress, XtablesExtension } from '../../model/xtables.js';
+import type {
+  InterfaceName,
+  LegacyRule,
+  MaskedAddress,
+  XtablesExtension,
+} from '../../model/xtables.js';
 import type { Bytes } from '../netlink-message.js';
 import { hex } from '../nftables/data.js';
 
@@ -54,7 +59,14 @@ const layouts: Readonly<Record<Family, Layout>> = {
   },
 };
 
-const INVERT = { input: 1, output: 2, source: 8, destination: 16, fragment: 32, protocol: 64 } as const;
+const INVERT = {
+  input: 1,
+  output: 2,
+  source: 8,
+  destination: 16,
+  fragment: 32,
+  protocol: 64,
+} as const;
 const FRAGMENT = 1; // IPT_F_FRAG
 
 const HEADER = 32; // struct xt_entry_match, xt_entry_target
@@ -88,7 +100,10 @@ export function decodeEntry(bytes: Bytes, offset: number, family: Family): Entry
   }
   const flags = entry.u8(layout.flags);
   if ((flags & ~layout.knownFlags) !== 0) {
-    throw bytes.malformed(offset, `flags 0x${flags.toString(16)} of an entry, which mean who knows what`);
+    throw bytes.malformed(
+      offset,
+      `flags 0x${flags.toString(16)} of an entry, which mean who knows what`,
+    );
   }
   const code = (flags & layout.gotoFlag) !== 0 ? 'goto' : 'jump';
   return {
@@ -178,7 +193,8 @@ const VERDICTS: Readonly<Record<number, NftVerdict>> = {
 
 function decodeTarget(entry: Bytes, at: number, code: 'jump' | 'goto'): Target {
   const size = entry.u16(at);
-  if (size < HEADER || at + size > entry.length) throw entry.malformed(at, `a target of ${size} bytes`);
+  if (size < HEADER || at + size > entry.length)
+    throw entry.malformed(at, `a target of ${size} bytes`);
   const extension = extensionAt(entry, at, size);
   if (extension.name === 'ERROR') {
     return { kind: 'head', name: entry.slice(at + HEADER, size - HEADER).text() };

@@ -14,6 +14,7 @@ import { decodeEntry, type Entry } from './entry.js';
 const VALID_HOOKS = 32;
 const HOOK_ENTRY = 36;
 const UNDERFLOW = 56;
+const SIZE = 80;
 
 /** NF_INET_*, and what iptables(8) calls the chains there. */
 const HOOKS: readonly (readonly [Hook, string])[] = [
@@ -32,8 +33,11 @@ export function decodeTable(
 ): LegacyChain[] {
   const told = Bytes.of(info, 'iptables tables', littleEndian);
   const bytes = Bytes.of(entries, 'iptables rules', littleEndian);
+  const size = told.u32(SIZE);
+  if (size !== bytes.length) throw bytes.malformed(0, `${bytes.length} bytes of ${size}`);
   const list: Entry[] = [];
-  for (let at = 0; at < bytes.length; at = list.at(-1)!.end) list.push(decodeEntry(bytes, at, family));
+  for (let at = 0; at < bytes.length; at = list.at(-1)!.end)
+    list.push(decodeEntry(bytes, at, family));
   const places = new Map(list.map(({ offset }, place) => [offset, place]));
   const placeOf = (offset: number): number => {
     const place = places.get(offset);

@@ -1,4 +1,5 @@
 import type { NftExpression } from '../../model/ruleset.js';
+import { effectOf, type XtExpression } from '../xtables/compile.js';
 import { bitwise } from './expressions/bitwise.js';
 import { byteorder } from './expressions/byteorder.js';
 import { cmp } from './expressions/cmp.js';
@@ -17,7 +18,6 @@ import { reject } from './expressions/reject.js';
 import { REGISTERS_SIZE } from './registers.js';
 import type { Evaluate } from './run.js';
 import type { CompiledSet } from './sets.js';
-import { effectOf, type XtExpression } from '../xtables/compile.js';
 
 /** What the expressions of a table name: its sets and objects. */
 export interface Names {

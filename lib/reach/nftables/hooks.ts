@@ -11,8 +11,8 @@ import type { Frame } from './frame.js';
 import { Registers } from './registers.js';
 import type { CompiledChain, CompiledRule, HookEntry } from './ruleset.js';
 import type { Refusal } from './run.js';
-import { inTurn, type Tied } from './turns.js';
 import { endAt, isSettled, settle, translate } from './translation.js';
+import { inTurn, type Tied } from './turns.js';
 
 /** A packet ends here. */
 export interface Stop {
@@ -38,7 +38,12 @@ export const stageOf: Record<Hook, Stage> = {
 export const redirecting: ReadonlySet<Hook> = new Set(['ingress', 'prerouting', 'output']);
 
 /** How to find a rule. */
-export function referenceTo({ chain: { chain, tables }, rule, text, line }: CompiledRule): RuleReference {
+export function referenceTo({
+  chain: { chain, tables },
+  rule,
+  text,
+  line,
+}: CompiledRule): RuleReference {
   const { tool } = tables;
   const { family, table, name } = chain;
   const handle = tool.endsWith('legacy') ? null : rule.handle;
@@ -245,6 +250,8 @@ function track(course: Course, frame: Frame): void {
   const expected = frame.isReply ? known?.reply : known?.original;
   const belongs = (frame.isReply && frame.kind !== 'icmp-error') || frame.kind === 'ack';
   if (belongs && known && expected && sameTuple(frame.tuple, expected)) {
+    // An ACK to an answer that conntrack has not seen is invalid (tcp_conntracks, sSS and ACK).
+    if (frame.kind === 'ack' && !known.has(SEEN_REPLY)) return;
     if (frame.isReply) known.status |= SEEN_REPLY;
     else if (known.has(SEEN_REPLY)) known.status |= ASSURED;
     const direction = frame.isReply ? 'reply' : 'original';

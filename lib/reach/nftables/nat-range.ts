@@ -55,7 +55,11 @@ export interface Ports {
 }
 
 /** nf_nat_l4proto_unique_tuple: a port that lies in the range stays. */
-export function pickPort(run: Run, end: End, { first, last, flags, base }: Ports): number | 'unknown' {
+export function pickPort(
+  run: Run,
+  end: End,
+  { first, last, flags, base }: Ports,
+): number | 'unknown' {
   if (last < first) return 'unknown';
   if (first === last) return first;
   const { tuple } = run.frame;

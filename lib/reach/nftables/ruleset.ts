@@ -1,6 +1,11 @@
 import type { Firewall, Hook, Nftables, NftChain, NftFamily } from '../../model/firewall.js';
 import type { NftExpression, NftRule, NftSet } from '../../model/ruleset.js';
 import type { Family } from '../../model/socket.js';
+import { compileExtension, type XtExpression } from '../xtables/compile.js';
+import { IpSets } from '../xtables/ipset/sets.js';
+import { chainsOf } from '../xtables/legacy.js';
+import { printRule as printIptables } from '../xtables/print/rule.js';
+import { type RuleTool, toolOf } from '../xtables/tool.js';
 import { changesPacket, compile, hasEffect, type Names } from './compile.js';
 import { type ConditionTable, leadingConditions } from './conditions.js';
 import { Fields } from './field.js';
@@ -10,11 +15,6 @@ import { RuleIndex } from './rule-index.js';
 import type { Evaluate } from './run.js';
 import { CompiledSet } from './sets.js';
 import { type Tied, tiesIn } from './turns.js';
-import { compileExtension, type XtExpression } from '../xtables/compile.js';
-import { IpSets } from '../xtables/ipset/sets.js';
-import { chainsOf } from '../xtables/legacy.js';
-import { printRule as printIptables } from '../xtables/print/rule.js';
-import { type RuleTool, toolOf } from '../xtables/tool.js';
 
 /** Where conntrack sees a packet first (NF_IP_PRI_CONNTRACK). */
 const CONNTRACK_PRIORITY = -200;

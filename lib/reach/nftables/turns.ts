@@ -31,7 +31,8 @@ export function tiesIn(chains: readonly CompiledChain[]): (CompiledChain | Tied)
     const { priority } = chains[at]!.chain.base!;
     const equal = chains.slice(at).filter(({ chain }) => chain.base!.priority === priority);
     const legacy = equal.find(isLegacy);
-    if (legacy && equal.length > 1) turns.push({ chains: equal.filter((one) => one !== legacy), legacy });
+    if (legacy && equal.length > 1)
+      turns.push({ chains: equal.filter((one) => one !== legacy), legacy });
     else turns.push(...equal);
     at += equal.length;
   }

@@ -101,7 +101,12 @@ export function withAnswer(
   const { fromHere } = course;
   const reset = answer === 'reset' || answer === 'reject-reset' || by === 'device';
   const fromAsked = reset || isTranslated(course, DST_NAT);
-  if (fromAsked && asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
+  if (
+    fromAsked &&
+    asked?.destination.family === 'ipv6' &&
+    !fromHere &&
+    isLoopback(asked.destination)
+  )
     return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
@@ -125,8 +130,10 @@ function send(course: Course, answer: KernelAnswer, refused: Frame | null): Fate
   if ('lost' in way) return way.lost;
   const frame = answerOfKernel(course, way, answer, refused);
   if (answer === 'reject-reset') {
-    // What a bridge has brought is reset by the port it came in by (nf_send_reset, nf_send_reset6).
-    if (frame && bridgeAsks(course)) return leaveAtOnce(course, course.arrival, frame);
+    // What a bridge has brought is reset by the port it came in by (nf_send_reset, nf_send_reset6),
+    // past the hooks that would undo what rules have translated.
+    if (frame && bridgeAsks(course))
+      return leaveAtOnce(course, course.arrival, frame) ?? untranslated(course);
     // nf_send_reset6 names no interface: a link-local peer is looked for by whichever comes first.
     if (isLinkLocal(course.packet.source) && way.device !== course.device) {
       const what = `whether ${course.packet.sourceText} stands on the link of ${way.device.name} too`;
@@ -219,6 +226,13 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
 function unrelated(course: Course, { tracking }: Frame): Fate | null {
   if (tracking !== null && tracking !== 'untracked') return null;
   const what = 'an error about a packet that rules have translated';
+  return course.fails('reply', { code: 'not-evaluated', what }, 'ETIMEDOUT', what, 'reply');
+}
+
+/** A reset from somebody whom the peer never asked is nothing to it. */
+function untranslated(course: Course): Fate | null {
+  if (!isTranslated(course)) return null;
+  const what = 'a reset whose translation is not undone';
   return course.fails('reply', { code: 'not-evaluated', what }, 'ETIMEDOUT', what, 'reply');
 }
 

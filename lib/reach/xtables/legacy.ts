@@ -1,7 +1,13 @@
 import type { Hook, NftChain } from '../../model/firewall.js';
 import type { Hex, NftExpression, NftRule } from '../../model/ruleset.js';
 import type { Family } from '../../model/socket.js';
-import type { InterfaceName, LegacyRule, LegacyTable, MaskedAddress, XtablesExtension } from '../../model/xtables.js';
+import type {
+  InterfaceName,
+  LegacyRule,
+  LegacyTable,
+  MaskedAddress,
+  XtablesExtension,
+} from '../../model/xtables.js';
 import { hexFromBytes, paddedName } from '../nftables/bytes.js';
 import { META } from '../nftables/expressions/meta.js';
 import { Info } from './info.js';
@@ -31,16 +37,25 @@ export function chainsOf({ name, chains }: LegacyTable, family: Family): NftChai
     handle: 0,
     base: chain.base && {
       ...chain.base,
-      priority: name === 'nat' ? (sourceNat.has(chain.base.hook) ? 100 : -100) : (priorities[name] ?? 0),
+      priority:
+        name === 'nat' ? (sourceNat.has(chain.base.hook) ? 100 : -100) : (priorities[name] ?? 0),
       // ipt_mangle_out and ip6t_mangle_out have what they changed routed once more.
-      type: name === 'nat' ? 'nat' : name === 'mangle' && chain.base.hook === 'output' ? 'route' : 'filter',
+      type:
+        name === 'nat'
+          ? 'nat'
+          : name === 'mangle' && chain.base.hook === 'output'
+            ? 'route'
+            : 'filter',
       devices: [],
     },
     rules: chain.rules.map((rule, place) => ruleOf(rule, family, place + 1)),
   }));
 }
 
-const addressAt = { ipv4: { source: 12, destination: 16 }, ipv6: { source: 8, destination: 24 } } as const;
+const addressAt = {
+  ipv4: { source: 12, destination: 16 },
+  ipv6: { source: 8, destination: 24 },
+} as const;
 
 function ruleOf(rule: LegacyRule, family: Family, handle: number): NftRule {
   const { source, destination } = addressAt[family];
@@ -51,11 +66,17 @@ function ruleOf(rule: LegacyRule, family: Family, handle: number): NftRule {
     ...addressIs(rule.source, source),
     ...addressIs(rule.destination, destination),
     ...fragmentIs(rule.fragment),
-    ...rule.matches.flatMap((match) => portsOf(match, rule) ?? [{ kind: 'match' as const, ...match }]),
+    ...rule.matches.flatMap(
+      (match) => portsOf(match, rule) ?? [{ kind: 'match' as const, ...match }],
+    ),
   ];
   const { target } = rule;
   if (target && 'verdict' in target)
-    expressions.push({ kind: 'immediate', destination: 'verdict', data: { verdict: target.verdict } });
+    expressions.push({
+      kind: 'immediate',
+      destination: 'verdict',
+      data: { verdict: target.verdict },
+    });
   else if (target) expressions.push({ kind: 'target', ...target.extension });
   return { handle, expressions, comment: null };
 }
@@ -121,9 +142,13 @@ function fragmentIs(wanted: LegacyRule['fragment']): NftExpression[] {
 }
 
 /** A match of TCP or UDP that asks for ports alone, of a rule for that protocol; else `null`. */
-function portsOf({ name, revision, info }: XtablesExtension, { protocol }: LegacyRule): NftExpression[] | null {
+function portsOf(
+  { name, revision, info }: XtablesExtension,
+  { protocol }: LegacyRule,
+): NftExpression[] | null {
   const number = { tcp: 6, udp: 17 }[name];
-  if (number === undefined || revision !== 0 || protocol?.number !== number || protocol.invert) return null;
+  if (number === undefined || revision !== 0 || protocol?.number !== number || protocol.invert)
+    return null;
   const told = new Info(info);
   const isTcp = name === 'tcp';
   if (!told.isSized(isTcp ? 12 : 10)) return null;

@@ -3,7 +3,12 @@ import type { Frame, PartlyKnown } from '../nftables/frame.js';
 import type { Answer } from './extension.js';
 
 /** Is a byte, as far as the mask goes, of that value? */
-export function byteIs({ bytes, unknown }: PartlyKnown, at: number, mask: number, value: number): Answer {
+export function byteIs(
+  { bytes, unknown }: PartlyKnown,
+  at: number,
+  mask: number,
+  value: number,
+): Answer {
   const byte = bytes[at];
   if (byte === undefined) return false;
   const open = unknown[at]!;
@@ -12,7 +17,12 @@ export function byteIs({ bytes, unknown }: PartlyKnown, at: number, mask: number
 }
 
 /** Does a byte lie in a range? */
-export function byteWithin({ bytes, unknown }: PartlyKnown, at: number, from: number, to: number): Answer {
+export function byteWithin(
+  { bytes, unknown }: PartlyKnown,
+  at: number,
+  from: number,
+  to: number,
+): Answer {
   const byte = bytes[at];
   if (byte === undefined) return false;
   const least = byte & ~unknown[at]!;

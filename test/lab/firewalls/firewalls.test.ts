@@ -18,7 +18,10 @@ const root = {
   missing: () => (process.getuid?.() === 0 ? null : 'daemons need root itself'),
 };
 const test = labTest([...iptablesTools, 'ufw'], [root]).serial;
-const withDocker = labTest([...iptablesTools, 'ufw', 'dockerd', 'docker', 'busybox'], [root]).serial;
+const withDocker = labTest(
+  [...iptablesTools, 'ufw', 'dockerd', 'docker', 'busybox'],
+  [root],
+).serial;
 
 const ports = [9000, 9001, 9002, 9003, 9004, 9005];
 const servers = ports.flatMap((port) => [
@@ -57,7 +60,11 @@ for (const backend of backends) {
         const { address, port } = flow.destination;
         const limited = flow.protocol === 'tcp' && port === 9003 && address === LAN4;
         const asked = limited && flow.from !== 'host';
-        t.is(verdict.outcome === 'unknown', asked, `${JSON.stringify(flow)} ${verdict.explanation}`);
+        t.is(
+          verdict.outcome === 'unknown',
+          asked,
+          `${JSON.stringify(flow)} ${verdict.explanation}`,
+        );
         if (asked) t.regex(verdict.explanation, /-m recent --update --seconds 30 --hitcount 6/);
       }
     });

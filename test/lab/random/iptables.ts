@@ -48,7 +48,12 @@ export function addIptables(draft: Draft): void {
       }
 }
 
-function addTable(draft: Draft, backend: IptablesLine['backend'], ipv6: boolean, table: Table): void {
+function addTable(
+  draft: Draft,
+  backend: IptablesLine['backend'],
+  ipv6: boolean,
+  table: Table,
+): void {
   const { random, iptables } = draft;
   const command = ipv6 ? 'ip6tables' : 'iptables';
   const say = (line: string) => iptables.push({ command, backend, table, line });
@@ -95,9 +100,7 @@ function ruleOf(draft: Draft, place: Place): string {
   const words = needs ? [`-p ${protocol}`] : [];
   // Once for each option that stands by itself.
   const seen = new Set<string>();
-  const matches = random.times(0, 2, () =>
-    matchOf(draft, place, needs ? protocol : null),
-  );
+  const matches = random.times(0, 2, () => matchOf(draft, place, needs ? protocol : null));
   for (const match of matches) {
     const key = match.replace(/^! /, '').split(' ').slice(0, 2).join(' ');
     const name = key.startsWith('-m') ? key : key.split(' ')[0]!;
@@ -107,7 +110,11 @@ function ruleOf(draft: Draft, place: Place): string {
   return [...words, targetOf(draft, place, needs ? protocol : null)].join(' ').trim();
 }
 
-function matchOf(draft: Draft, { chain, ipv6, table }: Place, protocol: 'tcp' | 'udp' | null): string {
+function matchOf(
+  draft: Draft,
+  { chain, ipv6, table }: Place,
+  protocol: 'tcp' | 'udp' | null,
+): string {
   const { random } = draft;
   const not = random.chance(0.2) ? '! ' : '';
   const end = random.pick(['src', 'dst'] as const);
@@ -121,35 +128,59 @@ function matchOf(draft: Draft, { chain, ipv6, table }: Place, protocol: 'tcp' | 
   const options: (() => string | null)[] = [
     () => `${not}-${end[0]} ${addressOf(draft, ipv6, true)}`,
     () => `${not}-${end[0]} ${addressOf(draft, ipv6, true)}`,
-    () => (late || chain.startsWith('sub') ? null : `${not}-i ${random.pick([...draft.names, 'lo', 'eth+'])}`),
-    () => (early || chain.startsWith('sub') ? null : `${not}-o ${random.pick([...draft.names, 'lo', 'eth+'])}`),
+    () =>
+      late || chain.startsWith('sub')
+        ? null
+        : `${not}-i ${random.pick([...draft.names, 'lo', 'eth+'])}`,
+    () =>
+      early || chain.startsWith('sub')
+        ? null
+        : `${not}-o ${random.pick([...draft.names, 'lo', 'eth+'])}`,
     () => protocol && `-m ${protocol} ${not}--${side} ${port()}`,
     () => protocol && `-m ${protocol} ${not}--${side} ${port()}`,
     () =>
       protocol &&
       `-m multiport ${not}--${random.pick(['dports', 'dports', 'sports', 'ports'])} ${random.times(1, 4, port).join(',')}`,
-    () => (protocol === 'tcp' ? `-m tcp ${not}--tcp-flags ${random.pick(['SYN,ACK SYN', 'SYN,RST,ACK,FIN SYN', 'ALL SYN', 'RST RST', 'SYN,ACK ACK'])}` : null),
-    () => (protocol === 'tcp' ? `-m tcp ${not}--tcp-option ${random.pick([2, 3, 4, 8, 19])}` : null),
-    () => `-m conntrack ${not}--ctstate ${random.pick(['NEW', 'ESTABLISHED', 'INVALID', 'UNTRACKED', 'RELATED,ESTABLISHED', 'NEW,UNTRACKED', 'DNAT', 'SNAT', 'NEW,DNAT'])}`,
+    () =>
+      protocol === 'tcp'
+        ? `-m tcp ${not}--tcp-flags ${random.pick(['SYN,ACK SYN', 'SYN,RST,ACK,FIN SYN', 'ALL SYN', 'RST RST', 'SYN,ACK ACK'])}`
+        : null,
+    () =>
+      protocol === 'tcp' ? `-m tcp ${not}--tcp-option ${random.pick([2, 3, 4, 8, 19])}` : null,
+    () =>
+      `-m conntrack ${not}--ctstate ${random.pick(['NEW', 'ESTABLISHED', 'INVALID', 'UNTRACKED', 'RELATED,ESTABLISHED', 'NEW,UNTRACKED', 'DNAT', 'SNAT', 'NEW,DNAT'])}`,
     () => `-m conntrack --ctstate ${random.pick(['NEW', 'ESTABLISHED', 'RELATED,ESTABLISHED'])}`,
     () => `-m conntrack --ctdir ${random.pick(['ORIGINAL', 'REPLY'])}`,
-    () => `-m conntrack ${not}--ctstatus ${random.pick(['SEEN_REPLY', 'ASSURED', 'CONFIRMED', 'NONE'])}`,
-    () => `-m conntrack ${not}--ct${random.pick(['orig', 'repl'])}${end} ${addressOf(draft, ipv6, true)}`,
+    () =>
+      `-m conntrack ${not}--ctstatus ${random.pick(['SEEN_REPLY', 'ASSURED', 'CONFIRMED', 'NONE'])}`,
+    () =>
+      `-m conntrack ${not}--ct${random.pick(['orig', 'repl'])}${end} ${addressOf(draft, ipv6, true)}`,
     () => protocol && `-m conntrack --ctproto ${protocol} ${not}--ctorigdstport ${port()}`,
     () => `-m state ${not}--state ${random.pick(['NEW', 'ESTABLISHED', 'INVALID,UNTRACKED'])}`,
-    () => `-m addrtype ${not}--${end}-type ${random.pick(ipv6 ? ['LOCAL', 'UNICAST', 'MULTICAST', 'ANYCAST', 'UNREACHABLE'] : ['LOCAL', 'UNICAST', 'BROADCAST', 'UNICAST,LOCAL', 'ANYCAST'])}`,
-    () => (early && !chain.startsWith('sub') ? `-m addrtype --${end}-type LOCAL --limit-iface-in` : null),
+    () =>
+      `-m addrtype ${not}--${end}-type ${random.pick(ipv6 ? ['LOCAL', 'UNICAST', 'MULTICAST', 'ANYCAST', 'UNREACHABLE'] : ['LOCAL', 'UNICAST', 'BROADCAST', 'UNICAST,LOCAL', 'ANYCAST'])}`,
+    () =>
+      early && !chain.startsWith('sub') ? `-m addrtype --${end}-type LOCAL --limit-iface-in` : null,
     () => `-m mark ${not}--mark ${random.between(0, 3)}`,
     () => `-m mark ${not}--mark ${random.between(0, 2)}/${random.between(1, 3)}`,
     () => `-m connmark ${not}--mark ${random.between(0, 3)}`,
     () => '-m comment --comment "drawn"',
     () => `-m iprange ${not}--${end}-range ${rangeOf(draft, ipv6)}`,
     () => `-m pkttype ${not}--pkt-type ${random.pick(['unicast', 'broadcast', 'multicast'])}`,
-    () => (ipv6 ? `-m hl --hl-${random.pick(['lt', 'gt'])} ${random.pick([1, 10])}` : `-m ttl --ttl-${random.pick(['lt', 'gt'])} ${random.pick([1, 10])}`),
+    () =>
+      ipv6
+        ? `-m hl --hl-${random.pick(['lt', 'gt'])} ${random.pick([1, 10])}`
+        : `-m ttl --ttl-${random.pick(['lt', 'gt'])} ${random.pick([1, 10])}`,
     () => (ipv6 ? `-m rt ${not}--rt-type 0` : null),
-    () => (chain === 'PREROUTING' && (table === 'raw' || table === 'mangle') ? `-m rpfilter ${random.pick(['--invert', '', '--loose', '--loose --invert', '--validmark', '--accept-local --invert'])}`.trim() : null),
+    () =>
+      chain === 'PREROUTING' && (table === 'raw' || table === 'mangle')
+        ? `-m rpfilter ${random.pick(['--invert', '', '--loose', '--loose --invert', '--validmark', '--accept-local --invert'])}`.trim()
+        : null,
     () => (late ? `-m owner ${not}--uid-owner ${random.pick(['0', '0-9', '1000'])}` : null),
-    () => (protocol === 'tcp' ? `-m length ${not}--length ${random.pick(['60', '80', '40:70', '0:1500'])}` : null),
+    () =>
+      protocol === 'tcp'
+        ? `-m length ${not}--length ${random.pick(['60', '80', '40:70', '0:1500'])}`
+        : null,
     () => `-m dscp ${not}--dscp 0`,
     () => `-m tos ${not}--tos 0`,
     () => (random.chance(0.1) ? '-m limit --limit 10/min' : null),
@@ -184,10 +215,19 @@ function targetOf(draft: Draft, place: Place, protocol: 'tcp' | 'udp' | null): s
     () => (table === 'filter' ? rejectOf(draft, ipv6, protocol) : null),
     () => (table === 'filter' ? rejectOf(draft, ipv6, protocol) : null),
     () => (table === 'filter' ? '-j NFLOG --nflog-group 5' : null),
-    () => (table === 'mangle' ? `-j MARK --set-xmark 0x${random.between(0, 3)}/0x${random.pick(['3', '1', 'ffffffff'])}` : null),
+    () =>
+      table === 'mangle'
+        ? `-j MARK --set-xmark 0x${random.between(0, 3)}/0x${random.pick(['3', '1', 'ffffffff'])}`
+        : null,
     () => (table === 'mangle' ? `-j MARK --set-mark ${random.between(0, 3)}` : null),
-    () => (table === 'mangle' ? `-j CONNMARK ${random.pick(['--save-mark', '--restore-mark', `--set-mark ${random.between(0, 3)}`, '--save-mark --nfmask 1 --ctmask 3'])}` : null),
-    () => (table === 'mangle' && protocol === 'tcp' ? '-m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1200' : null),
+    () =>
+      table === 'mangle'
+        ? `-j CONNMARK ${random.pick(['--save-mark', '--restore-mark', `--set-mark ${random.between(0, 3)}`, '--save-mark --nfmask 1 --ctmask 3'])}`
+        : null,
+    () =>
+      table === 'mangle' && protocol === 'tcp'
+        ? '-m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1200'
+        : null,
     () => (table === 'raw' ? `-j CT ${random.pick(['--notrack', '--notrack', '--zone 5'])}` : null),
     () => (table === 'raw' && !chain.startsWith('sub') ? '-j NOTRACK' : null),
   ];
@@ -200,8 +240,23 @@ function targetOf(draft: Draft, place: Place, protocol: 'tcp' | 'udp' | null): s
 function rejectOf({ random }: Draft, ipv6: boolean, protocol: 'tcp' | 'udp' | null): string {
   if (protocol === 'tcp' && random.chance(0.4)) return '-j REJECT --reject-with tcp-reset';
   const kinds = ipv6
-    ? ['icmp6-no-route', 'icmp6-adm-prohibited', 'icmp6-addr-unreachable', 'icmp6-port-unreachable', 'icmp6-policy-fail', 'icmp6-reject-route']
-    : ['icmp-net-unreachable', 'icmp-host-unreachable', 'icmp-proto-unreachable', 'icmp-port-unreachable', 'icmp-net-prohibited', 'icmp-host-prohibited', 'icmp-admin-prohibited'];
+    ? [
+        'icmp6-no-route',
+        'icmp6-adm-prohibited',
+        'icmp6-addr-unreachable',
+        'icmp6-port-unreachable',
+        'icmp6-policy-fail',
+        'icmp6-reject-route',
+      ]
+    : [
+        'icmp-net-unreachable',
+        'icmp-host-unreachable',
+        'icmp-proto-unreachable',
+        'icmp-port-unreachable',
+        'icmp-net-prohibited',
+        'icmp-host-prohibited',
+        'icmp-admin-prohibited',
+      ];
   return `-j REJECT --reject-with ${random.pick(kinds)}`;
 }
 
@@ -225,7 +280,8 @@ function natOf(draft: Draft, { chain, ipv6, own }: Place, protocol: 'tcp' | 'udp
       '-j RETURN',
     ]);
   const source = random.pick([...draft.ownAddresses(ipv6), ipv6 ? 'fd00:77::7' : '198.51.100.77']);
-  if (chain === 'INPUT') return random.pick([`${match} -j SNAT --to-source ${source}`, '-j ACCEPT']);
+  if (chain === 'INPUT')
+    return random.pick([`${match} -j SNAT --to-source ${source}`, '-j ACCEPT']);
   return random.pick([
     `${match} -j MASQUERADE`,
     `-o ${random.pick([...draft.names, 'lo'])} -j MASQUERADE`,

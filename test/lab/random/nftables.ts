@@ -33,7 +33,10 @@ interface TableDraft {
 
 /** Lines for nft(8), in an order in which each finds what it names. */
 export function addNftables(draft: Draft): void {
-  if (!draft.often(1, 'nftables') || (draft.family !== 'nftables' && !draft.random.chance(draft.family === 'iptables' ? 0.4 : 0.3)))
+  if (
+    !draft.often(1, 'nftables') ||
+    (draft.family !== 'nftables' && !draft.random.chance(draft.family === 'iptables' ? 0.4 : 0.3))
+  )
     return;
   const { random, nft } = draft;
   const tables: TableDraft[] = [];

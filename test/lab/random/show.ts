@@ -9,7 +9,16 @@ export function showScenario(scenario: Scenario): string {
 }
 
 /** What makes the host, for a shell in a new network namespace. */
-function replay({ links, before, ip, sysctls, listeners, flows, nft, iptables }: Scenario): string[] {
+function replay({
+  links,
+  before,
+  ip,
+  sysctls,
+  listeners,
+  flows,
+  nft,
+  iptables,
+}: Scenario): string[] {
   const set = (settings: Record<string, string | number>): string[] =>
     Object.entries(settings).map(([name, value]) => `sysctl -w ${name}=${value}`);
   return [
@@ -26,7 +35,9 @@ function replay({ links, before, ip, sysctls, listeners, flows, nft, iptables }:
     '# its listeners',
     ...listeners.map((listener) => `#   ${inspect(listener, { breakLength: Infinity })}`),
     ...nft.map((line) => `nft '${line}'`),
-    ...iptables.map(({ command, backend, table, line }) => `${command}-${backend} -t ${table} ${line}`),
+    ...iptables.map(
+      ({ command, backend, table, line }) => `${command}-${backend} -t ${table} ${line}`,
+    ),
     `# asked: ${flows.length} ${flows.length === 1 ? 'flow' : 'flows'}`,
   ];
 }

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { capture } from '#earshot/kernel/capture.js';
 import { native } from '#earshot/native.js';
 import { withLab } from '../harness.js';
-import { labTest, lan } from '../networks.js';
 import type { Namespace } from '../namespaces.js';
+import { labTest, lan } from '../networks.js';
 import { iptablesTools, loadRules } from './load.js';
 
 const test = labTest(iptablesTools);
@@ -50,7 +50,10 @@ test('a table that is exchanged while it is read is read whole, before or after'
   await withLab(lan, async (lab) => {
     const host = lab.host.namespace;
     const rules = (count: number) =>
-      Array.from({ length: count }, (_, place) => `4: -A INPUT -p tcp -m tcp --dport ${place + 1} -j DROP`);
+      Array.from(
+        { length: count },
+        (_, place) => `4: -A INPUT -p tcp -m tcp --dport ${place + 1} -j DROP`,
+      );
     await loadRules(host, 'legacy', { filter: rules(10) });
     const sizes = [10, 60];
     const changes = (async () => {
@@ -63,7 +66,10 @@ test('a table that is exchanged while it is read is read whole, before or after'
     });
     while (!done) {
       const { firewall, missing } = await capture({ netns: host.path, owners: false });
-      t.deepEqual(missing.filter(({ what }) => what === 'legacy-tables'), []);
+      t.deepEqual(
+        missing.filter(({ what }) => what === 'legacy-tables'),
+        [],
+      );
       const [input] = firewall.legacy!.ipv4[0]!.chains!;
       t.true(sizes.includes(input!.rules.length), String(input!.rules.length));
     }

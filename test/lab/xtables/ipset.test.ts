@@ -30,7 +30,12 @@ interface SetCase {
 
 const cases: Record<string, SetCase> = {
   'hash:ip': {
-    sets: ['create s hash:ip', 'add s 192.0.2.10', 'create s6 hash:ip family inet6', 'add s6 2001:db8:1::10'],
+    sets: [
+      'create s hash:ip',
+      'add s 192.0.2.10',
+      'create s6 hash:ip family inet6',
+      'add s6 2001:db8:1::10',
+    ],
     match: ['4: -m set --match-set s src', '6: -m set ! --match-set s6 src'],
   },
   'hash:ip with a netmask': {
@@ -54,23 +59,47 @@ const cases: Record<string, SetCase> = {
     match: ['4: -m set --match-set s src --return-nomatch'],
   },
   'hash:ip,port': {
-    sets: ['create s hash:ip,port', 'add s 192.0.2.10,tcp:80', 'add s 192.0.2.10,udp:81', 'add s 198.51.100.10,81'],
+    sets: [
+      'create s hash:ip,port',
+      'add s 192.0.2.10,tcp:80',
+      'add s 192.0.2.10,udp:81',
+      'add s 198.51.100.10,81',
+    ],
     match: ['4: -m set --match-set s src,dst'],
   },
   'hash:ip,port,net': {
-    sets: ['create s hash:ip,port,net', 'add s 192.0.2.1,tcp:80,192.0.2.0/24', 'add s 192.0.2.1,udp:80,0.0.0.0/1', 'add s 192.0.2.1,udp:80,192.0.0.0/8'],
+    sets: [
+      'create s hash:ip,port,net',
+      'add s 192.0.2.1,tcp:80,192.0.2.0/24',
+      'add s 192.0.2.1,udp:80,0.0.0.0/1',
+      'add s 192.0.2.1,udp:80,192.0.0.0/8',
+    ],
     match: ['4: -m set --match-set s dst,dst,src'],
   },
   'hash:ip,port,ip': {
-    sets: ['create s hash:ip,port,ip', 'add s 192.0.2.1,tcp:80,192.0.2.10', 'add s 192.0.2.1,tcp:81,198.51.100.10'],
+    sets: [
+      'create s hash:ip,port,ip',
+      'add s 192.0.2.1,tcp:80,192.0.2.10',
+      'add s 192.0.2.1,tcp:81,198.51.100.10',
+    ],
     match: ['4: -m set --match-set s dst,dst,src'],
   },
   'hash:net,port': {
-    sets: ['create s hash:net,port family inet6', 'add s 2001:db8::/64,tcp:80', 'add s 2001:db8:1::/48,udp:80', 'add s 2001:db8:1::10,udp:80 nomatch'],
+    sets: [
+      'create s hash:net,port family inet6',
+      'add s 2001:db8::/64,tcp:80',
+      'add s 2001:db8:1::/48,udp:80',
+      'add s 2001:db8:1::10,udp:80 nomatch',
+    ],
     match: ['6: -m set --match-set s src,dst'],
   },
   'hash:net,iface': {
-    sets: ['create s hash:net,iface', 'add s 192.0.2.0/24,eth0', 'add s 192.0.2.10,eth0 nomatch', 'add s 198.51.100.0/24,lo'],
+    sets: [
+      'create s hash:net,iface',
+      'add s 192.0.2.0/24,eth0',
+      'add s 192.0.2.10,eth0 nomatch',
+      'add s 198.51.100.0/24,lo',
+    ],
     match: ['4: -m set --match-set s src,src'],
   },
   'hash:net,iface by the beginning of a name': {
@@ -86,7 +115,15 @@ const cases: Record<string, SetCase> = {
     match: ['-m set --match-set s dst'],
   },
   'list:set': {
-    sets: ['create a hash:ip', 'add a 192.0.2.10', 'create b bitmap:port range 1-1024', 'add b 81', 'create s list:set', 'add s a', 'add s b'],
+    sets: [
+      'create a hash:ip',
+      'add a 192.0.2.10',
+      'create b bitmap:port range 1-1024',
+      'add b 81',
+      'create s list:set',
+      'add s a',
+      'add s b',
+    ],
     match: ['4: -m set --match-set s src', '6: -m set --match-set b dst'],
   },
   'a set of the other family, and one of more fields than are asked': {
@@ -105,14 +142,19 @@ for (const [title, { sets, match }] of Object.entries(cases)) {
       await withLab(routed, async (lab) => {
         const host = lab.host.namespace;
         await host.run(['ipset', 'restore'], `${sets.join('\n')}\n`);
-        const rules = match.map((line) => line.replace(/^([46]: )?/, '$1-A INPUT -p tcp ') + ' -j DROP');
-        const udp = match.map((line) => line.replace(/^([46]: )?/, '$1-A INPUT -p udp ') + ' -j REJECT');
+        const rules = match.map(
+          (line) => line.replace(/^([46]: )?/, '$1-A INPUT -p tcp ') + ' -j DROP',
+        );
+        const udp = match.map(
+          (line) => line.replace(/^([46]: )?/, '$1-A INPUT -p udp ') + ' -j REJECT',
+        );
         await loadRules(host, backend, { filter: [...rules, ...udp] });
         lab.listen(servers);
         for (const { flow, verdict } of await holdAgainstKernel(lab, flows))
           t.not(verdict.outcome, 'unknown', `${JSON.stringify(flow)}: ${verdict.explanation}`);
         const { ours, theirs } = await printed(host, backend);
-        const plain = (lines: string[]) => lines.map((line) => line.replace(/ --reject-with \S+/, ''));
+        const plain = (lines: string[]) =>
+          lines.map((line) => line.replace(/ --reject-with \S+/, ''));
         t.deepEqual(plain(ours), plain(theirs));
       });
     });

@@ -19,7 +19,8 @@ export function nat(expression: Nat): Evaluate {
   return (run) => {
     const { frame } = run;
     if (family !== null && family !== frame.family) return 'continue';
-    const address = addressMin === null ? null : translated(run, expression, addressMin, addressMax);
+    const address =
+      addressMin === null ? null : translated(run, expression, addressMin, addressMax);
     if (address === 'unknown') return 'unknown';
     const end = type === 'dnat' ? 'destination' : 'source';
     const port = portOf(run, end, portMin, portMax, flags);

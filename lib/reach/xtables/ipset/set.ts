@@ -58,7 +58,8 @@ export class SetIndex {
     const texts = keys.map((key, place) => (place === this.#network ? '' : this.#textOf(key)));
     const network = keys[this.#network];
     for (const length of this.#lengths) {
-      if (network?.kind === 'address') texts[this.#network] = wordsOf(maskAddress(network.address, length));
+      if (network?.kind === 'address')
+        texts[this.#network] = wordsOf(maskAddress(network.address, length));
       const text = texts.join();
       const found = this.#elements.get(length)!.get(text) ?? this.#byBeginning(texts, length);
       if (found) return found;
@@ -76,7 +77,9 @@ export class SetIndex {
   #textOf(key: Key): string {
     switch (key.kind) {
       case 'address':
-        return wordsOf(this.#netmask === null ? key.address : maskAddress(key.address, this.#netmask));
+        return wordsOf(
+          this.#netmask === null ? key.address : maskAddress(key.address, this.#netmask),
+        );
       case 'port':
         return this.#hasProtocol ? `${key.protocol}:${key.port}` : String(key.port);
       case 'interface':

@@ -2,7 +2,7 @@ import type { IpSet } from '../../../model/ipset.js';
 import type { Frame } from '../../nftables/frame.js';
 import type { Run } from '../../nftables/run.js';
 import type { Answer } from '../extension.js';
-import { type FieldKind, fieldKinds, type Found, type Key, SetIndex } from './set.js';
+import { type FieldKind, type Found, fieldKinds, type Key, SetIndex } from './set.js';
 
 /** How a rule asks a set (struct ip_set_adt_opt). */
 export interface Question {
@@ -33,7 +33,8 @@ export class ReadySet {
   test(run: Run, question: Question, depth = 0): Answer {
     const { set } = this;
     if (run.touched.has(this)) return 'may';
-    if (set.type === 'list:set') return depth < deepest ? this.#testList(run, question, depth) : 'may';
+    if (set.type === 'list:set')
+      return depth < deepest ? this.#testList(run, question, depth) : 'may';
     const fields = this.#fields;
     if (!fields) return 'may';
     if (question.dimension < fields.length) return false;
@@ -94,7 +95,10 @@ function keysOf(
       keys.push({ kind: 'port', protocol: frame.protocol, port });
     } else {
       if (source) run.looksAtPeer();
-      keys.push({ kind: 'address', address: source ? frame.tuple.source : frame.tuple.destination });
+      keys.push({
+        kind: 'address',
+        address: source ? frame.tuple.source : frame.tuple.destination,
+      });
     }
   }
   return keys;

@@ -48,10 +48,38 @@ const ends = [
 ] as const;
 
 const portEnds = [
-  { bit: BIT.originalSourcePort, at: 138, high: 154, of: 'original', end: 'sourcePort', name: '--ctorigsrcport' },
-  { bit: BIT.originalDestinationPort, at: 140, high: 156, of: 'original', end: 'destinationPort', name: '--ctorigdstport' },
-  { bit: BIT.replySourcePort, at: 142, high: 158, of: 'reply', end: 'sourcePort', name: '--ctreplsrcport' },
-  { bit: BIT.replyDestinationPort, at: 144, high: 160, of: 'reply', end: 'destinationPort', name: '--ctrepldstport' },
+  {
+    bit: BIT.originalSourcePort,
+    at: 138,
+    high: 154,
+    of: 'original',
+    end: 'sourcePort',
+    name: '--ctorigsrcport',
+  },
+  {
+    bit: BIT.originalDestinationPort,
+    at: 140,
+    high: 156,
+    of: 'original',
+    end: 'destinationPort',
+    name: '--ctorigdstport',
+  },
+  {
+    bit: BIT.replySourcePort,
+    at: 142,
+    high: 158,
+    of: 'reply',
+    end: 'sourcePort',
+    name: '--ctreplsrcport',
+  },
+  {
+    bit: BIT.replyDestinationPort,
+    at: 144,
+    high: 160,
+    of: 'reply',
+    end: 'destinationPort',
+    name: '--ctrepldstport',
+  },
 ] as const;
 
 const sizes = [0, 152, 156, 164] as const;
@@ -169,9 +197,7 @@ function textOf(wanted: Wanted, info: Info): string {
     ),
     say(BIT.status, '--ctstatus', namesOf(statuses, STATUSES)),
     say(BIT.expires, '--ctexpire', `${info.u32(128)}:${info.u32(132)}`),
-    has(BIT.direction)
-      ? option('--ctdir', inverted(BIT.direction) ? 'REPLY' : 'ORIGINAL')
-      : '',
+    has(BIT.direction) ? option('--ctdir', inverted(BIT.direction) ? 'REPLY' : 'ORIGINAL') : '',
   );
 }
 

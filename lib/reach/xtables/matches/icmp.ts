@@ -16,7 +16,9 @@ function reader(protocol: number, name: string): Reader {
       evaluate: ({ frame }) => {
         if (frame.protocol !== protocol) return 'break';
         const { transport } = frame;
-        const fits = any || all(byteIs(frame, transport, 0xff, type), byteWithin(frame, transport + 1, from, to));
+        const fits =
+          any ||
+          all(byteIs(frame, transport, 0xff, type), byteWithin(frame, transport + 1, from, to));
         return holds(not(fits, invert));
       },
       text: option(name, any ? 'any' : `${type}${code}`, invert),

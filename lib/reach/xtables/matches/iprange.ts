@@ -12,7 +12,8 @@ export const iprange: Reader = (info, revision, { family }) => {
   const [firstSource, lastSource, first, last] = [0, 16, 32, 48].map((at) =>
     info.address(at, family),
   ) as [Address, Address, Address, Address];
-  const between = (at: number) => `${info.addressText(at, family)}-${info.addressText(at + 16, family)}`;
+  const between = (at: number) =>
+    `${info.addressText(at, family)}-${info.addressText(at + 16, family)}`;
   return {
     evaluate: (run) => {
       const { source, destination } = run.frame.tuple;
@@ -20,7 +21,8 @@ export const iprange: Reader = (info, revision, { family }) => {
       return holds(
         all(
           !has(FLAG.source) || not(isBetween(source, firstSource, lastSource), has(FLAG.notSource)),
-          !has(FLAG.destination) || not(isBetween(destination, first, last), has(FLAG.notDestination)),
+          !has(FLAG.destination) ||
+            not(isBetween(destination, first, last), has(FLAG.notDestination)),
         ),
       );
     },

@@ -42,7 +42,8 @@ export const owner: Reader = (info, revision) => {
  * kernel's, which is no user's.
  */
 function ofNobody({ kind, family, isReply }: Frame, asked: number): Answer {
-  const mayHaveSocket = isReply && (kind === 'icmp-error' || (kind === 'reset' && family === 'ipv4'));
+  const mayHaveSocket =
+    isReply && (kind === 'icmp-error' || (kind === 'reset' && family === 'ipv4'));
   return asked === FLAG.socket && mayHaveSocket ? 'may' : asked === 0;
 }
 

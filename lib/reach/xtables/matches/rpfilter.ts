@@ -83,5 +83,8 @@ function reverse({ host, frame }: Run, input: Device, flags: number, mark: numbe
 
 /** Broadcasts and multicasts are no source to look up with. */
 function isSource(address: Address): boolean {
-  return !isMulticast(address) && !(address.family === 'ipv4' && (address.a === -1 || address.a >>> 24 === 0));
+  return (
+    !isMulticast(address) &&
+    !(address.family === 'ipv4' && (address.a === -1 || address.a >>> 24 === 0))
+  );
 }

@@ -120,7 +120,14 @@ class RuleText {
     this.#module = module;
   }
 
-  #mask({ source, source2, destination, op, mask, xor }: Extract<NftExpression, { kind: 'bitwise' }>): boolean {
+  #mask({
+    source,
+    source2,
+    destination,
+    op,
+    mask,
+    xor,
+  }: Extract<NftExpression, { kind: 'bitwise' }>): boolean {
     const held = this.#held.get(source);
     const plain = op === 'mask-xor' && source2 === null && mask !== null && !/[^0]/.test(xor ?? '');
     if (!held || held.mask || !plain) return false;
@@ -174,7 +181,8 @@ class RuleText {
         return this.#addressIs('destination', length, mask, bytes, invert);
       if (offset === (ipv4 ? 9 : 6) && length === 1 && !mask)
         return this.#protocolIs(bytes[0]!, invert);
-      const fragment = ipv4 && offset === 6 && length === 2 && mask && fromBigEndian(mask) === 0x1fff;
+      const fragment =
+        ipv4 && offset === 6 && length === 2 && mask && fromBigEndian(mask) === 0x1fff;
       if (!fragment || fromBigEndian(bytes) !== 0) return false;
       this.#header.fragment = option('-f', '', !invert);
       return true;

@@ -17,7 +17,8 @@ export const notrack: Reader = (_, revision) =>
 /** struct xt_ct_target_info and _v1; xt_ct_target_v0 and _v1. */
 export const ct: Reader = (info, revision) => {
   if (revision > 2) return null;
-  const sized = revision === 0 ? info.isSized(40) || info.isSized(32) : info.isSized(72) || info.isSized(64);
+  const sized =
+    revision === 0 ? info.isSized(40) || info.isSized(32) : info.isSized(72) || info.isSized(64);
   const flags = info.u16(0);
   if (!sized || flags > 31) return null;
   const zone = info.u16(2);

@@ -25,16 +25,17 @@ const RESTORE = 2;
 export const connmark: Reader = (info, revision) => {
   if (revision !== 1 && revision !== 2) return null;
   if (!info.isSized(revision === 1 ? 13 : 15)) return null;
-  const [value, ctMask, nfMask] = [info.u32(0), info.u32(4), info.u32(8)] as [number, number, number];
+  const [value, ctMask, nfMask] = [info.u32(0), info.u32(4), info.u32(8)] as [
+    number,
+    number,
+    number,
+  ];
   const right = revision === 2 && info.u8(12) !== 0;
   const bits = revision === 2 ? info.u8(13) : 0;
   const mode = info.u8(revision === 1 ? 12 : 14);
   if (mode > RESTORE || bits > 31) return null;
   const shift = (mark: number) => (right ? mark >>> bits : mark << bits) >>> 0;
-  const masks = options(
-    option('--nfmask', hex(nfMask)),
-    option('--ctmask', hex(ctMask)),
-  );
+  const masks = options(option('--nfmask', hex(nfMask)), option('--ctmask', hex(ctMask)));
   return {
     evaluate: (run) => {
       if (mode === SET) return onConnection(run, (own) => shift((own & ~ctMask) ^ value));

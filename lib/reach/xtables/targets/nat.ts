@@ -1,6 +1,13 @@
 import type { Address } from '../../../model/address.js';
 import type { Family } from '../../../model/socket.js';
-import { type End, netmap as map, type Ports, pickAddress, pickOne, pickPort } from '../../nftables/nat-range.js';
+import {
+  type End,
+  netmap as map,
+  type Ports,
+  pickAddress,
+  pickOne,
+  pickPort,
+} from '../../nftables/nat-range.js';
 import { masqueradeAddresses, redirectAddress } from '../../nftables/own-address.js';
 import type { Result, Run } from '../../nftables/run.js';
 import { endAt, setUp } from '../../nftables/translation.js';
@@ -74,7 +81,10 @@ function reader(end: End, name: string): Reader {
     return (
       range && {
         evaluate: (run) => translate(run, end, range),
-        text: options(option(name, target(info, sizes[revision]!, range, family)), ...flagNames(range)),
+        text: options(
+          option(name, target(info, sizes[revision]!, range, family)),
+          ...flagNames(range),
+        ),
       }
     );
   };

@@ -13,7 +13,9 @@ export const set: Reader = (info, revision, { sets }) => {
   const named = uses.slice(0, revision === 3 ? 3 : 2).flatMap((use, place) => {
     const at = place * 4;
     const index = info.u16(at);
-    return index === nothing ? [] : [{ use, index, question: questionOf(info.u8(at + 2), info.u8(at + 3)) }];
+    return index === nothing
+      ? []
+      : [{ use, index, question: questionOf(info.u8(at + 2), info.u8(at + 3)) }];
   });
   const changed = named.filter(({ use }) => use !== '--map-set').map(({ index }) => sets.at(index));
   const maps = named.some(({ use }) => use === '--map-set');

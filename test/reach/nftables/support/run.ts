@@ -1,7 +1,7 @@
 import { parseAddress } from '#earshot/model/address.js';
 import type { Hook, NftFamily } from '#earshot/model/firewall.js';
-import type { NftExpression, NftSet, NftVerdict } from '#earshot/model/ruleset.js';
 import type { IpSet } from '#earshot/model/ipset.js';
+import type { NftExpression, NftSet, NftVerdict } from '#earshot/model/ruleset.js';
 import { hostOf } from '#earshot/reach/host.js';
 import { bytesFromHex, hexFromBytes } from '#earshot/reach/nftables/bytes.js';
 import { compile } from '#earshot/reach/nftables/compile.js';
@@ -85,7 +85,8 @@ export function evaluate(expression: NftExpression, setting: Setting = {}): Outc
   const ready = compile(expression, {
     set: (name) => sets.get(name) ?? null,
     object: (_, name) => setting.objects?.[name],
-    extension: (one) => compileExtension(one, setting.family ?? 'ip', new IpSets(setting.ipsets ?? [])),
+    extension: (one) =>
+      compileExtension(one, setting.family ?? 'ip', new IpSets(setting.ipsets ?? [])),
   });
   const result = ready(run);
   const { verdict, refusal, frame, sawPeer } = run;
