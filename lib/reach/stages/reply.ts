@@ -132,6 +132,10 @@ function send(course: Course, answer: KernelAnswer, refused: Frame | null): Fate
   if (answer === 'reject-reset') {
     // What a bridge has brought is reset by the port it came in by (nf_send_reset, nf_send_reset6),
     // past the hooks that would undo what rules have translated.
+    if (frame && bridgeAsks(course) && refusesByProtocol(course)) {
+      const what = 'whether rules for TCP keep a reset from leaving by the port of a bridge';
+      return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
+    }
     if (frame && bridgeAsks(course))
       return leaveAtOnce(course, course.arrival, frame) ?? untranslated(course);
     // nf_send_reset6 names no interface: a link-local peer is looked for by whichever comes first.
@@ -142,6 +146,11 @@ function send(course: Course, answer: KernelAnswer, refused: Frame | null): Fate
   }
   const left = leave(course, way, frame);
   return 'outcome' in left ? left : null;
+}
+
+/** A policy rule selects by the protocol. */
+function refusesByProtocol({ host, packet: { family } }: Course): boolean {
+  return host.state.rules.some((rule) => rule.family === family && rule.ipProtocol !== null);
 }
 
 /** nft_reject_netdev_eval: the answer is sent back by the device, past routing and conntrack. */

@@ -143,10 +143,10 @@ for (const [title, { sets, match }] of Object.entries(cases)) {
         const host = lab.host.namespace;
         await host.run(['ipset', 'restore'], `${sets.join('\n')}\n`);
         const rules = match.map(
-          (line) => line.replace(/^([46]: )?/, '$1-A INPUT -p tcp ') + ' -j DROP',
+          (line) => `${line.replace(/^([46]: )?/, '$1-A INPUT -p tcp ')} -j DROP`,
         );
         const udp = match.map(
-          (line) => line.replace(/^([46]: )?/, '$1-A INPUT -p udp ') + ' -j REJECT',
+          (line) => `${line.replace(/^([46]: )?/, '$1-A INPUT -p udp ')} -j REJECT`,
         );
         await loadRules(host, backend, { filter: [...rules, ...udp] });
         lab.listen(servers);
