@@ -16,13 +16,13 @@ namespace earshot::xtables {
 namespace {
 
 /*
- * From linux/netfilter_ipv4/ip_tables.h and its IPv6 twin, in which both are the same. These headers
- * bring linux/in.h, which no C library but glibc bears beside its own.
+ * From linux/netfilter_ipv4/ip_tables.h and its IPv6 twin, in which both are the same. These
+ * headers bring linux/in.h, which no C library but glibc bears beside its own.
  */
-constexpr int kGetInfo = 64;     // IPT_SO_GET_INFO
-constexpr int kGetEntries = 65;  // IPT_SO_GET_ENTRIES
+constexpr int kGetInfo = 64;        // IPT_SO_GET_INFO
+constexpr int kGetEntries = 65;     // IPT_SO_GET_ENTRIES
 constexpr size_t kNameLength = 32;  // XT_TABLE_MAXNAMELEN
-constexpr size_t kHooks = 5;     // NF_INET_NUMHOOKS
+constexpr size_t kHooks = 5;        // NF_INET_NUMHOOKS
 
 /** struct ipt_getinfo */
 struct TableInfo {

@@ -11,7 +11,8 @@ namespace earshot::xtables {
 struct Query {
   /** IPv6's tables, or IPv4's. */
   bool ipv6;
-  /** Only names that /proc/net/ip_tables_names or ip6_tables_names lists: the kernel makes others. */
+  /** Only names that /proc/net/ip_tables_names or ip6_tables_names lists: the kernel makes others.
+   */
   std::vector<std::string> tables;
   std::optional<std::string> netns;
 };
