@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import type { CapturePlace, HostState, Missing } from '../model/host-state.js';
 import { HOST_STATE_VERSION } from '../model/host-state.js';
-import type { Process, ReadOptions, Socket } from '../model/socket.js';
+import type { ReadOptions, Socket } from '../model/socket.js';
 import { native } from '../native.js';
 import { readCustomRules } from './custom-rules.js';
 import { readFirewall } from './firewall.js';
@@ -101,14 +101,14 @@ function inodeOf(netns: string | null): number | null {
 }
 
 async function addOwners(sockets: Socket[], missing: Missing[]): Promise<void> {
-  const { byInode, denied } = await readOwners(Uint32Array.from(sockets, ({ inode }) => inode));
-  for (const socket of sockets) socket.owners = byInode.get(socket.inode) ?? ([] as Process[]);
+  const owners = await readOwners(Uint32Array.from(sockets, ({ inode }) => inode));
+  for (const socket of sockets) socket.owners = owners.get(socket.inode);
   const unseen = sockets.filter(({ owners }) => owners?.length === 0).length;
-  if (denied === 0 || unseen === 0) return;
+  if (owners.denied === 0 || unseen === 0) return;
   missing.push({
     what: 'owners',
     reason:
-      `this user may not see the descriptors of ${denied} processes, and ${unseen} of ` +
+      `this user may not see the descriptors of ${owners.denied} processes, and ${unseen} of ` +
       `${sockets.length} sockets are held by none of those it may see`,
     remedy: privilegeRemedy('CAP_SYS_PTRACE'),
   });

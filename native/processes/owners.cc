@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <string_view>
+#include <tuple>
 
 #include "error.h"
 #include "files/read.h"
+#include "parallel.h"
 #include "processes/directory.h"
 
 namespace earshot::processes {
@@ -73,46 +75,170 @@ std::optional<Process> describe(int proc, const char* pid) {
 
 bool isDenial(int error) { return error == EACCES || error == EPERM; }
 
+/** One descriptor that holds a wanted socket. */
+struct Holding {
+  uint32_t inode;
+  uint32_t fd;
+};
+
+/** A process, and what has been seen of its descriptors. */
+struct Candidate {
+  std::string pid;
+  std::vector<Holding> holdings;
+  /** Where the first look stopped, or nothing when it saw all. */
+  std::optional<int64_t> rest;
+  bool denied = false;
+  std::optional<Process> process;
+};
+
+/** How many descriptors the first look at a process takes in. */
+constexpr size_t kFirstLook = 64;
+/** Entries of as many descriptors, and hardly more: the kernel makes an inode for each. */
+constexpr size_t kFirstPiece = 2 * 1024;
+/** With more to ask one by one it is quicker to read all. */
+constexpr size_t kMostQuestions = 2048;
+
+class Search {
+ public:
+  explicit Search(const Query& query) : query_(query), proc_(AT_FDCWD, query.procRoot.c_str()) {
+    Directory::Entry entry;
+    while (proc_.next(entry)) {
+      if (number(entry.name)) candidates_.push_back({entry.name, {}, {}, false, {}});
+    }
+    if (proc_.error()) {
+      throw Failure{Operation::kKernel, "open", proc_.error(), "reading " + query.procRoot};
+    }
+  }
+
+  /**
+   * First a look at every process; then at the rest of those that hold much, unless each wanted
+   * socket has been found and the rest is only asked for the same descriptors, which are the ones
+   * that a child inherits.
+   */
+  std::vector<Candidate> run() {
+    parallel(candidates_.size(), [&](size_t at) { firstLook(candidates_[at]); });
+    std::vector<Candidate*> unfinished;
+    for (Candidate& candidate : candidates_) {
+      if (candidate.rest) unfinished.push_back(&candidate);
+    }
+    const auto numbers = numbersOfAll();
+    if (numbers && numbers->size() * unfinished.size() <= kMostQuestions) {
+      for (Candidate* candidate : unfinished) askFor(*candidate, *numbers);
+    } else {
+      parallel(unfinished.size(), [&](size_t at) { lookOn(*unfinished[at]); });
+    }
+    std::erase_if(candidates_,
+                  [](const Candidate& one) { return one.holdings.empty() && !one.denied; });
+    parallel(candidates_.size(), [&](size_t at) {
+      Candidate& candidate = candidates_[at];
+      if (!candidate.holdings.empty()) {
+        candidate.process = describe(proc_.get(), candidate.pid.c_str());
+      }
+    });
+    return std::move(candidates_);
+  }
+
+ private:
+  static std::string pathOf(const Candidate& candidate) { return candidate.pid + "/fd"; }
+
+  void firstLook(Candidate& candidate) const {
+    Directory descriptors(proc_.get(), pathOf(candidate).c_str(), kFirstPiece);
+    candidate.denied = isDenial(descriptors.error());
+    Directory::Entry entry;
+    for (size_t seen = 0; descriptors.next(entry); seen++) {
+      look(candidate, descriptors.get(), entry.name);
+      if (seen + 1 == kFirstLook) {
+        candidate.rest = entry.behind;
+        return;
+      }
+    }
+  }
+
+  void lookOn(Candidate& candidate) const {
+    Directory descriptors(proc_.get(), pathOf(candidate).c_str());
+    descriptors.seek(*candidate.rest);
+    Directory::Entry entry;
+    while (descriptors.next(entry)) look(candidate, descriptors.get(), entry.name);
+  }
+
+  void askFor(Candidate& candidate, const std::vector<uint32_t>& numbers) const {
+    const Descriptor descriptors(
+        openat(proc_.get(), pathOf(candidate).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!descriptors) return;
+    for (const uint32_t fd : numbers) {
+      const auto isIt = [&](const Holding& holding) { return holding.fd == fd; };
+      if (std::ranges::none_of(candidate.holdings, isIt)) {
+        look(candidate, descriptors.get(), std::to_string(fd).c_str());
+      }
+    }
+  }
+
+  /** Takes the descriptor in if it holds a wanted socket. */
+  void look(Candidate& candidate, int descriptors, const char* name) const {
+    char link[32];
+    const ssize_t length = readlinkat(descriptors, name, link, sizeof link);
+    if (length < 0) {
+      if (isDenial(errno)) candidate.denied = true;
+      return;
+    }
+    const auto inode = socketInode({link, static_cast<size_t>(length)});
+    if (!inode) return;
+    if (query_.inodes && !std::ranges::binary_search(*query_.inodes, *inode)) return;
+    candidate.holdings.push_back({*inode, number(name).value_or(0)});
+  }
+
+  /** The descriptors found, if every wanted socket has one. */
+  std::optional<std::vector<uint32_t>> numbersOfAll() const {
+    if (!query_.inodes || query_.inodes->size() > kMostQuestions) return std::nullopt;
+    std::vector<uint32_t> inodes;
+    std::vector<uint32_t> numbers;
+    for (const Candidate& candidate : candidates_) {
+      for (const Holding& holding : candidate.holdings) {
+        inodes.push_back(holding.inode);
+        numbers.push_back(holding.fd);
+      }
+    }
+    const auto unique = [](std::vector<uint32_t>& values) {
+      std::ranges::sort(values);
+      values.erase(std::unique(values.begin(), values.end()), values.end());
+    };
+    unique(inodes);
+    unique(numbers);
+    if (inodes != *query_.inodes) return std::nullopt;
+    return numbers;
+  }
+
+  const Query& query_;
+  Directory proc_;
+  std::vector<Candidate> candidates_;
+};
+
 }  // namespace
 
 Owners findOwners(const Query& query) {
   Owners owners;
-  Directory proc(AT_FDCWD, query.procRoot.c_str());
-  Directory::Entry process;
-  while (proc.next(process)) {
-    const auto pid = number(process.name);
-    if (!pid) continue;
-    Directory descriptors(proc.get(), (std::string(process.name) + "/fd").c_str());
-    const size_t before = owners.inode.size();
-    bool denied = isDenial(descriptors.error());
-    Directory::Entry descriptor;
-    while (descriptors.next(descriptor)) {
-      char link[32];
-      const ssize_t length = readlinkat(descriptors.get(), descriptor.name, link, sizeof link);
-      if (length < 0) {
-        if (isDenial(errno)) denied = true;
-        continue;
-      }
-      const auto inode = socketInode({link, static_cast<size_t>(length)});
-      if (!inode) continue;
-      if (query.inodes && !std::ranges::binary_search(*query.inodes, *inode)) continue;
-      owners.inode.push_back(*inode);
-      owners.pid.push_back(*pid);
-      owners.fd.push_back(number(descriptor.name).value_or(0));
+  if (query.inodes && query.inodes->empty()) return owners;
+  struct Row {
+    Holding holding;
+    uint32_t pid;
+  };
+  std::vector<Row> rows;
+  for (Candidate& candidate : Search(query).run()) {
+    if (candidate.denied) owners.denied++;
+    // One without a description ended while it was looked at: so did its hold on the sockets.
+    if (!candidate.process) continue;
+    for (const Holding& holding : candidate.holdings) {
+      rows.push_back({holding, candidate.process->pid});
     }
-    if (denied) owners.denied++;
-    if (owners.inode.size() == before) continue;
-    if (auto found = describe(proc.get(), process.name)) {
-      owners.processes.push_back(std::move(*found));
-    } else {
-      // It ended while it was looked at: so did its hold on the sockets.
-      owners.inode.resize(before);
-      owners.pid.resize(before);
-      owners.fd.resize(before);
-    }
+    owners.processes.push_back(std::move(*candidate.process));
   }
-  if (proc.error()) {
-    throw Failure{Operation::kKernel, "open", proc.error(), "reading " + query.procRoot};
+  std::ranges::sort(rows, {}, [](const Row& row) {
+    return std::tuple(row.holding.inode, row.pid, row.holding.fd);
+  });
+  for (const Row& row : rows) {
+    owners.inode.push_back(row.holding.inode);
+    owners.pid.push_back(row.pid);
+    owners.fd.push_back(row.holding.fd);
   }
   return owners;
 }
