@@ -1,5 +1,6 @@
 export { EarshotError, type ErrorCode, type KernelRefusal } from './errors.js';
 export { capture } from './kernel/capture.js';
+export { closeSocket } from './kernel/close-socket.js';
 export { interfaces } from './kernel/interfaces.js';
 export { owners } from './kernel/owners.js';
 export { listeners, listenersSync, sockets, socketsSync, socketTable } from './kernel/sockets.js';
