@@ -22,7 +22,8 @@ const AT_WORDS = { local: 12, remote: 28, device: 44, cookie: 48 } as const;
  * Closes a socket of whatever process, as the kernel does when a connection breaks: a TCP peer gets a
  * reset, and the process that holds it the error ECONNABORTED (SOCK_DESTROY of sock_diag(7)). Only
  * the very socket that the record is of, by its cookie: never another one that has its addresses and
- * ports now. `false` when it was gone already. Needs CAP_NET_ADMIN.
+ * ports now. `false` when it was gone already. A UDP socket gets the error and loses its peer, and
+ * keeps a port that it asked for by number. Needs CAP_NET_ADMIN.
  *
  * Throws an `EarshotError`: `ERR_INVALID_ARGUMENT` for what is no record, or one without a cookie
  * (read from /proc/net); `ERR_PERMISSION`; `ERR_KERNEL` where the kernel cannot do it

@@ -54,8 +54,8 @@ const answers = {
       });
   },
   async procfs() {
-    const { default: files } = await competitor('@stroncium/procfs');
-    return () => files.netTcp4().length + files.netTcp6().length;
+    const { procfs } = await competitor('@stroncium/procfs');
+    return () => procfs.netTcp4().length + procfs.netTcp6().length;
   },
   async 'pid-port'() {
     const { portToPid } = await competitor('pid-port');

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket as NodeSocket } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -36,6 +37,29 @@ live(
     const codes = (await errors).map(([error]) => (error as NodeJS.ErrnoException).code);
     t.deepEqual(codes, ['ECONNABORTED', 'ECONNRESET']);
     t.false(await closeSocket(record), 'it has gone');
+  },
+);
+
+live(
+  'a UDP socket gets the error, and keeps its port only if it was bound to that very one',
+  async (t) => {
+    /** The port of a socket that was bound to `wanted` (0: any), and what of it is left when closed. */
+    const closed = async (wanted: number): Promise<[number, number]> => {
+      const socket = createSocket('udp4');
+      t.teardown(() => socket.close());
+      socket.bind(wanted, '127.0.0.1');
+      await once(socket, 'listening');
+      const { port } = socket.address();
+      const [record] = await sockets({ protocol: 'udp', localPort: port });
+      const error = once(socket, 'error');
+      t.true(await closeSocket(record!));
+      t.like((await error)[0], { code: 'ECONNABORTED' });
+      const left = await sockets({ protocol: 'udp', localPort: port });
+      return [port, left.filter(({ cookie }) => cookie === record!.cookie).length];
+    };
+    const [port, left] = await closed(0);
+    t.is(left, 0);
+    t.deepEqual(await closed(port), [port, 1]);
   },
 );
 
