@@ -5,6 +5,7 @@ import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
 import type { Connection, Tuple } from './nftables/connection.js';
 import type { Frame } from './nftables/frame.js';
+import type { PeerWatch } from './nftables/peer-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import type { CompiledSet } from './nftables/sets.js';
 import type {
@@ -93,8 +94,6 @@ export class Course {
   connection: Connection | null = null;
   /** Sets that rules have added this flow to, or taken it out of. */
   readonly touched = new Set<CompiledSet>();
-  /** A rule that looked at the peer's address: another peer may fare otherwise. */
-  looksAtPeer: CompiledRule | null = null;
 
   constructor(
     readonly host: Host,
@@ -103,6 +102,8 @@ export class Course {
     /** This host itself is the peer. */
     readonly fromHere: boolean,
     readonly choices: Choices = new Choices(),
+    /** What is asked of the peer's address; `null` where nobody wants to know. */
+    readonly peer: PeerWatch<CompiledRule> | null = null,
   ) {}
 
   get receiver(): Receiver | null {

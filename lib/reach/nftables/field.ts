@@ -50,6 +50,7 @@ export class FieldValues {
   /** Another one after each change to the packet. */
   version = 0;
   #values: (Key | undefined)[] = [];
+  #ofPeer: boolean[] = [];
 
   /** The packet was changed: what is known of it may not be so any more. */
   forget(): void {
@@ -63,7 +64,13 @@ export class FieldValues {
     if (known !== undefined) return known;
     const value = load(field, run);
     this.#values[field.id] = value;
+    if (run.peer) this.#ofPeer[field.id] = run.registers.hasPeer(0, field.length);
     return value;
+  }
+
+  /** Is it made of the address of the peer that is watched? To be asked after its value. */
+  isOfPeer(field: Field): boolean {
+    return this.#ofPeer[field.id] === true;
   }
 }
 

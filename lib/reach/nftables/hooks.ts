@@ -8,6 +8,7 @@ import { type ChainOutcome, type ChainRun, runChain } from './chain.js';
 import { ASSURED, CONFIRMED, Connection, SEEN_REPLY, type Tuple } from './connection.js';
 import { FieldValues } from './field.js';
 import type { Frame } from './frame.js';
+import type { PeerWatch } from './peer-watch.js';
 import { Registers } from './registers.js';
 import type { CompiledChain, CompiledRule, HookEntry } from './ruleset.js';
 import type { Refusal } from './run.js';
@@ -136,12 +137,12 @@ class Asked implements ChainRun {
     registers.clear();
   }
 
-  get hasLookedAtPeer(): boolean {
-    return this.#course.looksAtPeer !== null;
+  get peer(): PeerWatch<CompiledRule> | null {
+    return this.#course.peer;
   }
 
   looksAtPeer(): void {
-    this.#course.looksAtPeer ??= this.rule;
+    if (this.rule) this.peer?.blur(this.rule);
   }
 
   choose(ways: number): number {
