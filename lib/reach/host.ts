@@ -1,4 +1,11 @@
-import { type Address, type Prefix, parseAddress, parsePrefix } from '../model/address.js';
+import {
+  type Address,
+  formatAddress,
+  isV4Mapped,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import type { Interface, InterfaceAddress } from '../model/interface.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
@@ -7,10 +14,7 @@ import { Device } from './device.js';
 import { Ruleset } from './nftables/ruleset.js';
 import { Policy } from './policy.js';
 
-export type { Device } from './device.js';
-
-/** The index of the loopback interface in every namespace (LOOPBACK_IFINDEX). */
-export const LOOPBACK_INDEX = 1;
+export { type Device, LOOPBACK_INDEX } from './device.js';
 
 /** A socket that can take a first packet, with its addresses as words. */
 export interface Receiver {
@@ -49,6 +53,7 @@ export class Host {
   readonly withoutPrograms: boolean;
   readonly #receivers = new Map<number, Receiver[]>();
   readonly #ownByText = new Map<string, OwnAddress[]>();
+  readonly #ownCanonical = new Map<unknown, Address>();
 
   constructor(readonly state: HostState) {
     this.#readDevices();
@@ -59,7 +64,10 @@ export class Host {
     this.unnamedPort = this.#findUnnamedPort();
     const { nftables, legacy } = state.firewall;
     const legacyTables = legacy ? legacy.ipv4.length + legacy.ipv6.length : 1;
-    const ruleset = nftables && nftables.chains.length > 0 ? new Ruleset(nftables) : null;
+    const ruleset =
+      nftables && nftables.chains.length > 0
+        ? new Ruleset(nftables, (index) => this.byIndex.get(index)?.name ?? null)
+        : null;
     this.ruleset = ruleset?.idle ? null : ruleset;
     this.withoutFirewall = nftables !== null && this.ruleset === null && legacyTables === 0;
     this.withoutPrograms = state.interfaces.every(
@@ -85,6 +93,11 @@ export class Host {
   /** Where this address is one of the host's interface addresses. */
   owners(text: string): readonly OwnAddress[] {
     return this.#ownByText.get(text) ?? none;
+  }
+
+  /** This address of an interface, as it is written canonically; `null` for every other text. */
+  ownAddress(text: unknown): Address | null {
+    return this.#ownCanonical.get(text) ?? null;
   }
 
   #findUnnamedPort(): number {
@@ -123,6 +136,9 @@ export class Host {
     if (!address || !prefix) return;
     const own = { address, prefix, entry, device };
     this.own.push(own);
+    if (formatAddress(address) === entry.address && !isV4Mapped(address)) {
+      this.#ownCanonical.set(entry.address, address);
+    }
     const others = this.#ownByText.get(entry.address);
     if (others) others.push(own);
     else this.#ownByText.set(entry.address, [own]);

@@ -24,7 +24,7 @@ import { passAcknowledgement } from './stages/handshake.js';
 import { passOrigin } from './stages/origin.js';
 import { adopt, requestFrame } from './stages/packets.js';
 import { passReply } from './stages/reply.js';
-import { incomingKey, routeIncoming } from './stages/routing.js';
+import { forwarded, incomingKey, routeIncoming } from './stages/routing.js';
 import { passSocket } from './stages/socket.js';
 import { stopped } from './stages/stopped.js';
 import type { Cause, Stage, Verdict } from './verdict.js';
@@ -167,9 +167,15 @@ function translatedByBridge(course: Course, fate: Fate): Fate {
   const answer = host.policy[packet.family].lookup(incomingKey(course));
   if (answer.kind === 'refused' && packet.family === 'ipv6')
     return fate.symptom === null ? fate : { ...fate, symptom: 'ETIMEDOUT' };
-  if (answer.kind !== 'found' || answer.found.device !== device) return fate;
-  const what = `what the bridge ${device.name} does with a packet for its own link that rules have translated`;
+  if (answer.kind !== 'found' || answer.found.device !== device || isForwarded(fate)) return fate;
+  const forwards = packet.family === 'ipv4' ? device.forwardsIpv4 : true;
+  if (forwards) return forwarded(course, answer.found);
+  const what = `whether the bridge ${device.name} passes on what rules have translated`;
   return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
+}
+
+function isForwarded({ cause, stage }: Fate): boolean {
+  return cause?.code === 'forwarded' || stage === 'forward' || stage === 'output';
 }
 
 /** Parts without which no stage can be trusted. */
@@ -220,7 +226,9 @@ function courseOf(
   if (typeof ingress !== 'string' || ingress === '')
     throw invalid('ingress', ingress, "give an interface's name, or 'lo' for a flow of this host");
   const fromHere = host.devices.get(ingress)?.link.loopback ?? ingress === 'lo';
-  const destination = addressOf('destination.address', flow.destination.address, fromHere);
+  // Most ask for an address of the host, which has been read once.
+  const own = host.ownAddress(flow.destination.address);
+  const destination = own ?? addressOf('destination.address', flow.destination.address, fromHere);
   const destinationPort = portOf('destination.port', flow.destination.port, 1);
   const { family } = destination;
   if (source === undefined && !fromHere)
@@ -248,7 +256,7 @@ function courseOf(
     sourceText: textOf(source?.address, from),
     sourcePort,
     destination,
-    destinationText: textOf(flow.destination.address, destination),
+    destinationText: own ? flow.destination.address : textOf(flow.destination.address, destination),
     destinationPort,
     mark: 0,
   };

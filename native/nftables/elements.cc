@@ -46,6 +46,7 @@ void append(std::vector<uint8_t>& column, Bytes bytes) {
 std::vector<uint8_t> gathered(const std::vector<uint8_t>& column, size_t width,
                               const std::vector<uint32_t>& order) {
   std::vector<uint8_t> result(order.size() * width);
+  if (width == 0) return result;
   uint8_t* to = result.data();
   for (const uint32_t row : order) {
     std::memcpy(to, column.data() + row * width, width);
@@ -270,8 +271,8 @@ Elements packAll(const Shape& shape, Bytes messages, bool swapped) {
     if (netlink::load(rest, header)) header.nlmsg_len = swapIf(swapped, header.nlmsg_len);
     if (header.nlmsg_len < sizeof header || header.nlmsg_len > rest.size()) {
       throwDecode("at byte " + std::to_string(at) + ": a message of " +
-                  std::to_string(header.nlmsg_len) + " bytes where " +
-                  std::to_string(rest.size()) + " are left");
+                  std::to_string(header.nlmsg_len) + " bytes where " + std::to_string(rest.size()) +
+                  " are left");
     }
     packer.add(rest.first(header.nlmsg_len));
     at += netlink::align(header.nlmsg_len);

@@ -25,7 +25,8 @@ struct Shape {
   bool ranges;
 };
 
-/** What many elements share, each once in the order in which it was met, and which row has which. */
+/** What many elements share, each once in the order in which it was met, and which row has which.
+ */
 class Shared {
  public:
   static constexpr int32_t kNone = -1;

@@ -45,7 +45,10 @@ std::vector<uint32_t> sortedOrder(const std::vector<uint8_t>& keys, size_t width
   bool rises = true;
   bool falls = true;
   for (size_t row = 1; row < closes.size() && (rises || falls); row++) {
-    int difference = std::memcmp(keys.data() + (row - 1) * width, keys.data() + row * width, width);
+    int difference = 0;
+    if (width > 0) {
+      difference = std::memcmp(&keys[(row - 1) * width], &keys[row * width], width);
+    }
     if (difference == 0) difference = closes[row] - closes[row - 1];
     if (difference > 0) rises = false;
     if (difference <= 0) falls = false;

@@ -28,7 +28,7 @@ class Walk {
     run: ChainRun,
     everyRule: boolean,
   ) {
-    const index = everyRule ? null : chain.index;
+    const index = everyRule ? null : chain.whenAsked();
     this.#cursor = index && new Cursor(index, run);
   }
 

@@ -203,9 +203,9 @@ function isUsual(load: Load): boolean {
   }
 }
 
-/** Addresses and the protocol, of IPv4 or of IPv6. */
+/** Addresses and the protocol, of IPv4 or of IPv6; a byte of IPv6's may be the time to live of IPv4. */
 function isAddress({ offset, length }: { offset: number; length: number }): boolean {
   const end = offset + length;
-  if (length === 1 && (offset === 9 || offset === 6)) return true;
+  if (length === 1) return offset === 9 || offset === 6;
   return offset >= 8 && end <= 40;
 }

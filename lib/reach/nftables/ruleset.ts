@@ -49,6 +49,7 @@ export class CompiledRule {
       this.rule,
       this.chain.chain.family,
       (name) => this.tables.set(name)?.set ?? null,
+      this.tables.interfaceOf,
     );
     return this.#text;
   }
@@ -57,11 +58,15 @@ export class CompiledRule {
 /** Chains with fewer rules than these are gone through. */
 const leastIndexed = 8;
 
+/** So often a chain is gone through first: who asks once does not wait for an index. */
+const leastAsked = 8;
+
 /** A chain, whose rules are made ready when it is first asked. */
 export class CompiledChain {
   #rules: readonly CompiledRule[] | null = null;
   #index: RuleIndex | null | undefined;
   #name: string | null = null;
+  #asked = 0;
 
   constructor(
     readonly chain: NftChain,
@@ -71,6 +76,11 @@ export class CompiledChain {
   get rules(): readonly CompiledRule[] {
     this.#rules ??= this.chain.rules.map((rule) => new CompiledRule(this, rule, this.tables));
     return this.#rules;
+  }
+
+  /** Its index, once it is asked often. */
+  whenAsked(): RuleIndex | null {
+    return ++this.#asked > leastAsked ? this.index : null;
   }
 
   /** Which rules to hold a packet against; `null` where it has to be all of them. */
@@ -117,6 +127,7 @@ export class TableNames implements Names, ConditionTable {
     private readonly nftables: Nftables,
     private readonly family: NftFamily,
     private readonly table: string,
+    readonly interfaceOf: (index: number) => string | null,
   ) {}
 
   set(name: string): CompiledSet | null {
@@ -187,7 +198,7 @@ export class Ruleset {
     ipv6: new Map(),
   };
 
-  constructor(nftables: Nftables) {
+  constructor(nftables: Nftables, interfaceOf: (index: number) => string | null = () => null) {
     const tables = new Map<string, TableNames>();
     const order = new Map<string, number>();
     const dormant = new Set<string>();
@@ -198,7 +209,8 @@ export class Ruleset {
     }
     for (const chain of nftables.chains) {
       const key = `${chain.family} ${chain.table}`;
-      const names = tables.get(key) ?? new TableNames(nftables, chain.family, chain.table);
+      const names =
+        tables.get(key) ?? new TableNames(nftables, chain.family, chain.table, interfaceOf);
       tables.set(key, names);
       const compiled = new CompiledChain(chain, names);
       names.chains.set(chain.name, compiled);

@@ -10,10 +10,10 @@ import {
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import { type Found, type RouteKey, usable } from '../fib.js';
-import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
+import { type Device, LOOPBACK_INDEX, type OwnAddress, type Receiver } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import type { RoutingAnswer } from '../policy.js';
-import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectOnDevice, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
 import { sourceFor, staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -145,7 +145,10 @@ function answerSource(course: Course, answer: Answer): Address {
   const icmpv6 =
     packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
   if (icmpv6) {
-    if (host.owners(packet.destinationText).some(isReady)) return packet.destination;
+    // ipv6_chk_addr: an address of a link or of the host counts on its own device alone.
+    const narrow = isLinkLocal(packet.destination) || isLoopback(packet.destination);
+    const answers = (own: OwnAddress) => isReady(own) && (!narrow || own.device === course.device);
+    if (host.owners(packet.destinationText).some(answers)) return packet.destination;
     return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
   }
   const ours =
@@ -168,7 +171,10 @@ export function possibleSources(course: Course, receiver: Receiver): Address[] {
   if (!one || isUnspecified(receiver.address)) {
     const key = { ...answerKey(course, 'socket', receiver), source: unspecified(packet.family) };
     const answer = host.policy[packet.family].lookup(key);
+    // Without a route by the device a socket is bound to, the peer is taken to stand on its link.
+    const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
     if (answer.kind === 'found') add(sourceFor(host, packet.source, answer.found));
+    else if (bound && packet.family === 'ipv4') add(selectOnDevice(host, bound, null));
   }
   if (destinationType === 'broadcast')
     add(otherSource(course, answerKey(course, 'socket', receiver)));
@@ -198,12 +204,14 @@ export function rerouted(course: Course, frame: Frame): Way {
     const what = 'the mark that the answer is routed by';
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
+  // ip6_route_me_harder: what is of a link stays on the one that the answer would have left by.
+  const strict = isLinkLocal(destination);
   const key: RouteKey = {
     destination,
     source,
     input: LOOPBACK_INDEX,
-    output: course.receiver?.device ?? 0,
-    strict: false,
+    output: course.receiver?.device || (strict ? (frame.output?.index ?? 0) : 0),
+    strict,
     mark: frame.mark ?? 0,
     tos: 0,
     protocol: 0,
@@ -284,26 +292,33 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
     const what = `the answer to ${packet.sourceText}, for which the route is ${describeRoute(found)}`;
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
-  const blocked = blockedExit(course, key, device);
+  const gateway = nexthop?.gateway ?? null;
+  const blocked = blockedExit(course, key, device, gateway);
   const others = otherExits(course, key, found);
-  if (others.some((other) => (blockedExit(course, key, other) === null) !== (blocked === null))) {
+  const leads = (exit: Exit) => blockedExit(course, key, exit.device, exit.gateway) === null;
+  if (others.some((other) => leads(other) !== (blocked === null))) {
     const what = `which way of ${describeRoute(found)} the answer takes: not all of them lead out`;
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
   if (blocked) return lost(course, blocked.cause, blocked.detail);
-  return { device, gateway: nexthop?.gateway ?? null, others };
+  const devices = new Set(others.map((other) => other.device));
+  devices.delete(device);
+  return { device, gateway, others: [...devices] };
 }
 
-/** The devices of the other ways of a multipath route that may be taken, each once. */
-function otherExits(course: Course, key: RouteKey, { route, device }: Found): Device[] {
+interface Exit {
+  readonly device: Device;
+  readonly gateway: string | null;
+}
+
+/** The other ways of a multipath route that may be taken. */
+function otherExits(course: Course, key: RouteKey, { route, nexthop }: Found): Exit[] {
   if (route.nexthops.length < 2 || key.output !== 0) return [];
-  const others = new Set<Device>();
-  for (const nexthop of route.nexthops) {
-    const other = course.host.devices.get(nexthop.interface ?? '');
-    if (!other || other === device || !usable(nexthop, other, route.family, false)) continue;
-    others.add(other);
-  }
-  return [...others];
+  return route.nexthops.flatMap((other) => {
+    const device = course.host.devices.get(other.interface ?? '');
+    const taken = device && other !== nexthop && usable(other, device, route.family, false);
+    return taken ? [{ device, gateway: other.gateway }] : [];
+  });
 }
 
 /** Why an answer cannot leave by a device. */
@@ -311,6 +326,7 @@ function blockedExit(
   course: Course,
   key: RouteKey,
   device: Device,
+  gateway: string | null,
 ): { cause: Cause; detail: string } | null {
   const { name, link } = device;
   if (key.source.family === 'ipv4' && isLoopback(key.source) && !device.routeLocalnet) {
@@ -320,11 +336,14 @@ function blockedExit(
       detail: `an answer from ${source} may not leave by ${name} (route_localnet is off)`,
     };
   }
-  // ip6_output: a device on which IPv6 is off sends none, even where a route still leads there.
-  if (key.source.family === 'ipv6' && !device.hasIpv6) {
+  // ip6_output: a device on which IPv6 is off sends none, even where a route still leads there. Nor
+  // does it know its neighbours of IPv6, where one of them is the gateway of a route of IPv4.
+  const speaksIpv6 = key.source.family === 'ipv6' || gateway?.includes(':');
+  if (speaksIpv6 && !device.hasIpv6) {
+    const to = gateway === null ? '' : ` to ${gateway}`;
     return {
       cause: { code: 'ip-disabled', interface: name, family: 'ipv6' },
-      detail: `the answer would leave by ${name}, which has no IPv6`,
+      detail: `the answer would leave by ${name}${to}, and IPv6 is off there`,
     };
   }
   if (link.lowerUp || link.loopback) return null;
@@ -344,6 +363,10 @@ function assumedOnLink(course: Course, device: Device): Way {
   const detail = `no route back to ${destination} by ${device.name}, which the socket is bound to`;
   if (overLoopback) return lost(course, noWay(course), detail);
   if (fromHere) return astray(course, detail);
+  // Nobody has to be asked for: there is no ARP, or it has been answered.
+  if (device.link.noArp || device.knownNeighbours.has(destination)) {
+    return { device, gateway: null, others: [] };
+  }
   const cause = { code: 'assumed-on-link', destination, interface: device.name } as const;
   return undecided(course, cause, `${detail}: the kernel takes the peer to stand on that link`);
 }

@@ -7,6 +7,7 @@ import { directionOf, redirecting, runHook, type Stop, stageOf } from '../nftabl
 import type { Direction } from '../verdict.js';
 import { bridgeAsks } from './bridge.js';
 import { arriveOn } from './packets.js';
+import { martianEnd } from './routing-ipv6.js';
 
 /** Which legacy tables stand at a hook (net/ipv4/netfilter/iptable_*.c). */
 const legacyTablesAt: Record<Hook, readonly string[]> = {
@@ -149,6 +150,11 @@ export function passHook(
   return runHook(course, hook, frame, null);
 }
 
+/** IPv6 drops what no packet may be before it asks rules (ip6_rcv_core); routing says which it was. */
+function isMartian({ packet, device, fromHere }: Course): boolean {
+  return packet.family === 'ipv6' && !fromHere && martianEnd(packet, device) !== null;
+}
+
 /** The hooks before routing: those of the devices that a packet comes in by, and prerouting. */
 export function passEntrance(
   course: Course,
@@ -161,8 +167,13 @@ export function passEntrance(
     if (frame) arriveOn(course, frame, device.seenAs);
     return passHook(course, 'prerouting', frame, direction, device);
   };
-  if (!bridgeAsks(course)) return enter('all') ?? prerouting();
-  return enter('ports') ?? prerouting() ?? enter('master');
+  if (!bridgeAsks(course)) return enter('all') ?? (isMartian(course) ? null : prerouting());
+  const early = enter('ports') ?? prerouting();
+  if (early) return early;
+  // br_nf_pre_routing_finish: what is translated is addressed to the bridge itself from then on.
+  if (frame && course.asked && frame.tuple.destination !== course.asked.destination)
+    frame.packetType = 0;
+  return enter('master');
 }
 
 /** Rules of bridges and of ARP, and rules that a VRF has packets pass twice. */

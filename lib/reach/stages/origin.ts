@@ -100,12 +100,13 @@ function reroute(course: Course, frame: Frame): Found | Fate {
     const what = 'the mark that the packet is routed by';
     return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
   }
+  const strict = isLinkLocal(destination);
   const answer = policy.lookup({
     destination,
     source,
     input: LOOPBACK_INDEX,
-    output: 0,
-    strict: false,
+    output: strict ? (frame.output?.index ?? 0) : 0,
+    strict,
     mark: frame.mark ?? 0,
     tos: 0,
     protocol: 0,

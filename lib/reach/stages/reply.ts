@@ -1,4 +1,4 @@
-import { isLinkLocal, isLoopback } from '../../model/address.js';
+import { type Address, isLinkLocal, isLoopback } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import type { Device, Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
@@ -93,15 +93,23 @@ export function withAnswer(
   by: 'route' | 'device' = 'route',
 ): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
-  // No other host takes what comes from ::1 (ip6_rcv_core).
-  const { asked, fromHere } = course;
-  if (asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
+  // What rules have translated is answered from where it was sent to; no host takes that from all.
+  const { asked } = course;
+  if (asked && isLimitedBroadcast(asked.destination)) return 'ETIMEDOUT';
+  // No other host takes what comes from ::1 (ip6_rcv_core), as a reset does.
+  const { fromHere } = course;
+  const reset = answer === 'reset' || answer === 'reject-reset' || by === 'device';
+  if (reset && asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
     return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
   if (lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
   return symptom;
+}
+
+function isLimitedBroadcast({ family, a }: Address): boolean {
+  return family === 'ipv4' && a === -1;
 }
 
 /** What the kernel answers by itself, on its way: its fate where it is lost. */
@@ -204,6 +212,12 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
 function strange(course: Course, frame: Frame): Fate | null {
   const { asked, request } = course;
   if (!asked || !request || !frame.hasPorts) return null;
+  if (isLimitedBroadcast(frame.tuple.source)) {
+    const name = frame.output?.name ?? course.device.name;
+    const cause = { code: 'martian-source', source: '255.255.255.255', interface: name } as const;
+    const detail = 'the answer is from 255.255.255.255, which no host takes';
+    return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
+  }
   const { tracking } = request;
   const translated =
     tracking !== null && tracking !== 'untracked' && tracking.connection.has(SRC_NAT | DST_NAT);

@@ -62,7 +62,8 @@ function symptomOf(course: Course, stop: Stop, frame: Frame): Symptom | null {
   const [symptom, hard] = codes[refusal.code] ?? ['ETIMEDOUT', false];
   if (frame.kind === 'udp' && !hard) return 'ETIMEDOUT';
   // Nobody is told of what did not come for this host alone (icmp_send, icmp6_send).
-  if (frame.packetType !== 0) return 'ETIMEDOUT';
+  const broadcast = frame.family === 'ipv4' && course.destinationType === 'broadcast';
+  if (frame.packetType !== 0 || (broadcast && hook === 'input')) return 'ETIMEDOUT';
   // icmp_send answers from the address asked, where that is one of this host's own.
   const local = hook === 'input' || frame.output?.link.loopback === true;
   return withAnswer(course, symptom, local ? 'port-unreachable' : 'route-error', frame, by);

@@ -229,7 +229,6 @@ function matchOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
     () => `meta pkttype ${random.pick(['host', 'broadcast', 'multicast'])}`,
     () => `meta iifkind "${random.pick(['veth', 'bridge', 'macvlan', 'tun'])}"`,
     () => `iifgroup ${not}0`,
-    () => `iiftype ${random.pick(['ether', 'loopback'])}`,
     () =>
       random.pick([
         'tcp flags & (syn | ack) == syn',
@@ -245,7 +244,7 @@ function matchOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
         'tcp option maxseg size < 1000',
       ]),
     () => `tcp dport ${random.pick(ports)} meta length ${not}${random.pick([60, 80])}`,
-    () => `@th,16,16 ${random.pick(ports)}`,
+    () => `meta l4proto { tcp, udp } @th,16,16 ${random.pick(ports)}`,
   ];
   if (family !== 'netdev') {
     options.push(
@@ -266,8 +265,13 @@ function matchOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
       () => `ct zone ${not}0`,
       () => `${random.pick(['iif', 'oif'])} ${not}lo`,
     );
-    if (chain.hook === 'output') options.push(() => `meta skuid ${not}${random.pick([0, 1000])}`);
+    // Rules look at who opened a socket, which is told of sockets that nobody was given.
+    if (chain.hook === 'output' && draft.listeners.every(({ uid }) => uid === undefined))
+      options.push(() => `meta skuid ${not}${random.pick([0, 1000])}`);
   }
+  // On the way out it depends on the kernel which device it means.
+  if (['ingress', 'prerouting', 'input'].includes(chain.hook ?? ''))
+    options.push(() => `iiftype ${random.pick(['ether', 'loopback'])}`);
   for (;;) {
     const words = random.pick(options)();
     if (words !== null) return words;

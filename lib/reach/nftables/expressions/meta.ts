@@ -175,6 +175,7 @@ function kindOf(device: Device | null, registers: Registers, to: number): Result
   return 'continue';
 }
 
+/** The user who opened the socket; one who was given it later (fchown) is taken for the same. */
 function owner(frame: Frame, registers: Registers, to: number): Result {
   if (frame.owner === 'none') return 'break';
   if (frame.owner === 'unknown') registers.storeUnknown(to, 4);

@@ -1,6 +1,6 @@
 import type { NftFamily } from '../../../model/firewall.js';
 import type { NftExpression, NftSet, NftVerdict } from '../../../model/ruleset.js';
-import { bytesFromHex, hexFromBytes } from '../bytes.js';
+import { bytesFromHex, fromLittleEndian, hexFromBytes } from '../bytes.js';
 import {
   ctSelector,
   kindOfFamily,
@@ -25,17 +25,23 @@ export class RuleText {
   readonly #words: string[] = [];
   readonly #held = new Map<number, Held>();
   readonly #packet: PacketKind;
+  /** A lower bound just said, to be one range with the upper one if that follows. */
+  #from: { source: number; selector: Selector; value: string } | null = null;
   /** Words that say what the next ones say too, as `meta l4proto tcp` before `tcp dport`. */
   #implied: { word: string; prefixes: readonly string[] }[] = [];
 
   constructor(
     family: NftFamily,
     private readonly setOf: (name: string) => NftSet | null,
+    private readonly interfaceOf: (index: number) => string | null,
   ) {
     this.#packet = kindOfFamily(family);
   }
 
   add(expression: NftExpression): void {
+    const from = this.#from;
+    this.#from = null;
+    if (from && expression.kind === 'cmp' && this.#endsRange(from, expression)) return;
     switch (expression.kind) {
       case 'meta':
         this.#hold(expression.destination, metaSelector(expression.key), expression);
@@ -181,13 +187,28 @@ export class RuleText {
       this.#say(masked(selector, mask, op, bytes));
       return;
     }
-    const words = `${selector.text} ${signs[op]}${printValue(bytes, selector.type)}`;
+    const named = selector.type === 'interface' ? this.interfaceOf(fromLittleEndian(bytes)) : null;
+    const value = named === null ? printValue(bytes, selector.type) : JSON.stringify(named);
+    const words = `${selector.text} ${signs[op]}${value}`;
+    if (op === 'gte') this.#from = { source, selector, value };
     const held = op === 'eq' && selector.implies ? this.#learn(selector, bytes) : null;
     if (!held) {
       this.#say(words);
       return;
     }
     this.#implied.push({ word: words, prefixes: held });
+  }
+
+  /** A lower bound and an upper one of the same bytes, as nft(8) writes a range. */
+  #endsRange(
+    from: { source: number; selector: Selector; value: string },
+    { source, op, data }: Extract<NftExpression, { kind: 'cmp' }>,
+  ): boolean {
+    const { selector, mask } = this.#selector(source);
+    if (op !== 'lte' || source !== from.source || selector !== from.selector || mask) return false;
+    const to = printValue(bytesFromHex(data), selector.type);
+    this.#words[this.#words.length - 1] = `${selector.text} ${from.value}-${to}`;
+    return true;
   }
 
   /** What the packet is from here on, and with which words that goes without saying. */

@@ -10,8 +10,9 @@ export function printRule(
   { expressions, comment }: NftRule,
   family: NftFamily,
   setOf: (name: string) => NftSet | null,
+  interfaceOf: (index: number) => string | null = () => null,
 ): string {
-  const text = new RuleText(family, setOf);
+  const text = new RuleText(family, setOf, interfaceOf);
   for (const expression of expressions) text.add(expression);
   return text.finish(comment);
 }

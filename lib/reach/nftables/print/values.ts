@@ -4,6 +4,7 @@ import { fromBigEndian, fromLittleEndian, hexFromBytes } from '../bytes.js';
 /** How bytes are read: numbers in the host's order or the network's, names, addresses, flags. */
 export type ValueType =
   | 'number'
+  | 'interface'
   | 'network-number'
   | 'mark'
   | 'hex'
@@ -86,6 +87,7 @@ const tcpFlags: Record<number, string> = {
 export function printValue(bytes: Uint8Array, type: ValueType): string {
   switch (type) {
     case 'number':
+    case 'interface':
       return bytes.length > 4 ? `0x${hexFromBytes(bytes)}` : String(fromLittleEndian(bytes));
     case 'network-number':
       return bytes.length > 4 ? `0x${hexFromBytes(bytes)}` : String(fromBigEndian(bytes));
