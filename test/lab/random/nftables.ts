@@ -37,14 +37,17 @@ export function addNftables(draft: Draft): void {
     return;
   const { random, nft } = draft;
   const tables: TableDraft[] = [];
+  // Of equal priority, the chain that was added last is asked first, whichever table is the older.
+  const later = random.chance(0.4);
   for (let number = random.between(1, 3); number > 0; number--) {
     const family = random.pick(['ip', 'ip6', 'inet', 'inet', 'inet', 'netdev'] as const);
     const table: TableDraft = { family, name: `t${tables.length}`, sets: new Map(), chains: [] };
     nft.push(`add table ${family} ${table.name}`);
     if (family !== 'netdev' || random.chance(0.5)) addSets(draft, table);
-    addChains(draft, table);
+    if (!later) addChains(draft, table);
     tables.push(table);
   }
+  if (later) for (const table of [...tables].reverse()) addChains(draft, table);
   for (const { chains } of tables)
     for (const chain of chains)
       for (let count = random.between(1, 5); count > 0; count--)
