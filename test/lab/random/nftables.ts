@@ -337,6 +337,7 @@ function statementOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
       () => `jump ${random.pick(subs).name}`,
       () => `goto ${random.pick(subs).name}`,
     );
+  if (chain.hook === 'ingress') options.push(() => rejectOf(draft, chain, ipv6));
   if (family !== 'netdev') {
     options.push(
       () => `ct mark set ${random.between(0, 3)}`,
@@ -368,7 +369,7 @@ function rejectOf({ random }: Draft, { table: { family } }: ChainDraft, ipv6: bo
   const six = `reject with icmpv6 ${random.pick(['no-route', 'admin-prohibited', 'addr-unreachable', 'port-unreachable', 'policy-fail', 'reject-route'])}`;
   return random.pick([
     tcp,
-    family === 'inet' ? x : family === 'ip6' ? six : four,
+    family === 'inet' || family === 'netdev' ? x : family === 'ip6' ? six : four,
     ipv6 ? six : four,
   ]);
 }
