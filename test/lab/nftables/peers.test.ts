@@ -64,7 +64,9 @@ async function withServer(use: (lab: Lab) => Promise<void>): Promise<void> {
 
 test('a rule for a prefix keeps out exactly that prefix, to its first and last address', async (t) => {
   await withServer(async (lab) => {
-    const rules = input('ip saddr 192.0.2.64/26 drop; ip6 saddr 2001:db8::100/120 tcp dport 80 reject');
+    const rules = input(
+      'ip saddr 192.0.2.64/26 drop; ip6 saddr 2001:db8::100/120 tcp dport 80 reject',
+    );
     t.deepEqual(await blocked(lab, rules), {
       '4 ETIMEDOUT': ['192.0.2.64/26'],
       '6 ECONNREFUSED': ['2001:db8::100/120'],
