@@ -5,6 +5,7 @@ import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
 import type { Connection, Tuple } from './nftables/connection.js';
 import type { Frame } from './nftables/frame.js';
+import type { AnyOrder } from './nftables/order.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import type { CompiledSet } from './nftables/sets.js';
 import type {
@@ -93,6 +94,8 @@ export class Course {
   connection: Connection | null = null;
   /** Sets that rules have added this flow to, or taken it out of. */
   readonly touched = new Set<CompiledSet>();
+  /** Which order chains are asked in whose order is not known. */
+  readonly orders = new Map<AnyOrder, number>();
   /** A rule that looked at the peer's address: another peer may fare otherwise. */
   looksAtPeer: CompiledRule | null = null;
 

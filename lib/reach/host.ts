@@ -47,6 +47,8 @@ export class Host {
   readonly unnamedPort: number;
   /** The rules of nftables; null where they could not be read, or do nothing to any packet. */
   readonly ruleset: Ruleset | null;
+  /** The rules of a host whose numbers begin with the most significant byte: they are not evaluated. */
+  readonly foreignRules: boolean;
   /** Both firewalls could be read and do nothing to any packet. */
   readonly withoutFirewall: boolean;
   /** No interface has an XDP or tc program. */
@@ -64,12 +66,13 @@ export class Host {
     this.unnamedPort = this.#findUnnamedPort();
     const { nftables, legacy } = state.firewall;
     const legacyTables = legacy ? legacy.ipv4.length + legacy.ipv6.length : 1;
-    const ruleset =
-      nftables && nftables.chains.length > 0
-        ? new Ruleset(nftables, (index) => this.byIndex.get(index)?.name ?? null)
-        : null;
+    this.foreignRules = nftables?.byteOrder === 'big' && nftables.chains.length > 0;
+    const evaluated = nftables !== null && nftables.chains.length > 0 && !this.foreignRules;
+    const nameOf = (index: number) => this.byIndex.get(index)?.name ?? null;
+    const ruleset = evaluated ? new Ruleset(nftables, nameOf) : null;
     this.ruleset = ruleset?.idle ? null : ruleset;
-    this.withoutFirewall = nftables !== null && this.ruleset === null && legacyTables === 0;
+    this.withoutFirewall =
+      nftables !== null && this.ruleset === null && !this.foreignRules && legacyTables === 0;
     this.withoutPrograms = state.interfaces.every(
       ({ xdp, tcIngress, tcEgress }) => xdp.length === 0 && !tcIngress && !tcEgress,
     );

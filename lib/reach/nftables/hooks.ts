@@ -8,6 +8,14 @@ import { type ChainOutcome, type ChainRun, runChain } from './chain.js';
 import { ASSURED, CONFIRMED, Connection, SEEN_REPLY, type Tuple } from './connection.js';
 import { FieldValues } from './field.js';
 import type { Frame } from './frame.js';
+import {
+  type AnyOrder,
+  factorial,
+  namesOf,
+  natWithOrders,
+  permutation,
+  withOrders,
+} from './order.js';
 import { Registers } from './registers.js';
 import type { CompiledChain, CompiledRule, HookEntry } from './ruleset.js';
 import type { Refusal } from './run.js';
@@ -59,7 +67,7 @@ export function runHook(
 ): Stop | null {
   const { ruleset } = course.host;
   if (!ruleset) return null;
-  for (const entry of ruleset.at(hook, frame.family, device)) {
+  for (const entry of ordered(ruleset.at(hook, frame.family, device), withOrders)) {
     const stop = meet(course, hook, frame, entry);
     if (stop) return stop;
   }
@@ -67,8 +75,42 @@ export function runHook(
   return null;
 }
 
-function meet(course: Course, hook: Hook, frame: Frame, entry: HookEntry): Stop | null {
+const orders = new WeakMap<readonly object[], readonly (HookEntry | AnyOrder)[]>();
+
+/** The entries, with those of which the order is not known; found out once for a state. */
+function ordered<Entries extends readonly object[]>(
+  entries: Entries,
+  find: (entries: Entries) => readonly (HookEntry | AnyOrder)[],
+): readonly (HookEntry | AnyOrder)[] {
+  const known = orders.get(entries);
+  if (known) return known;
+  const found = find(entries);
+  orders.set(entries, found);
+  return found;
+}
+
+/** Chains of which the order is not known: the same one for every packet of the flow. */
+function orderOf(course: Course, hook: Hook, frame: Frame, entry: AnyOrder): HookEntry[] {
+  let place = course.orders.get(entry);
+  if (place === undefined) {
+    const stage = frame.isReply ? 'reply' : stageOf[hook];
+    const what = () =>
+      `which is asked first at ${hook}, for their priority is one: ${namesOf(entry)}`;
+    const cause = () => ({ code: 'not-evaluated', what: what() }) as const;
+    place = course.choices.choose(factorial(entry.units.length), stage, cause);
+    course.orders.set(entry, place);
+  }
+  return permutation(entry.units, place).flat();
+}
+
+function meet(course: Course, hook: Hook, frame: Frame, entry: HookEntry | AnyOrder): Stop | null {
   switch (entry.kind) {
+    case 'any-order':
+      for (const one of orderOf(course, hook, frame, entry)) {
+        const stop = meet(course, hook, frame, one);
+        if (stop) return stop;
+      }
+      return null;
     case 'conntrack':
       track(course, frame);
       return null;
@@ -91,9 +133,12 @@ function runNat(
   const end = endAt(hook);
   const first = tracking.state !== 'established' && frame.kind !== 'icmp-error';
   if (first) {
-    for (const chain of chains) {
+    const entries = ordered(chains, natWithOrders).flatMap((entry) =>
+      entry.kind === 'any-order' ? orderOf(course, hook, frame, entry) : [entry],
+    );
+    for (const entry of entries) {
       if (isSettled(frame, end)) break;
-      const stop = ask(course, hook, frame, chain);
+      const stop = meet(course, hook, frame, entry);
       if (stop) return stop;
     }
     settle(frame, end);

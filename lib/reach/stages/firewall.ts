@@ -1,4 +1,4 @@
-import type { Hook } from '../../model/firewall.js';
+import type { Hook, Nftables } from '../../model/firewall.js';
 import type { Missing } from '../../model/host-state.js';
 import type { Course } from '../course.js';
 import type { Device, Host } from '../host.js';
@@ -195,8 +195,10 @@ function noteUnevaluated(course: Course, hook: Hook, frame: Frame, device: Devic
 }
 
 function notEvaluated(course: Course, hook: Hook, frame: Frame, chains: string[]): void {
-  if (chains.length === 0) return;
-  const direction = directionOf(frame);
+  if (chains.length > 0) doubtChains(course, hook, directionOf(frame), chains);
+}
+
+function doubtChains(course: Course, hook: Hook, direction: Direction, chains: string[]): void {
   const cause = {
     code: 'firewall-not-evaluated',
     backend: 'nftables',
@@ -208,7 +210,7 @@ function notEvaluated(course: Course, hook: Hook, frame: Frame, chains: string[]
   course.doubt(
     direction === 'reply' ? 'reply' : stageOf[hook],
     cause,
-    direction === 'request',
+    direction === 'request' && redirecting.has(hook),
     detail,
     direction,
   );
@@ -220,6 +222,7 @@ function noteOthers(course: Course, hook: Hook, direction: Direction): void {
   if (host.withoutFirewall) return;
   const { nftables, legacy } = host.state.firewall;
   if (!nftables) unread(course, 'nftables', hook, direction);
+  else if (host.foreignRules) noteForeign(course, nftables, hook, direction);
   if (legacyTablesAt[hook].length === 0) return;
   if (!legacy) {
     unread(course, 'legacy', hook, direction);
@@ -238,6 +241,15 @@ function noteOthers(course: Course, hook: Hook, direction: Direction): void {
     `iptables has a say at ${hook}: ${chains.join(', ')}`,
     direction,
   );
+}
+
+/** Registers hold numbers as the host that was captured does, and here they are read the other way. */
+function noteForeign(course: Course, { chains }: Nftables, hook: Hook, direction: Direction): void {
+  const own = course.packet.family === 'ipv4' ? 'ip' : 'ip6';
+  const names = chains
+    .filter(({ base, family }) => base?.hook === hook && [own, 'inet', 'netdev'].includes(family))
+    .map(({ family, table, name }) => `${family} ${table} ${name}`);
+  if (names.length > 0) doubtChains(course, hook, direction, names);
 }
 
 function unread(

@@ -135,7 +135,25 @@ function returnBy(course: Course, answer: KernelAnswer, refused: Frame): Fate | 
   const device = refused.input!;
   const kind = answer === 'reject-reset' ? 'reset' : 'icmp-error';
   const frame = replyFrame(course, kind, device, 'none', 0);
-  return frame && leaveAtOnce(course, device, frame);
+  if (!frame) return null;
+  const lost = leaveAtOnce(course, device, frame);
+  return lost ?? (course.fromHere ? martianOverLoopback(course, device) : null);
+}
+
+/** What comes by lo without having been routed is routed there, and IPv4 takes it to be forged. */
+function martianOverLoopback(course: Course, device: Device): Fate | null {
+  const { family, source, sourceText, destination } = course.packet;
+  const loopback = isLoopback(source) || isLoopback(destination);
+  const taken = device.acceptLocal && (device.routeLocalnet || !loopback);
+  if (family === 'ipv6' || taken) return null;
+  const cause = { code: 'martian-source', source: sourceText, interface: device.name } as const;
+  return course.fails(
+    'reply',
+    cause,
+    'ETIMEDOUT',
+    `${sourceText} is a martian on ${device.name}`,
+    'reply',
+  );
 }
 
 /** Out by a device, and for what comes back by lo in again. */

@@ -37,14 +37,17 @@ export function addNftables(draft: Draft): void {
     return;
   const { random, nft } = draft;
   const tables: TableDraft[] = [];
+  // Of equal priority, the chain that was added last is asked first, whichever table is the older.
+  const later = random.chance(0.4);
   for (let number = random.between(1, 3); number > 0; number--) {
     const family = random.pick(['ip', 'ip6', 'inet', 'inet', 'inet', 'netdev'] as const);
     const table: TableDraft = { family, name: `t${tables.length}`, sets: new Map(), chains: [] };
     nft.push(`add table ${family} ${table.name}`);
     if (family !== 'netdev' || random.chance(0.5)) addSets(draft, table);
-    addChains(draft, table);
+    if (!later) addChains(draft, table);
     tables.push(table);
   }
+  if (later) for (const table of [...tables].reverse()) addChains(draft, table);
   for (const { chains } of tables)
     for (const chain of chains)
       for (let count = random.between(1, 5); count > 0; count--)
@@ -334,6 +337,7 @@ function statementOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
       () => `jump ${random.pick(subs).name}`,
       () => `goto ${random.pick(subs).name}`,
     );
+  if (chain.hook === 'ingress') options.push(() => rejectOf(draft, chain, ipv6));
   if (family !== 'netdev') {
     options.push(
       () => `ct mark set ${random.between(0, 3)}`,
@@ -365,7 +369,7 @@ function rejectOf({ random }: Draft, { table: { family } }: ChainDraft, ipv6: bo
   const six = `reject with icmpv6 ${random.pick(['no-route', 'admin-prohibited', 'addr-unreachable', 'port-unreachable', 'policy-fail', 'reject-route'])}`;
   return random.pick([
     tcp,
-    family === 'inet' ? x : family === 'ip6' ? six : four,
+    family === 'inet' || family === 'netdev' ? x : family === 'ip6' ? six : four,
     ipv6 ? six : four,
   ]);
 }
