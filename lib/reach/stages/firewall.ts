@@ -210,7 +210,7 @@ function doubtChains(course: Course, hook: Hook, direction: Direction, chains: s
   course.doubt(
     direction === 'reply' ? 'reply' : stageOf[hook],
     cause,
-    direction === 'request',
+    direction === 'request' && redirecting.has(hook),
     detail,
     direction,
   );
