@@ -48,13 +48,25 @@ export function rangesToPrefixes(ranges: readonly AddressRange[], family: Family
   return texts;
 }
 
+/** The place of the first range that does not end before an address. */
+function endsFrom(ranges: readonly AddressRange[], address: bigint): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ranges[middle]!.last < address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** What two lists of ranges have in common; both are in ascending order, and so is the result. */
 export function commonRanges(
   one: readonly AddressRange[],
   other: readonly AddressRange[],
 ): AddressRange[] {
   const result: AddressRange[] = [];
-  let at = 0;
+  let at = endsFrom(other, one[0]?.first ?? 0n);
   for (const { first, last } of one) {
     while (at < other.length && other[at]!.last < first) at++;
     for (let next = at; next < other.length && other[next]!.first <= last; next++) {
@@ -75,7 +87,7 @@ export function rangesWithout(
   other: readonly AddressRange[],
 ): AddressRange[] {
   const result: AddressRange[] = [];
-  let at = 0;
+  let at = endsFrom(other, one[0]?.first ?? 0n);
   for (const { first, last } of one) {
     while (at < other.length && other[at]!.last < first) at++;
     let from = first;

@@ -80,33 +80,48 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
     const space = behind(device, family);
     const groups = local ? fromHere(host, socket, door) : groupPeers(host, socket, door, space);
     for (const { fate, parts, beyond } of groups) {
-      // Many sockets have the same peers: all who ask get the list that was made once.
-      const peers = local
-        ? parts.flatMap(({ ranges }) => rangesToPrefixes(ranges, family))
-        : space.prefixes(parts);
-      const row = { interface: device.name, address, peers };
+      const peers = () =>
+        local
+          ? parts.flatMap(({ ranges }) => rangesToPrefixes(ranges, family))
+          : space.prefixes(parts);
+      const row = { interface: device.name, address };
       const distance = local ? 'host' : beyond ? 'routed' : 'link';
-      const entry = {
-        ...row,
-        port: socket.local.port,
-        url: urlFor(socket, address),
-        forwardedTo: null,
-      };
+      const place = { port: socket.local.port, url: urlFor(socket, address), forwardedTo: null };
       if (fate.outcome === 'reachable') {
-        reach.push(entry);
+        reach.push(withPeers({ ...row, peers: [], ...place }, peers));
         scope = farther(scope, distance);
         continue;
       }
-      const fault = { ...row, cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
+      const fault = { cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
       if (fate.outcome === 'unknown') {
-        unknown.push({ ...entry, ...fault, assuming: fate.assuming ?? null });
+        const assuming = fate.assuming ?? null;
+        unknown.push(withPeers({ ...row, peers: [], ...place, ...fault, assuming }, peers));
         perhaps = farther(perhaps, distance);
-      } else blocked.push(fault);
+      } else blocked.push(withPeers({ ...row, peers: [], ...fault }, peers));
     }
   }
   const endpoint = { protocol: socket.protocol, port: socket.local.port };
   if (farther(scope, perhaps) !== scope) scope = 'unknown';
   return { endpoint, socket, scope, reach, blocked, unknown };
+}
+
+/**
+ * The row with its peers, whose texts are made when they are first asked for: a block list may leave
+ * a hundred thousand prefixes, and most of those who ask about many sockets look at few of them.
+ */
+function withPeers<Row extends { peers: string[] }>(row: Row, make: () => string[]): Row {
+  const hold = (value: string[]) =>
+    Object.defineProperty(row, 'peers', { value, enumerable: true, writable: true });
+  return Object.defineProperty(row, 'peers', {
+    get() {
+      const peers = make();
+      hold(peers);
+      return peers;
+    },
+    set: hold,
+    enumerable: true,
+    configurable: true,
+  });
 }
 
 const order: readonly Scope[] = ['nobody', 'host', 'link', 'routed'];

@@ -42,10 +42,14 @@ export class PeerSpace {
       const within = conditions.filter(({ inside }) => inside);
       const outside = conditions.filter(({ inside }) => !inside);
       const common = within.reduce(
-        (left, { ranges }) => commonRanges(left, joinedRanges(ranges)),
+        (left, { ranges }) => commonRanges(left, joined(ranges)),
         part.ranges,
       );
-      return rangesWithout(common, joinedRanges(outside.flatMap(({ ranges }) => ranges)));
+      // The long ones each by themselves, the short ones, of which there may be many, all at once.
+      const long = outside.filter(({ ranges }) => ranges.length > 16);
+      const short = outside.filter(({ ranges }) => ranges.length <= 16);
+      const rest = long.reduce((left, { ranges }) => rangesWithout(left, joined(ranges)), common);
+      return rangesWithout(rest, joinedRanges(short.flatMap(({ ranges }) => ranges)));
     });
   }
 
@@ -79,4 +83,16 @@ export class PeerSpace {
   }
 }
 
-export const nobody: PeerPart = { id: -1, ranges: [] };
+/** A long list is asked for again and again: it is joined once. */
+const joinedLists = new WeakMap<readonly AddressRange[], readonly AddressRange[]>();
+
+function joined(ranges: readonly AddressRange[]): readonly AddressRange[] {
+  let known = joinedLists.get(ranges);
+  if (!known) {
+    known = joinedRanges(ranges);
+    joinedLists.set(ranges, known);
+  }
+  return known;
+}
+
+const nobody: PeerPart = { id: -1, ranges: [] };

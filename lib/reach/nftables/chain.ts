@@ -28,7 +28,7 @@ class Walk {
     run: ChainRun,
     everyRule: boolean,
   ) {
-    const index = everyRule ? null : chain.whenAsked();
+    const index = everyRule ? null : chain.whenAsked(run.peer !== null);
     this.#cursor = index && new Cursor(index, run);
   }
 

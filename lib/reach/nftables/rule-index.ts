@@ -137,8 +137,6 @@ function candidates(group: Group, run: IndexedRun): Int32Array {
   }
   for (const field of before) if (values.of(field, run) === UNCERTAIN) return group.all;
   const key = values.of(group.field, run);
-  // What every rule asks of the peer's address is to be noted.
-  if (run.peer && values.isOfPeer(group.field)) return group.all;
   if (key === UNCERTAIN) return group.all;
   return key === ABSENT ? nobody : group.at(key);
 }

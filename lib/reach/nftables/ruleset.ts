@@ -2,7 +2,7 @@ import type { Hook, Nftables, NftChain, NftFamily } from '../../model/firewall.j
 import type { NftExpression, NftRule, NftSet } from '../../model/ruleset.js';
 import type { Family } from '../../model/socket.js';
 import { changesPacket, compile, hasEffect, type Names } from './compile.js';
-import { type ConditionTable, leadingConditions } from './conditions.js';
+import { type Condition, type ConditionTable, leadingConditions } from './conditions.js';
 import { Fields } from './field.js';
 import { printRule } from './print/rule.js';
 import { loadsWhatItReads } from './reads.js';
@@ -65,6 +65,7 @@ const leastAsked = 8;
 export class CompiledChain {
   #rules: readonly CompiledRule[] | null = null;
   #index: RuleIndex | null | undefined;
+  #indexBesidePeers: RuleIndex | null | undefined;
   #name: string | null = null;
   #asked = 0;
 
@@ -79,22 +80,30 @@ export class CompiledChain {
   }
 
   /** Its index, once it is asked often. */
-  whenAsked(): RuleIndex | null {
-    return ++this.#asked > leastAsked ? this.index : null;
+  whenAsked(watchesPeer: boolean): RuleIndex | null {
+    if (++this.#asked <= leastAsked) return null;
+    return watchesPeer ? this.indexBesidePeers : this.index;
   }
 
   /** Which rules to hold a packet against; `null` where it has to be all of them. */
   get index(): RuleIndex | null {
-    if (this.#index === undefined) this.#index = this.#makeIndex();
+    if (this.#index === undefined) this.#index = this.#makeIndex(() => true);
     return this.#index;
   }
 
-  #makeIndex(): RuleIndex | null {
+  /** The same, but that every rule which asks only for addresses is held against the packet. */
+  get indexBesidePeers(): RuleIndex | null {
+    if (this.#indexBesidePeers === undefined)
+      this.#indexBesidePeers = this.#makeIndex(({ field }) => !field.mayBePeers);
+    return this.#indexBesidePeers;
+  }
+
+  #makeIndex(counts: (condition: Condition) => boolean): RuleIndex | null {
     const { rules, tables } = this;
     if (rules.length < leastIndexed || !tables.loadsWhatItReads) return null;
     return new RuleIndex(
       rules.map(({ steps, expressions }) =>
-        steps.length === 0 ? null : leadingConditions(expressions, tables),
+        steps.length === 0 ? null : leadingConditions(expressions, tables).filter(counts),
       ),
     );
   }
