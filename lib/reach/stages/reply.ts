@@ -119,7 +119,7 @@ function send(course: Course, answer: KernelAnswer, refused: Frame | null): Fate
   const frame = answerOfKernel(course, way, answer, refused);
   if (answer === 'reject-reset') {
     // What a bridge has brought is reset by the port it came in by (nf_send_reset, nf_send_reset6).
-    if (frame && bridgeAsks(course)) return leaveAtOnce(course, course.arrival, frame);
+    if (frame && bridgeAsks(course)) return leaveAtOnce(course, course.arrival, frame, 'ports');
     // nf_send_reset6 names no interface: a link-local peer is looked for by whichever comes first.
     if (isLinkLocal(course.packet.source) && way.device !== course.device) {
       const what = `whether ${course.packet.sourceText} stands on the link of ${way.device.name} too`;
@@ -136,7 +136,7 @@ function returnBy(course: Course, answer: KernelAnswer, refused: Frame): Fate | 
   const kind = answer === 'reject-reset' ? 'reset' : 'icmp-error';
   const frame = replyFrame(course, kind, device, 'none', 0);
   if (!frame) return null;
-  const lost = leaveAtOnce(course, device, frame);
+  const lost = leaveAtOnce(course, device, frame, 'own');
   return lost ?? (course.fromHere ? martianOverLoopback(course, device) : null);
 }
 
@@ -157,9 +157,14 @@ function martianOverLoopback(course: Course, device: Device): Fate | null {
 }
 
 /** Out by a device, and for what comes back by lo in again. */
-function leaveAtOnce(course: Course, device: Device, frame: Frame): Fate | null {
+function leaveAtOnce(
+  course: Course,
+  device: Device,
+  frame: Frame,
+  part: 'ports' | 'own',
+): Fate | null {
   frame.output = device;
-  const stop = passHook(course, 'egress', frame, 'reply', device, 'ports');
+  const stop = passHook(course, 'egress', frame, 'reply', device, part);
   if (stop) return stopped(course, stop, frame);
   passEgressPrograms(course, device);
   return course.fromHere ? comeIn(course, device, frame) : null;
