@@ -18,7 +18,7 @@ import { type Host, hostOf } from './host.js';
 import type { PeerWatch } from './nftables/peer-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import { bridgeAsks } from './stages/bridge.js';
-import { passDevice } from './stages/device.js';
+import { passDevice, passFamily } from './stages/device.js';
 import { passEntrance, passHook, passPrograms } from './stages/firewall.js';
 import { passAcknowledgement } from './stages/handshake.js';
 import { passOrigin } from './stages/origin.js';
@@ -145,6 +145,8 @@ function passArrival(course: Course): Fate | null {
   const frame = fromHere ? course.request : requestFrame(course, arrival.link.mtu);
   const early = passEntrance(course, frame, 'request', arrival);
   if (early) return stopped(course, early, frame!);
+  const disabled = fromHere ? null : passFamily(course);
+  if (disabled) return disabled;
   adopt(course, frame);
   course.requestAtRouting = frame && { ...frame.tuple };
   const routed = fromHere ? null : routeIncoming(course);

@@ -3,6 +3,7 @@ import type { Hook, NftFamily } from '../../model/firewall.js';
 import type { NftVerdict } from '../../model/ruleset.js';
 import type { Course } from '../course.js';
 import type { Host } from '../host.js';
+import { bridgeAsks } from '../stages/bridge.js';
 import type { Direction, RuleReference, Stage } from '../verdict.js';
 import { type ChainOutcome, type ChainRun, runChain } from './chain.js';
 import { ASSURED, CONFIRMED, Connection, SEEN_REPLY, type Tuple } from './connection.js';
@@ -122,6 +123,19 @@ function meet(course: Course, hook: Hook, frame: Frame, entry: HookEntry | AnyOr
   }
 }
 
+/**
+ * What a bridge with br_netfilter has sent out by its other ports has been through postrouting by
+ * the time it comes up here: whether that was so soon is not told.
+ */
+function isSettledByFlood(course: Course, hook: Hook, frame: Frame): boolean {
+  if (hook !== 'input' || frame.packetType === 0 || !bridgeAsks(course)) return false;
+  const { device, host } = course;
+  const ports = [...host.devices.values()].filter((one) => one.link.master === device.name);
+  if (ports.length < 2) return false;
+  const what = `whether NAT was settled when the bridge ${device.name} sent the packet to its other ports`;
+  return course.choices.choose(2, 'input', () => ({ code: 'not-evaluated', what })) === 1;
+}
+
 /** nf_nat_inet_fn: the first packet is asked about, all that follow are treated alike. */
 function runNat(
   course: Course,
@@ -132,7 +146,10 @@ function runNat(
   const { tracking } = frame;
   if (tracking === null || tracking === 'untracked') return null;
   const end = endAt(hook);
-  const first = tracking.state !== 'established' && frame.kind !== 'icmp-error';
+  const first =
+    tracking.state !== 'established' &&
+    frame.kind !== 'icmp-error' &&
+    !(chains.length > 0 && isSettledByFlood(course, hook, frame));
   if (first) {
     const entries = ordered(chains, natWithOrders).flatMap((entry) =>
       entry.kind === 'any-order' ? orderOf(course, hook, frame, entry) : [entry],

@@ -96,8 +96,22 @@ function below(host: Host, device: Device): Device[] {
   return found;
 }
 
-/** Which of the devices that a packet passes: all, the master alone, or those before it. */
-type Part = 'all' | 'ports' | 'master';
+/** Which of the devices that a packet passes: all, the master alone, those before it, or all but the master above. */
+type Part = 'all' | 'master' | 'ports' | 'own';
+
+function takesPart(part: Part, one: Device, device: Device): boolean {
+  const isMaster = one === device.seenAs;
+  switch (part) {
+    case 'all':
+      return true;
+    case 'master':
+      return isMaster;
+    case 'ports':
+      return !isMaster;
+    case 'own':
+      return !isMaster || one === device;
+  }
+}
 
 /** What a packet that leaves by a device, or comes in by one, meets at that device's own hook. */
 function passDeviceHooks(
@@ -107,10 +121,9 @@ function passDeviceHooks(
   device: Device,
   part: Part,
 ): Stop | null {
-  const takesPart = (one: Device) =>
-    part === 'all' || (one === device.seenAs) === (part === 'master');
-  const devices = passedOn(course, device).filter(takesPart);
-  const certain = [...below(course.host, device), ...aboveOf(device)].filter(takesPart);
+  const meets = (one: Device) => takesPart(part, one, device);
+  const devices = passedOn(course, device).filter(meets);
+  const certain = [...below(course.host, device), ...aboveOf(device)].filter(meets);
   const inOrder = hook === 'ingress' ? certain : certain.reverse();
   for (const one of devices) {
     // By which of its ports a bridge or bond sends or took the packet is not known.
@@ -150,9 +163,13 @@ export function passHook(
   return runHook(course, hook, frame, null);
 }
 
-/** IPv6 drops what no packet may be before it asks rules (ip6_rcv_core); routing says which it was. */
+/**
+ * What IPv6 drops before it asks rules (ip6_rcv_core): on a device where it is off, and what no packet
+ * may be. The stages behind say which it was.
+ */
 function isMartian({ packet, device, fromHere }: Course): boolean {
-  return packet.family === 'ipv6' && !fromHere && martianEnd(packet, device) !== null;
+  if (packet.family === 'ipv4' || fromHere) return false;
+  return !device.hasIpv6 || martianEnd(packet, device) !== null;
 }
 
 /** The hooks before routing: those of the devices that a packet comes in by, and prerouting. */

@@ -19,6 +19,9 @@ import { passEgressPrograms, passEntrance, passHook } from './firewall.js';
 import { replyFrame } from './packets.js';
 import { stopped } from './stopped.js';
 
+const ETHERNET = 1; // ARPHRD_ETHER
+const NO_HEADER = 0xfffe; // ARPHRD_NONE
+
 /** The answer is routed back, passes the output hooks, and is seen off by its interface. */
 export function passReply(course: Course): Fate | null {
   const left = course.destinationType === 'broadcast' ? leaveForAny(course) : leaveForOne(course);
@@ -119,7 +122,7 @@ function send(course: Course, answer: KernelAnswer, refused: Frame | null): Fate
   const frame = answerOfKernel(course, way, answer, refused);
   if (answer === 'reject-reset') {
     // What a bridge has brought is reset by the port it came in by (nf_send_reset, nf_send_reset6).
-    if (frame && bridgeAsks(course)) return leaveAtOnce(course, course.arrival, frame);
+    if (frame && bridgeAsks(course)) return leaveAtOnce(course, course.arrival, frame, 'ports');
     // nf_send_reset6 names no interface: a link-local peer is looked for by whichever comes first.
     if (isLinkLocal(course.packet.source) && way.device !== course.device) {
       const what = `whether ${course.packet.sourceText} stands on the link of ${way.device.name} too`;
@@ -136,8 +139,27 @@ function returnBy(course: Course, answer: KernelAnswer, refused: Frame): Fate | 
   const kind = answer === 'reject-reset' ? 'reset' : 'icmp-error';
   const frame = replyFrame(course, kind, device, 'none', 0);
   if (!frame) return null;
-  const lost = leaveAtOnce(course, device, frame);
+  const headless = withoutHeader(course, device);
+  if (headless) return headless;
+  const lost = leaveAtOnce(course, device, frame, 'own');
   return lost ?? (course.fromHere ? martianOverLoopback(course, device) : null);
+}
+
+/**
+ * nft_reject_netdev_eval looks at the link header whether many were meant. Where there is none it
+ * looks at the IP header instead, and an IPv4 one begins as an address for many does.
+ */
+function withoutHeader(course: Course, { link, name }: Device): Fate | null {
+  const { packet } = course;
+  if (link.hardwareType === ETHERNET || link.loopback) return null;
+  if (link.hardwareType === NO_HEADER) {
+    if (packet.family === 'ipv6') return null;
+    const cause = { code: 'no-route', destination: packet.sourceText, direction: 'reply' } as const;
+    const detail = `${name} has no link header to answer by`;
+    return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
+  }
+  const what = `how a packet is answered on ${name}, which is no Ethernet`;
+  return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
 }
 
 /** What comes by lo without having been routed is routed there, and IPv4 takes it to be forged. */
@@ -157,9 +179,14 @@ function martianOverLoopback(course: Course, device: Device): Fate | null {
 }
 
 /** Out by a device, and for what comes back by lo in again. */
-function leaveAtOnce(course: Course, device: Device, frame: Frame): Fate | null {
+function leaveAtOnce(
+  course: Course,
+  device: Device,
+  frame: Frame,
+  part: 'ports' | 'own',
+): Fate | null {
   frame.output = device;
-  const stop = passHook(course, 'egress', frame, 'reply', device, 'ports');
+  const stop = passHook(course, 'egress', frame, 'reply', device, part);
   if (stop) return stopped(course, stop, frame);
   passEgressPrograms(course, device);
   return course.fromHere ? comeIn(course, device, frame) : null;
