@@ -2,6 +2,7 @@
 
 #include "binding/files.h"
 #include "binding/netlink.h"
+#include "binding/options.h"
 #include "binding/owners.h"
 #include "binding/sockets.h"
 
@@ -23,6 +24,7 @@ Napi::Object exportAll(Napi::Env env, Napi::Object exports) {
   set("readFilesSync", answerSync<kReadFiles>);
   set("owners", answer<kOwners>);
   set("ownersSync", answerSync<kOwners>);
+  set("socketOptions", answer<kSocketOptions>);
   return exports;
 }
 

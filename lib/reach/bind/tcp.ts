@@ -1,0 +1,108 @@
+import { isUnspecified } from '../../model/address.js';
+import type { Host } from '../host.js';
+import { type Conflict, untold } from './conflict.js';
+import {
+  type Holder,
+  holdersOf,
+  kindOf,
+  receiveAddressesMeet,
+  sameAddress,
+  sameDevice,
+  sharePort,
+  type Taken,
+  wouldHold,
+} from './holder.js';
+import type { CheckedSpec } from './spec.js';
+import { and, not, type Tri } from './tri.js';
+
+/**
+ * inet_csk_get_port, as bind() and listen() both call it: conflicts with every socket of the port in
+ * the same VRF, listening, bound, connected or in TIME-WAIT.
+ */
+export function tcpConflict(host: Host, spec: CheckedSpec): Conflict {
+  const ours = wouldHold(spec);
+  const inBucket = holdersOf(host, 'tcp', spec.port).map((other) => ({
+    other,
+    shares: sameBucket(host, ours, other),
+  }));
+  const judged = inBucket.map(({ other, shares }) => ({
+    other,
+    conflicts: and(shares, conflictsWith(ours, other)),
+  }));
+  const by = judged.filter(({ conflicts }) => conflicts === true).map(({ other }) => other);
+  if (by.length === 0) {
+    const perhaps = judged.filter(({ conflicts }) => conflicts === null).map(({ other }) => other);
+    return perhaps.length > 0 ? untold(perhaps) : { kind: 'none', unless: [] };
+  }
+  if (!spec.reusePort) return { kind: 'taken', by, unless: [] };
+  const shortcut = inBucket.some(
+    ({ other, shares }) => shares !== false && mayLetThrough(ours, other),
+  );
+  if (shortcut) {
+    return {
+      kind: 'unknown',
+      by,
+      what: 'which socket bound last to the port with SO_REUSEPORT: the kernel lets another like it through unseen (sk_reuseport_match), and tells nobody',
+      remedy: null,
+    };
+  }
+  return { kind: 'taken', by, unless: forgotten(ours, by) };
+}
+
+/** A VRF has ports of its own, unless tcp_l3mdev_accept is on (inet_sk_bound_l3mdev). */
+function sameBucket(host: Host, ours: Holder, other: Taken): Tri {
+  if (host.setting('net.ipv4.tcp_l3mdev_accept', 0) !== 0) return true;
+  const vrfs = host.state.interfaces.some(({ vrfTable }) => vrfTable !== null);
+  if (!vrfs) return true;
+  return other.deviceTold ? vrfOf(host, ours.device) === vrfOf(host, other.device) : null;
+}
+
+function vrfOf(host: Host, name: string | null): string | null {
+  const device = name === null ? undefined : host.devices.get(name);
+  if (!device) return null;
+  return device.link.vrfTable !== null ? device.name : (device.vrf?.name ?? null);
+}
+
+/** inet_csk_bind_conflict and inet_bhash2_conflict, `relax` and `reuseport_ok` set. */
+function conflictsWith(ours: Holder, other: Taken): Tri {
+  const bothReuse = and(ours.reuseAddress, other.reuseAddress, !other.listens);
+  return and(
+    sameDevice(ours, other),
+    not(bothReuse),
+    not(sharePort(ours, other)),
+    meets(ours, other),
+  );
+}
+
+/**
+ * As `sameAddress`, but exact addresses are looked up by address (inet_bhash2_conflict), where the
+ * 127.0.0.6 that stands in every IPv6 socket is not met.
+ */
+function meets(ours: Holder, other: Taken): Tri {
+  const exactIpv4 = ours.address.family === 'ipv4' && !isUnspecified(ours.address);
+  if (exactIpv4 && kindOf(other.address) === 'native') return false;
+  return sameAddress(ours, other);
+}
+
+/**
+ * sk_reuseport_match: the bucket remembers the address and user of a socket that bound with
+ * SO_REUSEPORT, and whoever is like it is not looked at further, be it on another device.
+ */
+function mayLetThrough(ours: Holder, other: Taken): boolean {
+  if (other.reusePort === false || other.uid !== ours.uid) return false;
+  return receiveAddressesMeet(other, ours, false) !== false;
+}
+
+/** The bucket remembers also who is closed by now: could one of those have come by all in the way? */
+function forgotten(ours: Holder, by: readonly Taken[]): string[] {
+  const closed: Holder = {
+    ...ours,
+    device: '',
+    reuseAddress: true,
+    v6only: ours.address.family === 'ipv6',
+  };
+  if (by.some((other) => conflictsWith(closed, other) !== false)) return [];
+  return [
+    'a socket with SO_REUSEPORT that this user had bound there on another device, or for IPv6 alone, and closed again since: the kernel remembers it and lets another like it through',
+  ];
+}
