@@ -1,4 +1,5 @@
 import { Argument, Command, Option } from 'commander';
+import type { BindOptions } from './commands/bind.js';
 import type { CaptureOptions } from './commands/capture.js';
 import type { ListOptions } from './commands/list.js';
 import type { PortOptions } from './commands/port.js';
@@ -22,7 +23,7 @@ export function examples(command: Command): readonly Example[] {
 
 /** What the exit status of the commands that answer a question says, for help and the manual. */
 export const exitStatuses: readonly (readonly [status: number, says: string])[] = [
-  [0, 'yes, it is reachable from another host (trace: reachable)'],
+  [0, 'yes, reachable from another host (trace: reachable; bind: works)'],
   [1, 'no'],
   [2, 'the question could not be understood or asked'],
   [3, 'unknown: what would decide could not be read'],
@@ -111,6 +112,35 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
       { line: 'earshot trace --from 192.168.1.7 192.168.1.10:3000', does: '' },
       { line: "earshot trace --from fe80::7 --in eth0 '[fe80::1]:3000'", does: '' },
       { line: 'earshot trace --udp --from 10.8.0.2 10.8.0.1:53', does: '' },
+    ],
+    exitStatusText,
+  );
+
+  const bind = program
+    .command('bind')
+    .summary('whether a server would get an address and port')
+    .description(
+      'Tell whether a socket could be bound to an address and port, and for TCP listen there; who is in the way; and who could reach it then. Nothing is bound.',
+    )
+    .argument('<address:port>', 'where; 0.0.0.0 and [::] are every address')
+    .option('--tcp', 'a TCP socket (default)')
+    .option('--udp', 'a UDP socket')
+    .option('--v6only', 'with IPV6_V6ONLY: IPv6 alone')
+    .option('--reuse-address', 'with SO_REUSEADDR, as most TCP servers have it')
+    .option('--reuse-port', 'with SO_REUSEPORT')
+    .option('--interface <interface>', 'bound to this interface (SO_BINDTODEVICE)')
+    .option('--uid <uid>', 'the user who binds, by number (default: this one)')
+    .action(async (where: string, _: unknown, command: Command) => {
+      const options: BindOptions = ownOptions(command);
+      answered(await (await import('./commands/bind.js')).bind(where, options, context()));
+    });
+  shared(bind);
+  describe(
+    bind,
+    [
+      { line: 'earshot bind --reuse-address 0.0.0.0:3000', does: '' },
+      { line: 'earshot bind --uid 1000 [::]:80', does: '' },
+      { line: 'earshot bind --udp --interface eth0 0.0.0.0:53', does: '' },
     ],
     exitStatusText,
   );

@@ -64,7 +64,7 @@ export interface BindCheck {
 export function checkBind(state: HostState, bind: BindSpec): BindCheck {
   const host = hostOf(state);
   const spec = checkSpec(bind, host);
-  const lacking = notCaptured(state, spec);
+  const lacking = notCaptured(state);
   if (lacking) return unknown(spec, lacking.what, lacking.remedy, []);
   const refusal = refusalOf(host, spec);
   if (refusal) {
@@ -89,6 +89,10 @@ export function checkBind(state: HostState, bind: BindSpec): BindCheck {
         explanation: `${named(spec)} cannot be bound: ${holders(conflict.by, spec)} (EADDRINUSE).`,
       };
     case 'none':
+      if (spec.protocol === 'tcp' && state.held === undefined) {
+        const what = 'the connections that hold ports, which this capture does not have';
+        return unknown(spec, what, 'make a new capture', []);
+      }
       return {
         ...nothing,
         ok: true,
@@ -127,18 +131,11 @@ function unknown(
 /** Parts of a capture without which nothing can be told. */
 const needed: readonly MissingPart[] = ['interfaces', 'routes', 'settings', 'sockets'];
 
-function notCaptured(
-  { missing, held }: HostState,
-  { protocol }: CheckedSpec,
-): { what: string; remedy: string } | null {
+function notCaptured({ missing }: HostState): { what: string; remedy: string } | null {
   const part = missing.find(({ what }) => needed.includes(what));
-  if (part)
-    return { what: `${part.what}, which could not be read: ${part.reason}`, remedy: part.remedy };
-  if (held !== undefined || protocol === 'udp') return null;
-  return {
-    what: 'the connections that hold ports, which this capture does not have',
-    remedy: 'make a new capture',
-  };
+  if (!part) return null;
+  const { what, reason, remedy } = part;
+  return { what: `${what}, which could not be read: ${reason}`, remedy };
 }
 
 function conflictOf(host: Host, spec: CheckedSpec): Conflict {

@@ -1,5 +1,12 @@
-import type { Address } from '../../model/address.js';
-import { fromV4Mapped, isMulticast, isUnspecified, isV4Mapped } from '../../model/address.js';
+import {
+  type Address,
+  fromV4Mapped,
+  isLinkLocal,
+  isLoopback,
+  isMulticast,
+  isUnspecified,
+  isV4Mapped,
+} from '../../model/address.js';
 import type { Device, Host, OwnAddress } from '../host.js';
 import { type CheckedSpec, needsScope } from './spec.js';
 
@@ -46,7 +53,7 @@ function lacksPrivilege(host: Host, { port, privileged, uid }: CheckedSpec): Ref
   if (port === 0 || port >= first || privileged) return null;
   return refuse(
     'EACCES',
-    `ports below ${first} (net.ipv4.ip_unprivileged_port_start) take CAP_NET_BIND_SERVICE, which user ${uid} is taken not to have`,
+    `user ${uid} may not bind ports below ${first} without CAP_NET_BIND_SERVICE (net.ipv4.ip_unprivileged_port_start)`,
   );
 }
 
@@ -66,9 +73,14 @@ function ipv4Refusal(host: Host, address: Address, spec: CheckedSpec): Refusal {
   return notOurs(spec);
 }
 
-function notOurs({ text, boundInterface }: CheckedSpec): Refusal {
-  const where = boundInterface === null ? '' : ` that counts on ${boundInterface}`;
-  return refuse('EADDRNOTAVAIL', `${text} is not an address of this host${where}`);
+function notOurs({ address, text, boundInterface }: CheckedSpec): Refusal {
+  const where = isOfOneLink(address) && boundInterface !== null ? boundInterface : 'this host';
+  return refuse('EADDRNOTAVAIL', `${text} is not an address of ${where}`);
+}
+
+/** Such an address counts on its own interface alone. */
+function isOfOneLink(address: Address): boolean {
+  return address.family === 'ipv6' && (isLinkLocal(address) || isLoopback(address));
 }
 
 /** The VRF that a device is, or is a port of (l3mdev_fib_table). */
@@ -110,11 +122,10 @@ function ipv6Refusal(host: Host, spec: CheckedSpec): Refusal {
 
 /** __ipv6_chk_addr_and_flags, tentative addresses banned. */
 function isThere(host: Host, own: OwnAddress, boundInterface: string | null): boolean {
-  const { device, entry } = own;
+  const { address, device } = own;
   if (isTentative(own)) return false;
   if (vrfOf(host, device.name) !== vrfOf(host, boundInterface)) return false;
-  const ofOneLink = entry.scope === 'link' || entry.scope === 'host';
-  return boundInterface === null || device.name === boundInterface || !ofOneLink;
+  return boundInterface === null || device.name === boundInterface || !isOfOneLink(address);
 }
 
 function isTentative({ entry: { flags } }: OwnAddress): boolean {

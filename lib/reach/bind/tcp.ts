@@ -1,4 +1,4 @@
-import { isUnspecified } from '../../model/address.js';
+import { isUnspecified, unspecified } from '../../model/address.js';
 import type { Host } from '../host.js';
 import { type Conflict, untold } from './conflict.js';
 import {
@@ -93,16 +93,19 @@ function mayLetThrough(ours: Holder, other: Taken): boolean {
   return receiveAddressesMeet(other, ours, false) !== false;
 }
 
-/** The bucket remembers also who is closed by now: could one of those have come by all in the way? */
+/**
+ * The bucket remembers also who is closed by now. One on another device, for IPv6 alone, or for IPv4
+ * alone (which sk_reuseport_match takes for like `::`) may have come by all that are in the way.
+ */
 function forgotten(ours: Holder, by: readonly Taken[]): string[] {
-  const closed: Holder = {
-    ...ours,
-    device: '',
-    reuseAddress: true,
-    v6only: ours.address.family === 'ipv6',
-  };
-  if (by.some((other) => conflictsWith(closed, other) !== false)) return [];
+  const closed: Holder = { ...ours, device: '', reuseAddress: true };
+  const alike: Holder[] = [{ ...closed, v6only: ours.address.family === 'ipv6' }];
+  if (kindOf(ours.address) === 'any' && !ours.v6only) {
+    alike.push({ ...closed, address: unspecified('ipv4'), v6only: false });
+  }
+  const cameBy = (one: Holder) => by.every((other) => conflictsWith(one, other) === false);
+  if (!alike.some(cameBy)) return [];
   return [
-    'a socket with SO_REUSEPORT that this user had bound there on another device, or for IPv6 alone, and closed again since: the kernel remembers it and lets another like it through',
+    'a socket with SO_REUSEPORT that this user had bound there on another device, or for one family alone, and closed again since: the kernel remembers it and lets another like it through',
   ];
 }
