@@ -30,7 +30,7 @@ bool bindOrTaken(int fd, const SocketAddress& local, int attempts) {
   return false;
 }
 
-/// Gives CAP_NET_BIND_SERVICE of the calling thread up, and takes it back: capabilities are a thread's.
+/// The calling thread goes without CAP_NET_BIND_SERVICE for a while: capabilities are a thread's.
 class Unprivileged {
  public:
   explicit Unprivileged(bool wanted) : active_(wanted) {
