@@ -5,6 +5,7 @@ import type { ListOptions } from './commands/list.js';
 import type { PortOptions } from './commands/port.js';
 import type { TraceOptions } from './commands/trace.js';
 import type { Answer, Context } from './context.js';
+import { symptoms } from './symptoms.js';
 import { UsageError } from './usage-error.js';
 import { packageVersion } from './version.js';
 
@@ -56,6 +57,11 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
       '--in <interface>',
       'where the packets of --from arrive (default: where the route back to it goes)',
     )
+    .addOption(
+      new Option('--sees <error>', 'what on this host makes that peer see this error?').choices([
+        ...symptoms,
+      ]),
+    )
     .version(packageVersion(), '-V, --version', 'show the version')
     .enablePositionalOptions()
     .helpCommand('help [command]', 'show the help of a command')
@@ -67,9 +73,9 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
         answered(await (await import('./commands/port.js')).port(port, options, context()));
         return;
       }
-      const lone = options.from ?? options.in;
+      const lone = options.from ?? options.in ?? options.sees;
       if (lone !== undefined) {
-        const name = options.from === undefined ? '--in' : '--from';
+        const name = loneName(options);
         throw new UsageError(
           `${name} ${lone} needs a port to ask for: write 'earshot PORT ${name} ${lone}'`,
         );
@@ -184,6 +190,11 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
     { line: 'earshot completion fish | source', does: 'in ~/.config/fish/config.fish' },
   ]);
   return program;
+}
+
+function loneName(options: PortOptions): string {
+  if (options.from !== undefined) return '--from';
+  return options.in === undefined ? '--sees' : '--in';
 }
 
 /** The options that every command has. */

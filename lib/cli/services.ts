@@ -3,6 +3,7 @@ import type { CaptureOptions, SocketFilter } from '../model/socket.js';
 import type { BindCheck, BindSpec } from '../reach/bind.js';
 import type { Exposure } from '../reach/exposure-row.js';
 import type { Flow } from '../reach/flow.js';
+import type { Suspicion, SymptomQuestion } from '../reach/symptom.js';
 import type { Verdict } from '../reach/verdict.js';
 
 /** The parts of the library that the command stands on, so that it can be tested without a kernel. */
@@ -12,6 +13,7 @@ export interface Services {
   exposure(state: HostState, filter?: SocketFilter): Promise<Exposure[]>;
   trace(state: HostState, flow: Flow): Promise<Verdict>;
   checkBind(state: HostState, bind: BindSpec): Promise<BindCheck>;
+  suspects(state: HostState, question: SymptomQuestion): Promise<Suspicion>;
   /**
    * The interface by which this host would send to a peer, `null` where it has no route there: by
    * it a packet of that peer can be expected to arrive.
@@ -37,6 +39,9 @@ export const services: Services = {
   },
   async checkBind(state, bind) {
     return (await import('../reach/bind.js')).checkBind(state, bind);
+  },
+  async suspects(state, question) {
+    return (await import('../reach/symptom.js')).suspects(state, question);
   },
   async wayBack(state, peer) {
     return (await import('./way-back.js')).wayBack(state, peer);
