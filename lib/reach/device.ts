@@ -1,6 +1,9 @@
 import { type Prefix, parsePrefix } from '../model/address.js';
 import type { Interface } from '../model/interface.js';
 
+/** The index of the loopback interface in every namespace (LOOPBACK_IFINDEX). */
+export const LOOPBACK_INDEX = 1;
+
 /**
  * One interface with its settings as the kernel combines them with those of `all`
  * (include/linux/inetdevice.h: IN_DEV_MAXCONF, IN_DEV_ORCONF, IN_DEV_ANDCONF).

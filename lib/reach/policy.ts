@@ -11,8 +11,8 @@ import type { HostState } from '../model/host-state.js';
 import type { NextHop, Route, RouteType } from '../model/route.js';
 import { impliedRules, type Rule, takesEveryPacket } from '../model/rule.js';
 import type { Family, PortRange } from '../model/socket.js';
+import { type Device, LOOPBACK_INDEX } from './device.js';
 import { Fib, type Found, fitsTos, type RouteError, type RouteKey } from './fib.js';
-import type { Device } from './host.js';
 
 /** The user of a key when nobody says who asks: a rule that selects by user is then unknown. */
 export const unknownUser = -1;
@@ -59,12 +59,19 @@ export class Policy {
   readonly #rules: ReadyRule[];
   /** IPv4 without custom rules: local and main are one trie, see `lookup`. */
   readonly #merged: Merged | null;
+  /** The rules are asked, or were once: see `HostState.customRules`. */
+  readonly #asksRules: boolean;
   /** What a look-up that asks about an address alone leaves open. */
   readonly #anyPacket: RouteKey;
   /** The IPv4 addresses of all interfaces. */
   readonly #assigned: ReadonlySet<number>;
   /** True where a rule looks at the mark of a packet. */
   readonly looksAtMarks: boolean;
+  /**
+   * Ports of what comes in, and for IPv4 its protocol, are looked up for the rules at all
+   * (fib_rule_requires_fldissect): not where only rules for packets of this host select by them.
+   */
+  readonly readsPorts: boolean;
   /** True where a rule or a route looks at the source of a packet. */
   readonly looksAtSources: boolean;
   /** IPv4: rules that there are or were, or local routes of somebody's own, make source validation look at the routes. */
@@ -93,7 +100,8 @@ export class Policy {
     const listed = state.rules.filter((rule) => rule.family === family);
     const rules = family === 'ipv6' && asked === false ? impliedRules(family) : listed;
     this.#rules = rules.map((rule) => this.#ready(rule, rules));
-    const custom = asked ?? !onlyDefaultRules(rules);
+    const custom = asked ?? !onlyDefaultRules(family, rules);
+    this.#asksRules = custom;
     this.#merged =
       family === 'ipv4' && !custom
         ? {
@@ -105,6 +113,11 @@ export class Policy {
           }
         : null;
     this.looksAtMarks = rules.some((rule) => rule.mark !== null);
+    this.readsPorts = this.#rules.some(
+      ({ rule: { ipProtocol, sourcePort, destinationPort }, input }) =>
+        input !== LOOPBACK_INDEX &&
+        (ipProtocol !== null || sourcePort !== null || destinationPort !== null),
+    );
     this.looksAtSources =
       rules.some((rule) => rule.from !== null) || routes.some((one) => one.sourcePrefix !== null);
     const kernelMade = 2; // RTPROT_KERNEL
@@ -160,6 +173,8 @@ export class Policy {
     if (answer === 'again') return null;
     if ('refused' in answer)
       return { kind: 'refused', error: answer.refused, route: answer.route, rule };
+    // Where rules are asked, a device that has lost its IPv6 is no way out (__fib6_rule_action).
+    if (!ipv4 && this.#asksRules && answer.device?.link.ipv6 === null) return null;
     const { suppressPrefixLength } = rule;
     if (suppressPrefixLength !== null && answer.prefixLength <= suppressPrefixLength) return null;
     const suppressed = this.#inSuppressedGroup(rule, answer);
@@ -326,12 +341,12 @@ function inRange(range: PortRange | null, port: number): boolean {
   return range === null || (port >= range.from && port <= range.to);
 }
 
-/** The rules of IPv4 that a namespace starts with, and nothing else. */
-function onlyDefaultRules(rules: readonly Rule[]): boolean {
+/** The rules that a namespace starts with, and nothing else. */
+function onlyDefaultRules(family: Family, rules: readonly Rule[]): boolean {
   const expected = [
     [0, localTable],
     [32766, mainTable],
-    [32767, defaultTable],
+    ...(family === 'ipv4' ? [[32767, defaultTable] as const] : []),
   ] as const;
   return (
     rules.length === expected.length &&

@@ -1,6 +1,6 @@
 import { capture } from '#earshot/kernel/capture.js';
 import { withLab } from '../harness.js';
-import { both, everyFlow, LAN6, labTest, lan } from '../networks.js';
+import { both, everyFlow, LAN4, LAN6, labTest, lan } from '../networks.js';
 import { holdAgainstKernel } from '../witness.js';
 
 const test = labTest();
@@ -28,6 +28,23 @@ test("once a rule has been there, IPv4's local table comes before a longer prefi
   });
 });
 
+test('the reverse path is looked up without ports while only rules for what this host sends select by them', async (t) => {
+  const sysctls = { 'net.ipv4.conf.all.rp_filter': 1 };
+  const own = 'rule add not from 192.0.2.0/24 iif lo ipproto tcp sport 80 priority 10 blackhole';
+  await withLab({ ...lan, ip: [own] }, async (lab) => {
+    lab.sysctl(sysctls);
+    lab.listen(both({ address: '0.0.0.0', port: 80 }));
+    const outcome = async () => {
+      const compared = await holdAgainstKernel(lab, everyFlow(['neighbour'], [LAN4], 80));
+      return compared.map(({ verdict: { outcome, cause } }) => cause?.code ?? outcome);
+    };
+    t.deepEqual(await outcome(), ['reverse-path', 'reverse-path']);
+    await lab.ip(['rule add iif eth0 sport 9 lookup 100']);
+    // UDP's answers do not come from TCP's port 80, and meet the rule.
+    t.deepEqual(await outcome(), ['reachable', 'reverse-path']);
+  });
+});
+
 test('IPv6 does not ask its rules until there has been one of its own: without the one for local it goes on as before', async (t) => {
   await withLab(lan, async (lab) => {
     lab.listen(both({ address: '::', port: 80 }));
@@ -46,6 +63,22 @@ test('IPv6 does not ask its rules until there has been one of its own: without t
     await lab.ip(['-6 rule del from 2001:db8:9::9 lookup 100']);
     t.is(await asked(), true);
     t.deepEqual(await fates(), ['unreachable', 'unreachable']);
+  });
+});
+
+test('where rules are asked, a route by an interface that has lost its IPv6 is passed over', async (t) => {
+  const ip = [
+    '-6 nexthop add id 60 via 2001:db8::10 dev eth0',
+    '-6 route add 2001:db8:7::/48 nhid 60',
+    'link set eth0 mtu 1200', // less than IPv6 needs
+  ];
+  await withLab({ ...lan, ip }, async (lab) => {
+    const flows = everyFlow(['host'], ['2001:db8:7::7'], 80);
+    const symptoms = async () =>
+      (await holdAgainstKernel(lab, flows)).map(({ verdict }) => verdict.symptom);
+    t.deepEqual(await symptoms(), [null, null]); // it leaves, and nobody knows what becomes of it
+    await lab.ip(['-6 rule add from 2001:db8:9::9 lookup 100']);
+    t.deepEqual(await symptoms(), ['ENETUNREACH', 'ENETUNREACH']);
   });
 });
 
