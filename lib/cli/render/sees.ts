@@ -22,9 +22,10 @@ export function seesText(
   const certain = suspects.filter((suspect) => suspect.certain);
   const perhaps = suspects.filter((suspect) => !suspect.certain);
   const error = symptomWords(sees);
+  const order = certain.length > 1 ? ', the likeliest first' : '';
   const head =
     certain.length > 0
-      ? `On port ${port}, this is what makes ${peer} see ${error}, the likeliest first:`
+      ? `On port ${port}, this is what makes ${peer} see ${error}${order}:`
       : perhaps.length > 0
         ? `Nothing that could be read makes ${peer} see ${error} on port ${port}. This may:`
         : `Nothing on this host makes ${peer} see ${error} on port ${port}. ${elsewhere(sees)}`;
