@@ -34,7 +34,7 @@ export interface BindCheck {
   connections: HeldPort[];
   /** What would have to be known to tell, and how to learn it; `null` where it can be told. */
   unknown: { what: string; remedy: string | null } | null;
-  /** What the kernel tells nobody, and would make the answer another one. Mostly empty. */
+  /** What this kernel does not list, and would make a yes a no. Empty since Linux 6.8, but from /proc/net. */
   unless: string[];
   /** Who could reach the socket then; `null` where it does not work, and for port 0. */
   exposure: Exposure | null;
@@ -85,7 +85,6 @@ export function checkBind(state: HostState, bind: BindSpec): BindCheck {
         ...nothing,
         ...sorted(conflict.by, spec.port),
         error: 'EADDRINUSE',
-        unless: [...conflict.unless],
         explanation: `${named(spec)} cannot be bound: ${holders(conflict.by, spec)} (EADDRINUSE).`,
       };
     case 'none':
@@ -96,7 +95,7 @@ export function checkBind(state: HostState, bind: BindSpec): BindCheck {
       return {
         ...nothing,
         ok: true,
-        unless: [...conflict.unless, ...unseen(state, spec)],
+        unless: unseen(state, spec),
         exposure: exposureThen(host, spec),
         explanation: `${named(spec)} can be bound.`,
       };

@@ -22,9 +22,9 @@ export function anyPortConflict(host: Host, spec: CheckedSpec): Conflict {
       (other) => and(sameDevice(ours, other), sameAddress(ours, other)) === false,
     );
   });
-  if (free) return { kind: 'none', unless: [] };
+  if (free) return { kind: 'none' };
   if (!spec.reuseAddress && !spec.reusePort && inRange.length === 0) {
-    return { kind: 'taken', by: [], unless: [] };
+    return { kind: 'taken', by: [] };
   }
   return {
     kind: 'unknown',

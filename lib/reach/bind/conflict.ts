@@ -3,9 +3,9 @@ import type { Taken } from './holder.js';
 /** What stands in the way of a bind(). */
 export type Conflict =
   /** Nothing does. */
-  | { readonly kind: 'none'; readonly unless: readonly string[] }
+  | { readonly kind: 'none' }
   /** These do, each of them surely. */
-  | { readonly kind: 'taken'; readonly by: readonly Taken[]; readonly unless: readonly string[] }
+  | { readonly kind: 'taken'; readonly by: readonly Taken[] }
   /** These may; what decides is not told. */
   | {
       readonly kind: 'unknown';

@@ -32,22 +32,21 @@ export function tcpConflict(host: Host, spec: CheckedSpec): Conflict {
   const by = judged.filter(({ conflicts }) => conflicts === true).map(({ other }) => other);
   if (by.length === 0) {
     const perhaps = judged.filter(({ conflicts }) => conflicts === null).map(({ other }) => other);
-    return perhaps.length > 0 ? untold(perhaps) : { kind: 'none', unless: [] };
+    return perhaps.length > 0 ? untold(perhaps) : { kind: 'none' };
   }
-  if (!spec.reusePort) return { kind: 'taken', by, unless: [] };
-  const shortcut = inBucket.some(
+  if (!spec.reusePort) return { kind: 'taken', by };
+  const there = inBucket.some(
     ({ other, shares }) => shares !== false && mayLetThrough(ours, other),
   );
-  if (shortcut) {
-    return {
-      kind: 'unknown',
-      by,
-      what: 'which socket bound last to the port with SO_REUSEPORT: the kernel lets another like it through unseen (sk_reuseport_match), and tells nobody',
-      remedy: null,
-    };
-  }
-  return { kind: 'taken', by, unless: forgotten(ours, by) };
+  return there || wasLike(ours, by)
+    ? { kind: 'unknown', by, ...remembered }
+    : { kind: 'taken', by };
 }
+
+const remembered = {
+  what: 'which socket bound last to the port with SO_REUSEPORT, be it closed by now: the kernel remembers its user and address, lets another like it through unseen (sk_reuseport_match), and tells nobody',
+  remedy: null,
+} as const;
 
 /** A VRF has ports of its own, unless tcp_l3mdev_accept is on (inet_sk_bound_l3mdev). */
 function sameBucket(host: Host, ours: Holder, other: Taken): Tri {
@@ -97,15 +96,11 @@ function mayLetThrough(ours: Holder, other: Taken): boolean {
  * The bucket remembers also who is closed by now. One on another device, for IPv6 alone, or for IPv4
  * alone (which sk_reuseport_match takes for like `::`) may have come by all that are in the way.
  */
-function forgotten(ours: Holder, by: readonly Taken[]): string[] {
+function wasLike(ours: Holder, by: readonly Taken[]): boolean {
   const closed: Holder = { ...ours, device: '', reuseAddress: true };
   const alike: Holder[] = [{ ...closed, v6only: ours.address.family === 'ipv6' }];
   if (kindOf(ours.address) === 'any' && !ours.v6only) {
     alike.push({ ...closed, address: unspecified('ipv4'), v6only: false });
   }
-  const cameBy = (one: Holder) => by.every((other) => conflictsWith(one, other) === false);
-  if (!alike.some(cameBy)) return [];
-  return [
-    'a socket with SO_REUSEPORT that this user had bound there on another device, or for one family alone, and closed again since: the kernel remembers it and lets another like it through',
-  ];
+  return alike.some((one) => by.every((other) => conflictsWith(one, other) === false));
 }

@@ -47,11 +47,11 @@ export function udpConflict(host: Host, spec: CheckedSpec): Conflict {
     .filter(({ meets }) => meets !== false);
   const answer = decide(met);
   const slots = isCrowded(host, spec.port) ? [byAddress(ours, met), answer] : [answer];
-  if (slots.every((each) => each === false)) return { kind: 'none', unless: [] };
+  if (slots.every((each) => each === false)) return { kind: 'none' };
   const by = met.filter(({ shares }) => shares !== true).map(({ other }) => other);
   if (slots.every((each) => each === true)) {
     const sure = met.filter(({ meets, shares }) => meets === true && shares === false);
-    return { kind: 'taken', by: sure.map(({ other }) => other), unless: [] };
+    return { kind: 'taken', by: sure.map(({ other }) => other) };
   }
   const orderDecides = met.every(({ meets, shares }) => meets === true && shares !== null);
   if (!orderDecides) return untold(by);
