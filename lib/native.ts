@@ -142,6 +142,23 @@ export interface OwnerTable {
   denied: number;
 }
 
+/** Descriptors of sockets, by row, as an owner table has them. */
+export interface DescriptorTable {
+  pid: Uint32Array;
+  fd: Uint32Array;
+  inode: Uint32Array;
+}
+
+/** Bits of what `socketOptions` tells of one socket. */
+export const SocketOption = {
+  /** The options could be asked; else nothing is told. */
+  known: 1,
+  reuseAddress: 2,
+  reusePort: 4,
+  v6onlyKnown: 8,
+  v6only: 16,
+} as const;
+
 /** What the addon throws: lib/native.ts makes EarshotErrors of it. */
 interface NativeError extends Error {
   /** 'netns': entering the namespace failed; 'kernel': the kernel refused; 'decode': bytes that are not of their form. */
@@ -177,6 +194,8 @@ interface Addon {
   readFilesSync(query: FileQuery): (Uint8Array | number)[];
   owners(query: OwnerQuery): Promise<OwnerTable>;
   ownersSync(query: OwnerQuery): OwnerTable;
+  /** A byte of `SocketOption` bits for each row; 0 for a socket that could not be asked. */
+  socketOptions(descriptors: DescriptorTable): Promise<Uint8Array>;
 }
 
 let addon: Addon | undefined;
@@ -233,6 +252,7 @@ export const native: Addon = {
   readFilesSync: translated('readFilesSync'),
   owners: promised('owners'),
   ownersSync: translated('ownersSync'),
+  socketOptions: promised('socketOptions'),
 };
 
 type Call = (...values: unknown[]) => unknown;
