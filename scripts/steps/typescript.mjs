@@ -18,13 +18,18 @@ const lib = {
   name: 'lib',
   source: 'lib',
   output: 'dist',
-  more: ['dist/earshot.js', 'dist/earshot.licenses.txt'],
+  more: [
+    'dist/earshot.js',
+    'dist/earshot.licenses.txt',
+    'dist/bundle/index.js',
+    'dist/bundle/reach.js',
+  ],
 };
 /** @type {Project} */
 const test = { name: 'test', source: 'test', output: 'build/test', more: [] };
 
 /**
- * lib/ to dist/ and test/ to build/test/, and the command bundled.
+ * lib/ to dist/ and test/ to build/test/, and what users load bundled.
  * @param {{ tests: boolean }} options
  * @returns {Promise<string[]>} the names of what had to be built
  */
@@ -40,8 +45,8 @@ export async function compile({ tests }) {
   await tsc(testDone ? lib : test);
   if (!libDone) {
     // Loaded on need: esbuild is not there before the packages are, and takes time to load.
-    const { bundleCommand } = await import('./bundle.mjs');
-    await bundleCommand();
+    const { bundle } = await import('./bundle.mjs');
+    await bundle();
     stamp(lib.name, libInputs);
   }
   if (!testDone) stamp(test.name, testInputs);
