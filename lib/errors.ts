@@ -26,9 +26,23 @@ export interface KernelRefusal {
   errno: number;
 }
 
-/** Everything earshot throws: a stable `code`, and a message that names the value met and the remedy. */
+/**
+ * Everything earshot throws: a stable `code`, and a message that names the value met and the remedy.
+ *
+ * @example
+ * ```js
+ * import { EarshotError, sockets } from 'earshot';
+ * try {
+ *   await sockets({ localPort: 70000 });
+ * } catch (error) {
+ *   if (error instanceof EarshotError) console.log(error.code, error.message);
+ * }
+ * ```
+ */
 export class EarshotError extends Error {
+  /** Always `EarshotError`. */
   override readonly name = 'EarshotError';
+  /** What went wrong, for programs: it stays the same between versions, the message does not. */
   readonly code: ErrorCode;
   /** Set where the kernel refused. */
   readonly syscall?: string;

@@ -33,6 +33,8 @@ export interface SocketQuery {
   boundInterface: string | null;
   uid: number | null;
   mark: number | null;
+  /** Also tell which peers of a TCP socket must sign; false unless given. */
+  keyedPeers?: boolean;
   source: 'auto' | 'netlink' | 'procfs';
   /** The path of a network namespace, or null for this thread's own. */
   netns: string | null;

@@ -1,10 +1,11 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import type { CaptureOptions } from './commands/capture.js';
 import type { ListOptions } from './commands/list.js';
 import type { PortOptions } from './commands/port.js';
 import type { TraceOptions } from './commands/trace.js';
 import type { Answer, Context } from './context.js';
 import { UsageError } from './usage-error.js';
+import { packageVersion } from './version.js';
 
 /** A command line with what it does, for help, completion and the manual. */
 export interface Example {
@@ -18,6 +19,18 @@ const examplesOf = new WeakMap<Command, readonly Example[]>();
 export function examples(command: Command): readonly Example[] {
   return examplesOf.get(command) ?? [];
 }
+
+/** What the exit status of the commands that answer a question says, for help and the manual. */
+export const exitStatuses: readonly (readonly [status: number, says: string])[] = [
+  [0, 'yes, it is reachable from another host (trace: reachable)'],
+  [1, 'no'],
+  [2, 'the question could not be understood or asked'],
+  [3, 'unknown: what would decide could not be read'],
+];
+
+/** The shells that can complete the command line. */
+const shells = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof shells)[number];
 
 /** Called with what a command answers. */
 export type Answered = (answer: Answer) => void;
@@ -42,6 +55,7 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
       '--in <interface>',
       'where the packets of --from arrive (default: where the route back to it goes)',
     )
+    .version(packageVersion(), '-V, --version', 'show the version')
     .enablePositionalOptions()
     .helpCommand('help [command]', 'show the help of a command')
     .showSuggestionAfterError()
@@ -123,6 +137,22 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
     { line: 'earshot 3000 --state host.json', does: '' },
     { line: 'ssh host sudo earshot capture | earshot --state -', does: '' },
   ]);
+
+  const completion = program
+    .command('completion')
+    .summary('print a script that completes the command line')
+    .description('Print the script with which a shell completes the command line of earshot.')
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
+    .helpOption('-h, --help', 'show this help')
+    .action(async (shell: Shell, _: unknown, command: Command) => {
+      ownOptions(command);
+      answered((await import('./commands/completion.js')).completion(shell, program));
+    });
+  describe(completion, [
+    { line: 'source <(earshot completion bash)', does: 'in ~/.bashrc' },
+    { line: 'source <(earshot completion zsh)', does: 'in ~/.zshrc, after compinit' },
+    { line: 'earshot completion fish | source', does: 'in ~/.config/fish/config.fish' },
+  ]);
   return program;
 }
 
@@ -141,11 +171,11 @@ function shared(command: Command): void {
     .helpOption('-h, --help', 'show this help');
 }
 
-const exitStatusText = `
-Exit status: 0 yes, it is reachable from another host (trace: reachable)
-             1 no
-             2 the question could not be understood or asked
-             3 unknown: what would decide could not be read`;
+const exitStatusText = exitStatuses
+  .map(
+    ([status, says], line) => `${line === 0 ? '\nExit status:' : ' '.repeat(12)} ${status} ${says}`,
+  )
+  .join('\n');
 
 function describe(command: Command, list: readonly Example[], after = ''): void {
   examplesOf.set(command, list);

@@ -7,7 +7,6 @@ import { printable } from './render/text.js';
 import type { View } from './render/view.js';
 import type { Services } from './services.js';
 import { UsageError } from './usage-error.js';
-import { packageVersion } from './version.js';
 
 /** The process around the command, as far as the command touches it. */
 export interface Surroundings {
@@ -54,7 +53,6 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
 
 /** Commander's settings are not inherited by commands that exist already, so each is told. */
 function setUp(program: Command, view: View, print: (text: string) => void): void {
-  program.version(packageVersion(), '-V, --version', 'show the version');
   for (const command of [program, ...program.commands]) {
     command.exitOverride();
     command.configureOutput({

@@ -5,6 +5,7 @@ import { HOST_STATE_VERSION } from '../model/host-state.js';
 import type { Process, ReadOptions, Socket } from '../model/socket.js';
 import { native } from '../native.js';
 import { readFirewall } from './firewall.js';
+import { GROUP_FILES, joinGroups } from './multicast-groups.js';
 import { readNetwork } from './network.js';
 import { readOwners } from './owners.js';
 import { checkReadOptions } from './read-options.js';
@@ -28,8 +29,12 @@ const FAMILY_FILES = ['/proc/thread-self/net/route', '/proc/thread-self/net/if_i
  * not of its form, a namespace that cannot be entered, no binary, not Linux.
  *
  * @example
+ * ```js
+ * import { capture, exposure } from 'earshot';
  * const state = await capture();
- * writeFileSync('host.json', JSON.stringify(state));
+ * console.log(JSON.stringify(state).length, 'characters tell', exposure(state).length, 'listeners');
+ * for (const { what, reason, remedy } of state.missing) console.log(`${what}: ${reason}; ${remedy}`);
+ * ```
  */
 export async function capture(options?: ReadOptions): Promise<HostState> {
   const checked = checkReadOptions(options);
@@ -39,14 +44,15 @@ export async function capture(options?: ReadOptions): Promise<HostState> {
   const [network, files, { settings, missing: settingsMissing }, firewall, sockets] =
     await Promise.all([
       partOrMissing('interfaces', missing, null, () => readNetwork(netns)),
-      native.readFiles({ paths: FAMILY_FILES, netns }),
+      native.readFiles({ paths: [...FAMILY_FILES, ...GROUP_FILES], netns }),
       readSettings(netns),
       readFirewall(netns),
       partOrMissing('sockets', missing, [], async () =>
         Array.from(await readStates(CAPTURED_STATES, checked)),
       ),
     ]);
-  if (!network) {
+  if (network) joinGroups(network.interfaces, files.slice(FAMILY_FILES.length));
+  else {
     const { reason, remedy } = missing.find(({ what }) => what === 'interfaces')!;
     missing.push({ what: 'routes', reason, remedy }, { what: 'rules', reason, remedy });
   }

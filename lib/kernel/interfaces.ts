@@ -19,10 +19,19 @@ export const NETLINK_ROUTE = 0;
 const EOPNOTSUPP = 95;
 
 /**
- * The network interfaces of a namespace with their addresses, in the order of the kernel.
+ * The network interfaces of a namespace with their addresses, in the order of the kernel, which
+ * tells them by rtnetlink(7). Needs no privileges.
+ *
+ * Throws an `EarshotError`: `ERR_INVALID_ARGUMENT` for an option that is not of its form, `ERR_NETNS`,
+ * `ERR_PERMISSION` or `ERR_KERNEL` where the kernel refuses.
  *
  * @example
- * const up = (await interfaces()).filter((entry) => entry.up && !entry.loopback);
+ * ```js
+ * import { interfaces } from 'earshot';
+ * for (const { name, up, addresses } of await interfaces()) {
+ *   console.log(name, up, addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`));
+ * }
+ * ```
  */
 export async function interfaces(options?: ReadOptions): Promise<Interface[]> {
   const { netns } = checkReadOptions(options);

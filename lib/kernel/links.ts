@@ -32,7 +32,12 @@ const IFLA_XDP = 43;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_VRF_TABLE = 1;
+const IFLA_BR_VLAN_FILTERING = 7;
+const IFLA_BRPORT_STATE = 1;
+const BR_STATE_FORWARDING = 3;
+const IFLA_BOND_SLAVE_STATE = 1;
 
 const IFLA_INET_CONF = 1;
 const IFLA_INET6_CONF = 2;
@@ -117,7 +122,11 @@ function decodeLink(payload: Bytes): { entry: Interface; master: number } {
   const lower = attributes.get(IFLA_LINK)?.i32(0) ?? 0;
   const name = attributes.get(IFLA_IFNAME)?.text();
   if (name === undefined) throw payload.malformed(0, `interface ${index} has no name`);
-  const vrf = kind === 'vrf' ? info?.get(IFLA_INFO_DATA)?.attributeMap() : undefined;
+  const dataOf = (wanted: string) =>
+    kind === wanted ? info?.get(IFLA_INFO_DATA)?.attributeMap() : undefined;
+  const vlanFiltering = dataOf('bridge')?.get(IFLA_BR_VLAN_FILTERING)?.u8(0);
+  const portKind = info?.get(IFLA_INFO_SLAVE_KIND)?.text() ?? null;
+  const portState = portStateOf(portKind, info?.get(IFLA_INFO_SLAVE_DATA));
   const settings = settingsOf(attributes.get(IFLA_AF_SPEC));
   return {
     master: attributes.get(IFLA_MASTER)?.u32(0) ?? 0,
@@ -134,21 +143,35 @@ function decodeLink(payload: Bytes): { entry: Interface; master: number } {
       mac: hardwareAddress(attributes.get(IFLA_ADDRESS)),
       mtu: attributes.get(IFLA_MTU)?.u32(0) ?? 0,
       master: null,
-      portKind: info?.get(IFLA_INFO_SLAVE_KIND)?.text() ?? null,
+      portKind,
       // Zero is a tunnel without a lower device; a device may also name itself.
       lowerIndex:
         lower === 0 || (lower === index && !attributes.has(IFLA_LINK_NETNSID)) ? null : lower,
       lowerElsewhere: lower !== 0 && attributes.has(IFLA_LINK_NETNSID),
       group: attributes.get(IFLA_GROUP)?.u32(0) ?? 0,
       hardwareType,
-      vrfTable: vrf?.get(IFLA_VRF_TABLE)?.u32(0) ?? null,
+      vrfTable: dataOf('vrf')?.get(IFLA_VRF_TABLE)?.u32(0) ?? null,
       xdp: xdpModes(attributes.get(IFLA_XDP)),
       tcIngress: false,
       tcEgress: false,
       ...settings,
       addresses: [],
+      ...(portState && { portState }),
+      ...(vlanFiltering !== undefined && { vlanFiltering: vlanFiltering !== 0 }),
     },
   };
+}
+
+/** br_port_fill_attrs (net/bridge/br_netlink.c), bond_fill_slave_info. */
+function portStateOf(kind: string | null, data: Bytes | undefined): Interface['portState'] {
+  if (kind === 'bridge') {
+    const state = data?.attributeMap().get(IFLA_BRPORT_STATE)?.u8(0);
+    if (state === undefined) return undefined;
+    return state === BR_STATE_FORWARDING ? 'forwarding' : 'blocked';
+  }
+  if (kind !== 'bond') return undefined;
+  const state = data?.attributeMap().get(IFLA_BOND_SLAVE_STATE)?.u8(0);
+  return state === undefined ? undefined : state === 0 ? 'active' : 'backup';
 }
 
 function hardwareAddress(value: Bytes | undefined): string | null {

@@ -17,9 +17,14 @@ export interface Owners {
  * `[]` for a socket that nobody visible to this user holds; other users' processes are visible to
  * root alone.
  *
+ * Throws an `EarshotError`: `ERR_INVALID_ARGUMENT` for what is no socket's record.
+ *
  * @example
- * const [server] = await listeners({ localPort: 3000 }, { owners: false });
- * if (server) console.log(await owners(server));
+ * ```js
+ * import { listeners, owners } from 'earshot';
+ * const [server] = await listeners({ protocol: 'tcp' }, { owners: false });
+ * if (server) for (const { pid, name } of await owners(server)) console.log(pid, name);
+ * ```
  */
 export async function owners(socket: Socket, options?: ReadOptions): Promise<Process[]> {
   checkReadOptions(options);

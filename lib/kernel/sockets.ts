@@ -44,13 +44,25 @@ const NOTHING: SocketTableData = {
  * `ERR_NETNS`, `ERR_PERMISSION` or `ERR_KERNEL` where the kernel refuses.
  *
  * @example
- * const established = await sockets({ protocol: 'tcp', state: 'established', localPort: 443 });
+ * ```js
+ * import { sockets } from 'earshot';
+ * const visitors = await sockets({ protocol: 'tcp', state: 'established', localPort: 443 });
+ * for (const { remote, sendQueue } of visitors) console.log(remote?.address, sendQueue, 'bytes');
+ * ```
  */
 export async function sockets(filter?: SocketFilter, options?: ReadOptions): Promise<Socket[]> {
   return Array.from(await socketTable(filter, options));
 }
 
-/** As `sockets`, blocking the thread while the kernel is read. */
+/**
+ * As `sockets`, blocking the thread while the kernel is read.
+ *
+ * @example
+ * ```js
+ * import { socketsSync } from 'earshot';
+ * console.log(socketsSync({ family: 'ipv6' }).length, 'IPv6 sockets');
+ * ```
+ */
 export function socketsSync(filter?: SocketFilter, options?: ReadOptions): Socket[] {
   const checked = checkReadOptions(options);
   return Array.from(readSync(socketQuery(filter, checked), checked.owners ?? false));
@@ -58,12 +70,15 @@ export function socketsSync(filter?: SocketFilter, options?: ReadOptions): Socke
 
 /**
  * The sockets that wait for peers: listening TCP, and UDP that is bound and not connected. With the
- * processes that hold them, unless `owners` is false.
+ * processes that hold them, unless `owners` is false. Throws as `sockets` does.
  *
  * @example
+ * ```js
+ * import { listeners } from 'earshot';
  * for (const { local, interfaces, owners } of await listeners({ protocol: 'tcp' })) {
  *   console.log(local.port, interfaces.join(' '), owners?.map((owner) => owner.name).join(' '));
  * }
+ * ```
  */
 export async function listeners(filter?: SocketFilter, options?: ReadOptions): Promise<Socket[]> {
   const checked = checkReadOptions(options);
@@ -71,7 +86,16 @@ export async function listeners(filter?: SocketFilter, options?: ReadOptions): P
   return Array.from(await read(query, checked.owners ?? true));
 }
 
-/** As `listeners`, blocking the thread while the kernel is read. */
+/**
+ * As `listeners`, blocking the thread while the kernel is read.
+ *
+ * @example
+ * ```js
+ * import { listenersSync } from 'earshot';
+ * const ports = listenersSync({ protocol: 'tcp' }, { owners: false }).map(({ local }) => local.port);
+ * console.log(ports.includes(3000) ? 'port 3000 is taken' : 'port 3000 is free');
+ * ```
+ */
 export function listenersSync(filter?: SocketFilter, options?: ReadOptions): Socket[] {
   const checked = checkReadOptions(options);
   const query = socketQuery(filter, checked, LISTENING_STATES);
@@ -80,7 +104,15 @@ export function listenersSync(filter?: SocketFilter, options?: ReadOptions): Soc
 
 /**
  * As `sockets`, as typed-array columns that make a record when one is asked for: for hosts with
- * hundreds of thousands of sockets.
+ * hundreds of thousands of sockets. Throws as `sockets` does.
+ *
+ * @example
+ * ```js
+ * import { socketTable } from 'earshot';
+ * const table = await socketTable({ protocol: 'tcp' });
+ * const waiting = table.columns.receiveQueue.reduce((sum, bytes) => sum + bytes, 0);
+ * console.log(table.length, 'sockets', waiting, 'bytes', table.length > 0 ? table.at(0) : null);
+ * ```
  */
 export async function socketTable(
   filter?: SocketFilter,
@@ -90,10 +122,13 @@ export async function socketTable(
   return read(socketQuery(filter, checked), checked.owners ?? false);
 }
 
-/** The sockets in given states, for what is built on this: states in the kernel's numbers. */
+/**
+ * The sockets in given states, for what is built on this: states in the kernel's numbers. With the
+ * peers that must sign, which costs the kernel a tcp_info for each TCP socket besides.
+ */
 export function readStates(states: StateMasks, options: CheckedOptions): Promise<SocketTable> {
   const query = socketQuery({}, options);
-  return read({ ...query, tcpStates: states.tcp, udpStates: states.udp }, false);
+  return read({ ...query, tcpStates: states.tcp, udpStates: states.udp, keyedPeers: true }, false);
 }
 
 async function read(query: SocketQuery, withOwners: boolean): Promise<SocketTable> {

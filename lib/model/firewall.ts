@@ -13,9 +13,13 @@ export type NftFamily = 'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev';
 
 /** A chain of nftables. */
 export interface NftChain {
+  /** The family of its table: which packets it sees. */
   family: NftFamily;
+  /** The name of its table. */
   table: string;
+  /** Its name; unique in its table. */
   name: string;
+  /** The kernel's number of it, as `nft --handle` shows. */
   handle: number;
   /** Set on base chains only. */
   base: {
@@ -32,8 +36,11 @@ export interface NftChain {
 
 /** A table of nftables. */
 export interface NftTable {
+  /** Which packets its chains see. */
   family: NftFamily;
+  /** Its name; unique in its family. */
   name: string;
+  /** The kernel's number of it, as `nft --handle` shows. */
   handle: number;
   /** `dormant`, `owner`, `persist`. A dormant table's chains are not hooked. */
   flags: string[];
@@ -41,19 +48,26 @@ export interface NftTable {
 
 /** What nftables holds; `generation` is the kernel's own count of changes. */
 export interface Nftables {
+  /** The kernel's count of changes to the rule set (NFTA_GEN_ID). */
   generation: number;
+  /** In the order the kernel gave them. */
   tables: NftTable[];
+  /** Of all tables, base chains and others. */
   chains: NftChain[];
 }
 
 /** The legacy (xtables) tables that are loaded, by name: `filter`, `nat`, `mangle`, `raw`, `security`. */
 export interface LegacyTables {
+  /** What /proc/net/ip_tables_names lists. */
   ipv4: string[];
+  /** What /proc/net/ip6_tables_names lists. */
   ipv6: string[];
 }
 
 /** All firewalls of the namespace; `null` where it could not be read, see `missing` of the state. */
 export interface Firewall {
+  /** Without tables where there are none; `null` where it could not be read. */
   nftables: Nftables | null;
+  /** Without names where none is loaded; `null` where it could not be read. */
   legacy: LegacyTables | null;
 }

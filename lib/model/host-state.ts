@@ -24,6 +24,7 @@ export type MissingPart =
 
 /** One thing a capture could not read. */
 export interface Missing {
+  /** The part of the capture that is not there, or not whole. */
   what: MissingPart;
   /** Why, in a sentence that names the refusal. */
   reason: string;
@@ -33,6 +34,7 @@ export interface Missing {
 
 /** Where a capture was made. */
 export interface CapturePlace {
+  /** As uname(2) tells it. */
   hostname: string;
   /** The kernel release, as `6.1.0-18-amd64`. */
   kernel: string;
@@ -45,12 +47,15 @@ export interface CapturePlace {
  * gave, and what it could not give. Evaluating it needs no privileges and no Linux.
  */
 export interface HostState {
+  /** The form of this record, {@link HOST_STATE_VERSION}. */
   version: typeof HOST_STATE_VERSION;
   /** When it was read: ISO 8601, UTC. */
   when: string;
+  /** The host and namespace it was read in. */
   where: CapturePlace;
   /** The namespace has IPv4 and IPv6, or the kernel was built or started without. */
   families: { ipv4: boolean; ipv6: boolean };
+  /** Every interface of the namespace. */
   interfaces: Interface[];
   /** All tables, in the order the kernel gave them. */
   routes: Route[];
@@ -63,6 +68,7 @@ export interface HostState {
   settings: Record<string, number | string>;
   /** Listening TCP, all UDP, and TCP sockets bound without listening. */
   sockets: Socket[];
+  /** What is hooked into the path of packets. */
   firewall: Firewall;
   /** Empty when everything could be read. */
   missing: Missing[];

@@ -2,6 +2,7 @@
 export interface InterfaceAddress {
   /** Canonical text. On a point-to-point link this host's end. */
   address: string;
+  /** Bits of the prefix: 0 to 32, for IPv6 to 128. */
   prefixLength: number;
   /** `global`, `site`, `link`, `host` or `nowhere`, or the number for a scope without a name. */
   scope: string;
@@ -15,26 +16,43 @@ export interface InterfaceAddress {
 
 /** The per-interface IPv4 settings that decide reachability, as numbers (net.ipv4.conf.NAME.*). */
 export interface Ipv4Settings {
+  /** 1: packets that come in here and are for others are sent on. */
   forwarding: number;
+  /** The reverse path filter: 0 off, 1 strict, 2 loose. The larger of this and `all` holds. */
   rp_filter: number;
+  /** 1 here or on `all`: packets from this host's own addresses are taken. */
   accept_local: number;
+  /** 1 here or on `all`: packets for and from 127.0.0.0/8 are no martians. */
   route_localnet: number;
+  /** 1 here or on `all`: the reverse path is looked up with the mark of the packet. */
   src_valid_mark: number;
+  /** For which addresses ARP requests are answered: 0 for any of this host; 1, 2, 3, 8 for fewer. */
   arp_ignore: number;
+  /** Which source address ARP requests carry: 0 any; 1 and 2 of the subnet of the target. */
   arp_announce: number;
+  /** 1: an ARP request is answered only where the route back leaves by this interface. */
   arp_filter: number;
+  /** 1 here and on `all`: directed broadcasts are sent on. */
   bc_forwarding: number;
+  /** 1: routes by this interface do not count while it has no carrier. */
   ignore_routes_with_linkdown: number;
+  /** 1: unicast packets in multicast or broadcast frames are dropped. */
   drop_unicast_in_l2_multicast: number;
 }
 
 /** The per-interface IPv6 settings that decide reachability, as numbers (net.ipv6.conf.NAME.*). */
 export interface Ipv6Settings {
+  /** 1: this interface behaves as that of a router. */
   forwarding: number;
+  /** 1: no IPv6 here, neither addresses nor packets. */
   disable_ipv6: number;
+  /** 1: an address may be used while duplicate detection is under way. */
   optimistic_dad: number;
+  /** 1: such an address may be chosen as a source. */
   use_optimistic: number;
+  /** 1: routes by this interface do not count while it has no carrier. */
   ignore_routes_with_linkdown: number;
+  /** 1: unicast packets in multicast or broadcast frames are dropped. */
   drop_unicast_in_l2_multicast: number;
   /** Present since Linux 6.16. */
   force_forwarding: number | null;
@@ -42,7 +60,9 @@ export interface Ipv6Settings {
 
 /** One network interface of one network namespace. */
 export interface Interface {
+  /** The kernel's number of it in this namespace, from 1. */
   index: number;
+  /** Its name, at most 15 bytes. */
   name: string;
   /** The kind as the kernel names it: `veth`, `bridge`, `tun`, …; `null` for hardware. */
   kind: string | null;
@@ -52,12 +72,15 @@ export interface Interface {
   running: boolean;
   /** IFF_LOWER_UP: the driver reports a carrier. */
   lowerUp: boolean;
+  /** IFF_LOOPBACK: it is `lo`. */
   loopback: boolean;
+  /** IFF_POINTOPOINT: there is one peer at its other end. */
   pointToPoint: boolean;
   /** IFF_NOARP. */
   noArp: boolean;
   /** The link-layer address as aa:bb:…; `null` for none. */
   mac: string | null;
+  /** The largest packet it carries, in bytes. */
   mtu: number;
   /** The bridge, bond, team or VRF it is a port of; `null` for none. */
   master: string | null;
@@ -83,5 +106,15 @@ export interface Interface {
   ipv4: Ipv4Settings | null;
   /** `null` where the device has no IPv6. */
   ipv6: Ipv6Settings | null;
+  /** IPv4 and IPv6, in the order the kernel gave them. */
   addresses: InterfaceAddress[];
+  /** A capture's: the multicast groups it has joined; absent where that could not be read. */
+  groups?: string[];
+  /**
+   * As a port of a bridge or bond: does that take what comes in by it? For a bridge by the state of
+   * the spanning tree, for a bond `backup` is what it keeps in reserve. Absent where not told.
+   */
+  portState?: 'forwarding' | 'blocked' | 'active' | 'backup';
+  /** A bridge that sorts packets by VLAN (vlan_filtering); absent where it is none or not told. */
+  vlanFiltering?: boolean;
 }

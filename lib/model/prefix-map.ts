@@ -13,7 +13,6 @@ interface Node<T> {
  */
 export class PrefixMap<T> {
   #root: Node<T> | undefined;
-  readonly #found: T[] = [];
 
   /** The value at exactly this prefix; made by `create` and kept where there is none yet. */
   at(prefix: Prefix, create: () => T): T {
@@ -53,11 +52,10 @@ export class PrefixMap<T> {
   }
 
   /**
-   * The values whose prefix holds the address, the shortest prefix first. The array is the map's
-   * own and good until the next look-up.
+   * Writes the values whose prefix holds the address to the front of `found`, the shortest prefix
+   * first, and returns how many they are. What stood behind them stays.
    */
-  holding(address: Address): readonly T[] {
-    const found = this.#found;
+  holding(address: Address, found: T[]): number {
     const bits = bitsOf(address.family);
     let count = 0;
     for (let node = this.#root; node; ) {
@@ -67,8 +65,7 @@ export class PrefixMap<T> {
       if (length === bits) break;
       node = childTowards(node, address);
     }
-    found.length = count;
-    return found;
+    return count;
   }
 }
 

@@ -27,8 +27,11 @@ export interface NextHop {
 
 /** One entry of one routing table. */
 export interface Route {
+  /** IPv4 or IPv6. */
   family: Family;
+  /** The routing table: 255 local, 254 main, 253 default, or another. */
   table: number;
+  /** What is done with packets that it matches. */
   type: RouteType;
   /** CIDR text; `0.0.0.0/0` or `::/0` for a default route. */
   destination: string;

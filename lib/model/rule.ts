@@ -5,6 +5,7 @@ export type RuleAction = 'lookup' | 'goto' | 'nop' | 'blackhole' | 'unreachable'
 
 /** One policy routing rule; a selector that is `null` matches everything. */
 export interface Rule {
+  /** IPv4 or IPv6. */
   family: Family;
   /** Rules are asked in ascending order of priority; those of one priority in the order listed. */
   priority: number;
@@ -20,16 +21,23 @@ export interface Rule {
   inputInterface: string | null;
   /** True where `inputInterface` names an interface that does not exist now (FIB_RULE_IIF_DETACHED). */
   inputDetached: boolean;
+  /** The device that a socket is bound to. */
   outputInterface: string | null;
+  /** True where `outputInterface` names an interface that does not exist now (FIB_RULE_OIF_DETACHED). */
   outputDetached: boolean;
+  /** The packet's mark, as far as `mask` has ones, is `value`. */
   mark: { value: number; mask: number } | null;
   /** IPPROTO_* number. */
   ipProtocol: number | null;
+  /** Ports of TCP, UDP and their like; both ends included. */
   sourcePort: PortRange | null;
+  /** Ports of TCP, UDP and their like; both ends included. */
   destinationPort: PortRange | null;
+  /** The users whose sockets send; both ends included. */
   uidRange: { from: number; to: number } | null;
   /** Matches packets of a VRF and looks in its table. */
   l3mdev: boolean;
+  /** What a match does. */
   action: RuleAction;
   /** For `lookup`: the table. */
   table: number | null;

@@ -47,6 +47,11 @@ export interface SocketTableData {
   interfaceSets: string[][];
   /** Interface names by index, as pairs, for `boundInterface`. */
   interfaceNames: [number, string][];
+  /**
+   * For rows with TCP MD5 keys, where that was asked for: the row, 4 or 6, the prefix length, and 16
+   * bytes as in the columns.
+   */
+  keyedPeers?: [row: number, family: number, prefixLength: number, address: Uint8Array][];
   /** Paths of the cgroups met, by id; an id that could not be resolved is absent. */
   cgroups: [bigint, string][];
 }

@@ -1,5 +1,5 @@
 import { EarshotError } from '../errors.js';
-import { addressFromBytes, formatAddress } from './address.js';
+import { addressFromBytes, formatAddress, formatPrefix } from './address.js';
 import type { Endpoint, Family, Process, Socket, SocketState } from './socket.js';
 import { RowFlag, type SocketColumns, type SocketTableData } from './socket-columns.js';
 
@@ -44,9 +44,11 @@ export type TypedArray = Uint8Array | Uint16Array | Uint32Array | BigUint64Array
  * asked for, so that a table of 100,000 sockets costs what is looked at.
  *
  * @example
- * const table = await socketTable({ protocol: 'tcp' });
- * const { state } = table.columns;
- * const established = state.filter((number) => number === 1).length;
+ * ```js
+ * import { socketTable } from 'earshot';
+ * const { state } = (await socketTable({ protocol: 'tcp' })).columns;
+ * console.log(state.filter((number) => number === 1).length, 'established');
+ * ```
  */
 export class SocketTable implements Iterable<Socket> {
   /** How many sockets there are. */
@@ -63,6 +65,8 @@ export class SocketTable implements Iterable<Socket> {
   readonly #interfaceSets: readonly string[][];
   readonly #interfaceNames: ReadonlyMap<number, string>;
   readonly #cgroups: ReadonlyMap<bigint, string>;
+  /** Prefixes of peers that must sign, by row. */
+  readonly #keyedPeers = new Map<number, string[]>();
   readonly #owners: ReadonlyMap<number, Process[]> | null;
   /** What many rows share is made once. */
   readonly #addressTexts = new Map<number, string>();
@@ -76,6 +80,11 @@ export class SocketTable implements Iterable<Socket> {
     this.#interfaceSets = data.interfaceSets.map((names) => Object.freeze(names) as string[]);
     this.#interfaceNames = new Map(data.interfaceNames);
     this.#cgroups = new Map(data.cgroups);
+    for (const [row, family, length, bytes] of data.keyedPeers ?? []) {
+      const address = addressFromBytes(bytes, 0, family === 4 ? 'ipv4' : 'ipv6');
+      const prefix = formatPrefix({ address, length });
+      this.#keyedPeers.set(row, [...(this.#keyedPeers.get(row) ?? []), prefix]);
+    }
     this.#owners = owners;
   }
 
@@ -129,6 +138,8 @@ export class SocketTable implements Iterable<Socket> {
       transparent: told(flags, RowFlag.transparentKnown, RowFlag.transparent),
       source: byNetlink ? 'netlink' : 'procfs',
     };
+    const keyedPeers = this.#keyedPeers.get(row);
+    if (keyedPeers) socket.keyedPeers = keyedPeers;
     if (this.#owners) socket.owners = this.#owners.get(inode) ?? [];
     return socket;
   }

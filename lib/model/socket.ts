@@ -27,11 +27,13 @@ export type SocketState =
 export interface Endpoint {
   /** Canonical text (RFC 5952). */
   address: string;
+  /** 0 to 65535. */
   port: number;
 }
 
 /** A process that holds a socket open. */
 export interface Process {
+  /** The process id, in this process's own PID namespace. */
   pid: number;
   /** The descriptor number in that process. */
   fd: number;
@@ -45,9 +47,13 @@ export interface Process {
 
 /** One TCP or UDP socket of one network namespace, as the kernel tells it. */
 export interface Socket {
+  /** TCP or UDP. */
   protocol: Transport;
+  /** The family of the socket itself: an `ipv6` one on `::` may take IPv4 too. */
   family: Family;
+  /** What it does: `listen` and `unconnected` wait for peers. */
   state: SocketState;
+  /** Where it is bound: `0.0.0.0` and `::` are every address. */
   local: Endpoint;
   /** `null` for a socket without a peer. */
   remote: Endpoint | null;
@@ -75,6 +81,11 @@ export interface Socket {
   cgroup: string | null;
   /** IP_TRANSPARENT; `null` where not told. */
   transparent: boolean | null;
+  /**
+   * TCP in a capture: prefixes of the peers whose segments are taken only with an MD5 signature
+   * (RFC 2385). Absent where there are none; they are told to CAP_NET_ADMIN alone.
+   */
+  keyedPeers?: string[];
   /** Where this record was read from. */
   source: 'netlink' | 'procfs';
   /** The processes that hold it, when asked for; `[]` means nobody visible to this user. */
@@ -83,7 +94,9 @@ export interface Socket {
 
 /** A whole number range, both ends included. */
 export interface PortRange {
+  /** The first port, 0 to 65535. */
   from: number;
+  /** The last port, not below `from`. */
   to: number;
 }
 
@@ -92,8 +105,11 @@ export interface PortRange {
  * is filtered where it was read. An unknown key or a value that is not of its form is an error.
  */
 export interface SocketFilter {
+  /** One, or any of several. */
   protocol?: Transport | Transport[];
+  /** One, or any of several. */
   family?: Family | Family[];
+  /** One, or any of several. */
   state?: SocketState | SocketState[];
   /** 0 to 65535: one, a range, or a list. */
   localPort?: number | PortRange | number[];
@@ -105,6 +121,7 @@ export interface SocketFilter {
   remoteAddress?: string;
   /** The name of the device the socket is bound to (SO_BINDTODEVICE). */
   interface?: string;
+  /** The user that owns the socket, by number. */
   uid?: number;
   /** SO_MARK, exactly; reading marks needs CAP_NET_ADMIN. */
   mark?: number;

@@ -32,6 +32,13 @@ const REMEDY = "make a new capture with 'earshot capture'";
 /**
  * The capture that a text holds. Throws an `EarshotError` (`ERR_INVALID_STATE`) that says what is
  * wrong with it and where: cut short, not a capture, of another version, a field of another form.
+ *
+ * @example
+ * ```js
+ * import { capture, exposure, parseState } from 'earshot';
+ * const text = JSON.stringify(await capture()); // what `earshot capture` writes
+ * console.log(exposure(parseState(text)).length, 'listeners');
+ * ```
  */
 export function parseState(text: string): HostState {
   if (text.trim() === '') throw invalidState(`the capture is empty: ${REMEDY}`);
@@ -49,6 +56,16 @@ export function parseState(text: string): HostState {
 /**
  * The same value, checked to be a capture: every field that a verdict depends on is there and of
  * its form. Throws an `EarshotError` (`ERR_INVALID_STATE`) that names the field and the value met.
+ *
+ * @example
+ * ```js
+ * import { checkState, EarshotError } from 'earshot';
+ * try {
+ *   checkState({ version: 0 });
+ * } catch (error) {
+ *   if (error instanceof EarshotError) console.log(error.code, error.message);
+ * }
+ * ```
  */
 export function checkState(value: unknown): HostState {
   if (!isObject(value) || !Object.hasOwn(value, 'version')) {
@@ -162,6 +179,9 @@ const networkInterface = record({
   ipv4: orNull(ipv4Settings),
   ipv6: orNull(ipv6Settings),
   addresses: listOf(interfaceAddress),
+  groups: optional(listOf(address)),
+  portState: optional(oneOf('forwarding', 'blocked', 'active', 'backup')),
+  vlanFiltering: optional(bool),
 });
 
 const route = record(
@@ -276,6 +296,7 @@ const socket = record(
     mark: orNull(word),
     cgroup: orNull(text),
     transparent: orNull(bool),
+    keyedPeers: optional(listOf(prefix)),
     source: oneOf('netlink', 'procfs'),
     owners: optional(
       listOf(record({ pid: count, fd: count, name: text, command: texts, uid: word })),

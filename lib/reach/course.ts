@@ -64,8 +64,10 @@ export class Course {
   device!: Device;
   /** The interface index that sockets compare their device with (inet_iif, inet6_iif). */
   inputIndex = 0;
+  /** Inside a VRF the index of the port, which sockets compare their device with too (inet_sdif); else 0. */
+  portIndex = 0;
   /** What kind of address the destination is, once routing has said so. */
-  destinationType: 'local' | 'broadcast' | 'anycast' = 'local';
+  destinationType: 'local' | 'broadcast' | 'anycast' | 'multicast' = 'local';
   /** The sockets that score highest: one, or the members of a group, any of which may take it. */
   takers: readonly Receiver[] = [];
   wayBack: WayBack | null = null;
@@ -106,7 +108,7 @@ export class Course {
   fails(
     stage: Stage,
     cause: Cause,
-    symptom: Symptom,
+    symptom: Symptom | null,
     detail: string,
     direction: Direction = 'request',
   ): Fate {

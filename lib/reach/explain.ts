@@ -49,6 +49,8 @@ export function reasonFor(cause: Cause): string {
       return `interface ${cause.interface} is down`;
     case 'no-carrier':
       return `interface ${cause.interface} has no carrier`;
+    case 'port-blocked':
+      return `the bridge ${cause.master} takes nothing in by its port ${cause.interface}, which its spanning tree blocks`;
     case 'ip-disabled':
       return `${cause.family === 'ipv4' ? 'IPv4' : 'IPv6'} is off on ${cause.interface}`;
     case 'opaque-program':
@@ -71,6 +73,10 @@ export function reasonFor(cause: Cause): string {
       return cause.state === 'tentative'
         ? `${cause.address} is still tentative, and does not answer before duplicate address detection has passed`
         : `${cause.address} failed duplicate address detection: another host on the link has it`;
+    case 'neighbour-not-answered':
+      return cause.protocol === 'arp'
+        ? `a neighbour on ${cause.interface} that asks for ${cause.destination} by ARP gets no answer (${cause.setting}), so its packets are never sent`
+        : `a neighbour on ${cause.interface} that asks for ${cause.destination} gets no answer, since IPv6 answers only for addresses of that interface, so its packets are never sent`;
     case 'wrong-scope':
       return `${cause.address} is a link-local address of ${cause.interface} and answers on that link alone`;
     case 'not-our-address':
@@ -83,6 +89,8 @@ export function reasonFor(cause: Cause): string {
       return `there is no route to ${cause.destination} by ${cause.interface}, which the socket is bound to, so the answer gets there only if the peer stands on that very link`;
     case 'not-a-unicast-address':
       return `${cause.destination} is a ${cause.type} address`;
+    case 'group-not-joined':
+      return `nobody on this host has joined the multicast group ${cause.group} on ${cause.interface}`;
     case 'no-route':
       return cause.direction === 'request'
         ? `there is no route to ${cause.destination}`
@@ -103,6 +111,8 @@ export function reasonFor(cause: Cause): string {
       return `${describe(cause.socket)} is bound to another address`;
     case 'bound-to-other-device':
       return `${describe(cause.socket)} takes only what comes in on that device`;
+    case 'outside-vrf':
+      return `${describe(cause.socket)} stands outside of the VRF ${cause.vrf} that the packet came in by, and ${cause.setting} is off`;
     case 'ipv6-only':
       return `${describe(cause.socket)} takes IPv6 alone${cause.socket.local.address === '::' ? ' (IPV6_V6ONLY)' : ''}`;
     case 'ipv4-only':
@@ -115,6 +125,8 @@ export function reasonFor(cause: Cause): string {
       return `${describe(cause.by)} is the closer match and takes it instead`;
     case 'accept-queue-full':
       return `the accept queue of ${describe(cause.socket)} is full: the program does not accept connections fast enough`;
+    case 'signature-required':
+      return `${describe(cause.socket)} takes from ${cause.peers} only what is signed with its TCP MD5 key, and drops everything else`;
     case 'source-not-ours':
       return `${cause.source} is not an address of this host`;
   }

@@ -9,6 +9,7 @@ export type Scope = 'nobody' | 'host' | 'link' | 'routed' | 'unknown';
 
 /** A change that makes a blocked flow work, with the verdict on a copy of the state that proves it. */
 export interface Remedy {
+  /** What to change, in one sentence. */
   summary: string;
   /** A command line that makes the change, or `null` where there is none to give. */
   command: string | null;
@@ -18,8 +19,11 @@ export interface Remedy {
 
 /** Peers that get in by one interface to one address. */
 export interface Reach {
+  /** Where their packets arrive. */
   interface: string;
+  /** The address that they connect to, canonical text. */
   address: string;
+  /** The port that they connect to. */
   port: number;
   /** CIDR texts: exactly who; this host itself is its own addresses, by interface `lo`. */
   peers: string[];
@@ -31,11 +35,17 @@ export interface Reach {
 
 /** Peers that do not get in by one interface to one address, all for one cause. */
 export interface Blocked {
+  /** Where their packets arrive. */
   interface: string;
+  /** The address that they try, canonical text. */
   address: string;
+  /** CIDR texts: exactly who. */
   peers: string[];
+  /** Why they fail, or why that cannot be told. */
   cause: Cause;
+  /** What their program sees; `null` where that cannot be told. */
   symptom: Symptom | null;
+  /** What would let them in, each proved. */
   remedies: Remedy[];
 }
 
@@ -47,10 +57,13 @@ export interface Untold extends Blocked, Reach {
 
 /** Who reaches one listening socket, by which interface and address; and who does not, and why. */
 export interface Exposure {
+  /** The port that peers ask for. */
   endpoint: { protocol: Transport; port: number };
   /** `null`: nobody here listens, the port is forwarded elsewhere. */
   socket: Socket | null;
+  /** The farthest who get in. */
   scope: Scope;
+  /** Peers that get in. */
   reach: Reach[];
   /** Peers that surely do not get in. */
   blocked: Blocked[];

@@ -122,8 +122,8 @@ function doors(host: Host, socket: Socket): Door[] {
   const specific = bound && !isUnspecified(bound) ? formatAddress(bound) : null;
   const result: Door[] = [];
   for (const device of host.devices.values()) {
-    // What a port of a bridge or bond receives, its master answers.
-    if (!device.link.up || device.seenAs !== device) continue;
+    // What a port of a bridge or bond receives, its master answers; a VRF's ports answer for it.
+    if (!device.link.up || device.seenAs !== device || device.link.vrfTable !== null) continue;
     const own = device.link.addresses.map((entry) => entry.address);
     const addresses = specific === null || own.includes(specific) ? own : [...own, specific];
     for (const address of addresses) {
@@ -207,15 +207,16 @@ function ask(
   const mine = host
     .receivers(socket.protocol, socket.local.port)
     .find((receiver) => receiver.socket === socket);
-  if (!mine || course.mayBeRedirected || takers.includes(mine)) return { followed, fate };
+  if (!mine || takers.includes(mine)) return { followed, fate };
   if (takers.length === 0) return { followed, fate: asSeenBy(mine, followed) };
+  const mineToo = covers(course, mine);
+  const cause: Cause = mineToo
+    ? { code: 'shadowed', by: takers[0]!.socket }
+    : missOf(course, mine).cause;
+  const passedOver = { outcome: 'unreachable', cause, symptom: null } as const;
+  if (course.mayBeRedirected) return { followed, fate: { ...fate, assuming: passedOver } };
   // Another socket serves an address that this one does not stand on: not this one's business.
-  if (!covers(course, mine)) return null;
-  const by = takers[0]!.socket;
-  return {
-    followed,
-    fate: { outcome: 'unreachable', cause: { code: 'shadowed', by }, symptom: null },
-  };
+  return mineToo ? { followed, fate: passedOver } : null;
 }
 
 /** Nobody takes it: then the near miss that counts here is that of this very socket. */

@@ -27,6 +27,10 @@ export interface RouteKey {
   sourcePort: number;
   destinationPort: number;
   uid: number;
+  /** Index of the VRF whose table is asked, where the interfaces do not say it (flowi_l3mdev). */
+  l3mdev?: number;
+  /** It was `output` that said it (FLOWI_FLAG_L3MDEV_OIF). */
+  l3mdevByOutput?: boolean;
 }
 
 /** How the kernel refuses a packet that routing has no way for. */
@@ -47,6 +51,8 @@ export type TableAnswer = Found | { readonly refused: RouteError; readonly route
 interface Way {
   readonly nexthop: NextHop;
   readonly device: Device | null;
+  /** What a look-up that takes it answers. */
+  readonly found: Found;
 }
 
 /** A route, its texts parsed. */
@@ -78,6 +84,8 @@ const refusals: Partial<Record<Route['type'], RouteError>> = {
   nat: 'EINVAL',
 };
 
+const nowhere: NextHop = { interface: null, gateway: null, weight: 1, flags: [] };
+
 /** IPTOS_RT_MASK: the bits of the type of service that IPv4's routes and rules look at. */
 const ROUTING_TOS = 0x1c;
 
@@ -89,6 +97,8 @@ export function fitsTos(selector: number, tos: number): boolean {
 /** One routing table, or IPv4's local and main merged into one trie as the kernel keeps them without custom rules. */
 export class Fib {
   readonly #leaves = new PrefixMap<Leaf>();
+  /** The leaves of the look-up under way. */
+  readonly #holding: Leaf[] = [];
 
   constructor(routes: readonly Route[], devices: ReadonlyMap<string, Device>) {
     const loopback = [...devices.values()].find(({ link }) => link.loopback) ?? null;
@@ -96,11 +106,13 @@ export class Fib {
       const prefix = parsePrefix(route.destination);
       if (!prefix) continue;
       const leaf = this.#leaves.at(prefix, () => ({ prefix, entries: [], bySource: [] }));
-      const ways = route.nexthops.map((nexthop) => ({
-        nexthop,
+      const nexthops = route.nexthops.length > 0 ? route.nexthops : [nowhere];
+      const ways = nexthops.map((nexthop): Way => {
         // What leads nowhere does so by lo (ip6_route_info_create); IPv4 does not look.
-        device: nexthop.interface === null ? loopback : (devices.get(nexthop.interface) ?? null),
-      }));
+        const name = nexthop.interface;
+        const device = name === null ? loopback : (devices.get(name) ?? null);
+        return { nexthop, device, found: { route, nexthop, device, prefixLength: prefix.length } };
+      });
       entriesFor(leaf, route).push({ route, refused: refusals[route.type], ways });
     }
     this.#leaves.each(({ entries, bySource }) => {
@@ -112,9 +124,10 @@ export class Fib {
 
   /** fib_table_lookup (net/ipv4/fib_trie.c): the longest prefix that has an entry that fits. */
   lookup4(key: RouteKey, ignoreLinkState: boolean): TableAnswer {
-    const leaves = this.#leaves.holding(key.destination);
+    const leaves = this.#holding;
+    const count = this.#leaves.holding(key.destination, leaves);
     let missed: Leaf | null = null;
-    for (let place = leaves.length - 1; place >= 0; place--) {
+    for (let place = count - 1; place >= 0; place--) {
       const leaf = leaves[place]!;
       // A nexthop object without a usable way ends the look at all that begin at this address.
       if (missed && sameAddress(missed.prefix.address, leaf.prefix.address)) continue;
@@ -123,10 +136,10 @@ export class Fib {
         if (!fitsTos(route.tos, key.tos)) continue;
         if (route.type === 'throw') return 'again';
         if (refused) return { refused, route };
-        for (const { nexthop, device } of ways) {
+        for (const { nexthop, device, found } of ways) {
           if (!usable(nexthop, device, 'ipv4', ignoreLinkState)) continue;
           if (key.output !== 0 && device?.index !== key.output) continue;
-          return { route, nexthop, device, prefixLength: leaf.prefix.length };
+          return found;
         }
         if (route.nexthopId === null) continue;
         missed = leaf;
@@ -142,15 +155,16 @@ export class Fib {
    * interface that scores higher, 0 for none.
    */
   lookup6(key: RouteKey, preferred: number): TableAnswer {
-    const leaves = this.#leaves.holding(key.destination);
-    for (let place = firstPlace(leaves, key.source); place >= 0; place--) {
-      const { prefix, entries, bySource } = leaves[place]!;
+    const leaves = this.#holding;
+    const count = this.#leaves.holding(key.destination, leaves);
+    for (let place = firstPlace(leaves, count, key.source); place >= 0; place--) {
+      const { entries, bySource } = leaves[place]!;
       for (const { source, entries } of bySource) {
         if (!prefixHolds(source, key.source)) continue;
-        const answer = select6(entries, prefix.length, key.strict, preferred);
+        const answer = select6(entries, key.strict, preferred);
         if (answer) return answer;
       }
-      const answer = select6(entries, prefix.length, key.strict, preferred);
+      const answer = select6(entries, key.strict, preferred);
       if (answer) return answer;
     }
     return 'again';
@@ -162,8 +176,8 @@ export class Fib {
  * fits, is passed over with its routes for any source; but for ::/0, the root of the table. On the
  * way from there to shorter prefixes (fib6_backtrack) it would not be.
  */
-function firstPlace(leaves: readonly Leaf[], source: Address): number {
-  for (let place = leaves.length - 1; place >= 0; place--) {
+function firstPlace(leaves: readonly Leaf[], count: number, source: Address): number {
+  for (let place = count - 1; place >= 0; place--) {
     const { prefix, bySource } = leaves[place]!;
     if (prefix.length === 0 || bySource.length === 0) return place;
     if (bySource.some((one) => prefixHolds(one.source, source))) return place;
@@ -178,7 +192,6 @@ function firstPlace(leaves: readonly Leaf[], source: Address): number {
  */
 function select6(
   entries: readonly Entry[],
-  prefixLength: number,
   strict: boolean,
   preferred: number,
 ): TableAnswer | null {
@@ -206,7 +219,7 @@ function select6(
   const { route, refused } = best;
   if (route.type === 'throw') return 'again';
   if (refused) return { refused, route };
-  return { route, nexthop: bestWay.nexthop, device: bestWay.device, prefixLength };
+  return bestWay.found;
 }
 
 /** The list of a leaf that a route belongs to. */
@@ -233,7 +246,7 @@ function preferenceRank(route: Route): number {
 }
 
 /** fib_lookup_good_nhc and find_match: not dead, and not without carrier where that counts. */
-function usable(
+export function usable(
   nexthop: NextHop,
   device: Device | null,
   family: 'ipv4' | 'ipv6',

@@ -18,11 +18,15 @@ export interface Device {
   readonly index: number;
   /** The device that later stages see in its place: the bridge or bond it is a port of. */
   readonly seenAs: Device;
+  /** The VRF it is a port of: its routes and sockets come first; null for none. */
+  readonly vrf: Device | null;
   /** A master whose taking-over is not modelled, by its kind; null for none. */
   readonly unmodelledMaster: string | null;
   readonly hasIpv4: boolean;
   readonly hasIpv6: boolean;
   readonly hasIpv4Address: boolean;
+  /** The networks of its addresses: who stands in one is its neighbour. */
+  readonly networks: readonly Prefix[];
   /** 0 off, 1 strict, 2 loose: the larger of `all` and its own. */
   readonly rpFilter: number;
   readonly acceptLocal: boolean;
@@ -31,6 +35,10 @@ export interface Device {
   readonly forwardsIpv4: boolean;
   readonly forwardsBroadcast: boolean;
   readonly forwardsIpv6: boolean;
+  /** Which ARP requests it answers, the larger of `all` and its own: 0 all, 8 none. */
+  readonly arpIgnore: number;
+  /** It answers ARP only where the route back to who asks leads out of it. */
+  readonly arpFilter: boolean;
   readonly ignoresLinkdown: { readonly ipv4: boolean; readonly ipv6: boolean };
 }
 
@@ -42,6 +50,8 @@ export interface Receiver {
   readonly remotePort: number;
   /** Index of the device it is bound to, 0 for none. */
   readonly device: number;
+  /** Peers that must sign what they send (TCP MD5). */
+  readonly keyed: readonly Prefix[];
 }
 
 /** An address of this host and where it stands. */
@@ -61,6 +71,10 @@ export class Host {
   readonly policy: { readonly ipv4: Policy; readonly ipv6: Policy };
   /** A port for peers that name none: ephemeral, and named by no policy rule and no connected socket. */
   readonly unnamedPort: number;
+  /** Both firewalls could be read and are empty. */
+  readonly withoutFirewall: boolean;
+  /** No interface has an XDP or tc program. */
+  readonly withoutPrograms: boolean;
   readonly #receivers = new Map<number, Receiver[]>();
   readonly #ownByText = new Map<string, OwnAddress[]>();
 
@@ -71,6 +85,12 @@ export class Host {
       .map((link) => this.devices.get(link.name))[0];
     for (const socket of state.sockets) this.#addReceiver(socket);
     this.unnamedPort = this.#findUnnamedPort();
+    const { nftables, legacy } = state.firewall;
+    const legacyTables = legacy ? legacy.ipv4.length + legacy.ipv6.length : 1;
+    this.withoutFirewall = nftables?.chains.length === 0 && legacyTables === 0;
+    this.withoutPrograms = state.interfaces.every(
+      ({ xdp, tcIngress, tcEgress }) => xdp.length === 0 && !tcIngress && !tcEgress,
+    );
     this.policy = {
       ipv4: new Policy('ipv4', state, this.devices),
       ipv6: new Policy('ipv6', state, this.devices),
@@ -121,13 +141,17 @@ export class Host {
         get seenAs() {
           return seen;
         },
-        unmodelledMaster: master && !takesOver ? (kind ?? 'unknown') : null,
+        get vrf() {
+          return vrf;
+        },
+        unmodelledMaster: master && !takesOver && kind !== 'vrf' ? (kind ?? 'unknown') : null,
         ...own,
       };
       this.devices.set(link.name, device);
       this.byIndex.set(link.index, device);
       const seen: Device =
         master && takesOver && below < 8 ? make(master, below + 1).seenAs : device;
+      const vrf = master && kind === 'vrf' && below < 8 ? make(master, below + 1) : null;
       for (const entry of link.addresses) this.#addOwn(entry, device);
       return device;
     };
@@ -143,6 +167,9 @@ export class Host {
       hasIpv4: v4 !== null,
       hasIpv6: v6 !== null && v6.disable_ipv6 === 0,
       hasIpv4Address: link.addresses.some((entry) => !entry.address.includes(':')),
+      networks: link.addresses
+        .map(({ address, peer, prefixLength }) => parsePrefix(`${peer ?? address}/${prefixLength}`))
+        .filter((network) => network !== null),
       rpFilter: v4 ? Math.max(all('rp_filter'), v4.rp_filter) : 0,
       acceptLocal: v4 !== null && (all('accept_local') !== 0 || v4.accept_local !== 0),
       routeLocalnet: v4 !== null && (all('route_localnet') !== 0 || v4.route_localnet !== 0),
@@ -150,6 +177,8 @@ export class Host {
       forwardsIpv4: v4 !== null && v4.forwarding !== 0,
       forwardsBroadcast: v4 !== null && all('bc_forwarding') !== 0 && v4.bc_forwarding !== 0,
       forwardsIpv6: forwarding6 || (v6?.force_forwarding ?? 0) !== 0,
+      arpIgnore: v4 ? Math.max(all('arp_ignore'), v4.arp_ignore) : 0,
+      arpFilter: v4 !== null && (all('arp_filter') !== 0 || v4.arp_filter !== 0),
       ignoresLinkdown: {
         ipv4:
           v4 !== null &&
@@ -179,6 +208,9 @@ export class Host {
       address,
       remote: socket.remote ? parseAddress(socket.remote.address) : null,
       remotePort: socket.remote?.port ?? 0,
+      keyed: socket.keyedPeers
+        ? socket.keyedPeers.map((text) => parsePrefix(text)).filter((prefix) => prefix !== null)
+        : none,
       // A device that is gone has no index: such a socket takes nothing.
       device:
         socket.boundInterface === null ? 0 : (this.devices.get(socket.boundInterface)?.index ?? -1),

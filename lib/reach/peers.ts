@@ -9,7 +9,6 @@ import {
   type Prefix,
   parsePrefix,
   prefixHolds,
-  sameAddress,
   unspecified,
 } from '../model/address.js';
 import { type AddressRange, addressFromNumber, cutAt } from '../model/prefix-set.js';
@@ -45,7 +44,12 @@ export function peersBehind(host: Host, device: Device, family: Family): Piece[]
   const uplink = isUplink(host, device, family);
   return cutAt(prefixes, family).map((range) => {
     const address = addressFromNumber(range.first, family);
-    return { ...range, text: formatAddress(address), ...classify(host, device, address, uplink) };
+    const text = formatAddress(address);
+    const lengths = device.networks.map((one) => (prefixHolds(one, address) ? one.length : -1));
+    const inside = Math.max(-1, ...lengths);
+    const nobody = neverASource(address) || host.owners(text).length > 0;
+    const who = nobody ? null : whoIs(host, device, address, uplink, inside);
+    return { ...range, text, ...(who ?? (uplink || inside >= 0 ? nobodys : elsewhere)) };
   });
 }
 
@@ -62,7 +66,9 @@ function boundaries(host: Host, family: Family): Prefix[] {
     if (rule.from !== null) texts.push(rule.from);
     if (rule.to !== null) texts.push(rule.to);
   }
-  for (const { entry } of host.own) texts.push(entry.address);
+  for (const { entry } of host.own) {
+    texts.push(entry.address, `${entry.peer ?? entry.address}/${entry.prefixLength}`);
+  }
   return [...new Set(texts)]
     .map((text) => parsePrefix(text))
     .filter((prefix) => prefix !== null)
@@ -82,25 +88,30 @@ function isUplink(host: Host, device: Device, family: Family): boolean {
   );
 }
 
-function classify(
+type Who = Pick<Piece, 'who' | 'onLink'>;
+
+const nobodys: Who = { who: 'nobody', onLink: false };
+const elsewhere: Who = { who: 'elsewhere', onLink: false };
+const neighbour: Who = { who: 'peer', onLink: true };
+const beyond: Who = { who: 'peer', onLink: false };
+
+/**
+ * Who has an address that a host may have; null where it turns out that none may. `inside` is the
+ * length of the device's own network that holds it, -1 for none.
+ */
+function whoIs(
   host: Host,
   device: Device,
   address: Address,
   uplink: boolean,
-): Pick<Piece, 'who' | 'onLink'> {
-  const inside = device.link.addresses.some((entry) => {
-    const prefix = parsePrefix(`${entry.address}/${entry.prefixLength}`);
-    return prefix !== null && prefixHolds(prefix, address);
-  });
-  const nobody = { who: uplink || inside ? 'nobody' : 'elsewhere', onLink: false } as const;
-  const ours = host.own.some((own) => sameAddress(own.address, address));
-  if (ours || neverASource(address)) return nobody;
+  inside: number,
+): Who | null {
   const linkLocal = isLinkLocal(address);
   const answer = host.policy[address.family].lookup({
     destination: address,
     source: unspecified(address.family),
     input: LOOPBACK_INDEX,
-    output: linkLocal ? device.index : 0,
+    output: linkLocal ? device.index : (device.vrf?.index ?? 0),
     strict: linkLocal,
     mark: 0,
     tos: 0,
@@ -110,13 +121,14 @@ function classify(
     uid: 0,
   });
   // A neighbour stands on the link, whatever routing says about the way back.
-  if (answer.kind !== 'found')
-    return { who: uplink || inside ? 'peer' : 'elsewhere', onLink: inside };
+  if (answer.kind !== 'found') return inside >= 0 ? neighbour : uplink ? beyond : elsewhere;
   const { route, prefixLength } = answer.found;
-  if (route.type === 'broadcast') return nobody;
+  if (route.type === 'broadcast') return null;
+  // Where two interfaces have one network, its hosts may ask by either, and one of them has the route.
+  if (inside >= prefixLength) return neighbour;
   const here = route.nexthops.find((nexthop) => nexthop.interface === device.name);
-  const onLink = here !== undefined && here.gateway === null && prefixLength > 0;
-  return { who: here || uplink ? 'peer' : 'elsewhere', onLink };
+  if (!here) return uplink ? beyond : elsewhere;
+  return here.gateway === null && prefixLength > 0 ? neighbour : beyond;
 }
 
 /** No host may send from such an address. */

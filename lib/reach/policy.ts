@@ -41,6 +41,9 @@ interface ReadyRule {
   /** Interface index; -1 where it names one that is gone, so that nothing matches. */
   readonly input: number;
   readonly output: number;
+  /** It names a VRF: what counts then is inside of which VRF the packet is. */
+  readonly inputIsVrf: boolean;
+  readonly outputIsVrf: boolean;
   /** The place of the rule to go on with, for goto; -1 where there is none. */
   readonly target: number;
 }
@@ -56,12 +59,16 @@ export class Policy {
   readonly #rules: ReadyRule[];
   /** IPv4 without custom rules: local and main are one trie, see `lookup`. */
   readonly #merged: Merged | null;
+  /** What a look-up that asks about an address alone leaves open. */
+  readonly #anyPacket: RouteKey;
   /** The IPv4 addresses of all interfaces. */
   readonly #assigned: ReadonlySet<number>;
   /** True where a rule looks at the mark of a packet. */
   readonly looksAtMarks: boolean;
   /** IPv4: rules or local routes of somebody's own make source validation look at the routes. */
   readonly validatesFully: boolean;
+  /** The VRF of every interface that is one or a port of one, by index; null where there is none. */
+  readonly #vrfs: ReadonlyMap<number, Device> | null;
 
   constructor(
     readonly family: Family,
@@ -77,6 +84,9 @@ export class Policy {
     }
     for (const [id, table] of byTable) this.#tables.set(id, new Fib(table, devices));
     this.#assigned = new Set(assignedIpv4(state));
+    const none = unspecified(family);
+    this.#anyPacket = { ...anyPacket, destination: none, source: none };
+    this.#vrfs = vrfsByIndex(devices);
     const rules = state.rules.filter((rule) => rule.family === family);
     this.#rules = rules.map((rule) => this.#ready(rule, rules));
     const custom = !onlyDefaultRules(rules);
@@ -97,7 +107,9 @@ export class Policy {
   }
 
   /** fib_lookup and fib6_rule_lookup. `preferred` is the interface that IPv6 scores higher. */
-  lookup(key: RouteKey, preferred = key.output, ignoreLinkState = false): RoutingAnswer {
+  lookup(asked: RouteKey, wanted?: number, ignoreLinkState = false): RoutingAnswer {
+    const key = this.#vrfs ? insideVrf(asked, this.#vrfs) : asked;
+    const preferred = wanted ?? key.output;
     if (this.#merged) return lookupMerged(this.#merged, key, ignoreLinkState);
     for (let place = 0; place < this.#rules.length; place++) {
       let ready = this.#rules[place] as ReadyRule;
@@ -168,7 +180,8 @@ export class Policy {
   isLocal(address: Address): boolean {
     const table = this.#merged?.main ?? this.#tables.get(localTable);
     if (!table) return false;
-    const key = { ...anyPacket, destination: address, source: unspecified(address.family) };
+    const key = this.#anyPacket;
+    key.destination = address;
     const answer = this.family === 'ipv4' ? table.lookup4(key, false) : table.lookup6(key, 0);
     return answer !== 'again' && 'prefixLength' in answer && answer.route.type === 'local';
   }
@@ -182,11 +195,11 @@ export class Policy {
   }
 
   #vrfTable(key: RouteKey): number | null {
-    for (const device of this.devices.values()) {
-      if (device.link.vrfTable === null) continue;
-      if (device.index === key.input || device.index === key.output) return device.link.vrfTable;
-    }
-    return null;
+    return this.#vrfs?.get(key.l3mdev ?? 0)?.link.vrfTable ?? null;
+  }
+
+  #isVrf(name: string | null): boolean {
+    return name !== null && this.devices.get(name)?.link.vrfTable != null;
   }
 
   #ready(rule: Rule, all: readonly Rule[]): ReadyRule {
@@ -198,6 +211,8 @@ export class Policy {
       to: rule.to === null ? null : parsePrefix(rule.to),
       input: indexOf(rule.inputInterface, rule.inputDetached),
       output: indexOf(rule.outputInterface, rule.outputDetached),
+      inputIsVrf: this.#isVrf(rule.inputInterface),
+      outputIsVrf: this.#isVrf(rule.outputInterface),
       target: rule.goto === null ? -1 : all.findIndex((other) => other.priority === rule.goto),
     };
   }
@@ -209,7 +224,6 @@ function assignedIpv4({ interfaces }: HostState): number[] {
     .flatMap((address) => (address?.family === 'ipv4' ? [address.a] : []));
 }
 
-/** What a look-up that asks about an address alone leaves open. */
 const anyPacket = {
   input: 0,
   output: 0,
@@ -232,8 +246,9 @@ function matches(ready: ReadyRule, key: RouteKey): boolean | 'unknown' {
 
 function selects(ready: ReadyRule, key: RouteKey): boolean {
   const { rule, from, to } = ready;
-  if (ready.input !== 0 && ready.input !== key.input) return false;
-  if (ready.output !== 0 && ready.output !== key.output) return false;
+  if (rule.l3mdev && !key.l3mdev) return false;
+  if (ready.input !== 0 && !comesInBy(ready, key)) return false;
+  if (ready.output !== 0 && !goesOutBy(ready, key)) return false;
   if (rule.mark && ((key.mark ^ rule.mark.value) & rule.mark.mask) !== 0) return false;
   if (rule.uidRange && (key.uid < rule.uidRange.from || key.uid > rule.uidRange.to)) return false;
   if (from && from.length > 0) {
@@ -250,6 +265,44 @@ function selects(ready: ReadyRule, key: RouteKey): boolean {
   return (
     inRange(rule.sourcePort, key.sourcePort) && inRange(rule.destinationPort, key.destinationPort)
   );
+}
+
+/** fib_rule_iif_match: since Linux 6.14 a VRF is told by the packet's VRF, whichever its port. */
+function comesInBy(ready: ReadyRule, key: RouteKey): boolean {
+  if (!ready.inputIsVrf) return ready.input === key.input;
+  return key.l3mdev === ready.input && !key.l3mdevByOutput;
+}
+
+/** fib_rule_oif_match. */
+function goesOutBy(ready: ReadyRule, key: RouteKey): boolean {
+  if (!ready.outputIsVrf) return ready.output === key.output;
+  return key.l3mdev === ready.output && key.l3mdevByOutput === true;
+}
+
+function vrfsByIndex(devices: ReadonlyMap<string, Device>): ReadonlyMap<number, Device> | null {
+  const vrfs = new Map<number, Device>();
+  for (const device of devices.values()) {
+    const vrf = device.link.vrfTable === null ? device.vrf : device;
+    if (vrf) vrfs.set(device.index, vrf);
+  }
+  return vrfs.size > 0 ? vrfs : null;
+}
+
+/**
+ * Which VRF's table is asked, by the interface that the packet leaves by or came in on; the VRF
+ * itself is no way out, any of its ports is (l3mdev_update_flow in net/l3mdev/l3mdev.c).
+ */
+function insideVrf(key: RouteKey, vrfs: ReadonlyMap<number, Device>): RouteKey {
+  if (key.output !== 0) {
+    const vrf = vrfs.get(key.output);
+    if (!vrf) return key;
+    const output = vrf.index === key.output ? 0 : key.output;
+    return key.l3mdev
+      ? { ...key, output }
+      : { ...key, output, l3mdev: vrf.index, l3mdevByOutput: true };
+  }
+  const vrf = key.l3mdev ? undefined : vrfs.get(key.input);
+  return vrf ? { ...key, l3mdev: vrf.index } : key;
 }
 
 function inRange(range: PortRange | null, port: number): boolean {
@@ -298,9 +351,7 @@ function onlyDefaultRules(rules: readonly Rule[]): boolean {
 function lookupMerged(merged: Merged, key: RouteKey, ignoreLinkState: boolean): RoutingAnswer {
   const { main, fallback } = merged;
   let answer = main.lookup4(key, ignoreLinkState);
-  // Whatever main refused with, a default table that exists has the last word.
-  if ((answer === 'again' || 'refused' in answer) && fallback)
-    answer = fallback.lookup4(key, ignoreLinkState);
+  if (answer === 'again' && fallback) answer = fallback.lookup4(key, ignoreLinkState);
   if (answer === 'again') return { kind: 'refused', error: 'ENETUNREACH', route: null, rule: null };
   if ('refused' in answer)
     return { kind: 'refused', error: answer.refused, route: answer.route, rule: null };

@@ -36,6 +36,7 @@ export type Cause =
   | { code: 'interface-missing'; interface: string }
   | { code: 'interface-down'; interface: string }
   | { code: 'no-carrier'; interface: string }
+  | { code: 'port-blocked'; interface: string; master: string }
   | { code: 'ip-disabled'; interface: string; family: 'ipv4' | 'ipv6' }
   // ---- programs and firewalls that cannot be evaluated
   | { code: 'opaque-program'; interface: string; program: 'xdp' | 'tc'; direction: Direction }
@@ -61,6 +62,14 @@ export type Cause =
   | { code: 'source-is-ours'; source: string; interface: string }
   | { code: 'reverse-path'; interface: string; mode: 'strict' | 'loose'; back: string | null }
   | { code: 'address-not-ready'; address: string; state: 'tentative' | 'dadfailed' }
+  | {
+      code: 'neighbour-not-answered';
+      destination: string;
+      interface: string;
+      protocol: 'arp' | 'ndp';
+      /** The setting that keeps ARP silent, as `net.ipv4.conf.eth0.arp_ignore`; IPv6 needs none. */
+      setting: string | null;
+    }
   | { code: 'wrong-scope'; address: string; interface: string }
   | { code: 'not-our-address'; destination: string }
   | { code: 'forwarded'; interface: string; gateway: string | null }
@@ -71,6 +80,7 @@ export type Cause =
       destination: string;
       type: 'broadcast' | 'multicast' | 'anycast';
     }
+  | { code: 'group-not-joined'; group: string; interface: string }
   | { code: 'no-route'; destination: string; direction: Direction }
   | {
       code: 'route-refuses';
@@ -87,12 +97,14 @@ export type Cause =
   | { code: 'bound-to-loopback'; socket: Socket }
   | { code: 'bound-to-other-address'; socket: Socket }
   | { code: 'bound-to-other-device'; socket: Socket }
+  | { code: 'outside-vrf'; socket: Socket; vrf: string; setting: string }
   | { code: 'ipv6-only'; socket: Socket }
   | { code: 'ipv4-only'; socket: Socket }
   | { code: 'other-protocol'; socket: Socket }
   | { code: 'connected-to-another'; socket: Socket }
   | { code: 'shadowed'; by: Socket }
   | { code: 'accept-queue-full'; socket: Socket }
+  | { code: 'signature-required'; socket: Socket; peers: string }
   // ---- flows from this host
   | { code: 'source-not-ours'; source: string };
 
@@ -104,8 +116,11 @@ export type StepAction = 'pass' | 'drop' | 'reject' | 'deliver' | 'forward' | 'u
 
 /** One step of the packet's life: the rule, route, setting or socket that acted on it. */
 export interface Step {
+  /** Where in its life the packet was. */
   stage: Stage;
+  /** The packet itself, or the answer to it. */
   direction: Direction;
+  /** What was done to it. */
   action: StepAction;
   /** What acted, as a person who knows networking would say it. */
   detail: string;

@@ -49,6 +49,7 @@ sockets::Query query(const Napi::CallbackInfo& info) {
   query.boundInterface = optionalString(object, "boundInterface");
   query.uid = optionalNumber(object, "uid");
   query.mark = optionalNumber(object, "mark");
+  query.keyedPeers = object.Get("keyedPeers").ToBoolean();
   const std::string source = string(object, "source");
   query.source = source == "netlink"  ? sockets::Source::kNetlink
                  : source == "procfs" ? sockets::Source::kProcfs
@@ -139,7 +140,18 @@ Napi::Value presentReading(Napi::Env env, sockets::Reading& reading) {
     pair.Set(uint32_t{1}, Napi::String::New(env, path));
     cgroups.Set(at++, pair);
   }
+  const auto& keyed = reading.table.keyedPeers();
+  const auto keyedPeers = Napi::Array::New(env, keyed.size());
+  for (uint32_t at = 0; const auto& [row, prefix] : keyed) {
+    const auto entry = Napi::Array::New(env, 4);
+    entry.Set(uint32_t{0}, Napi::Number::New(env, static_cast<double>(row)));
+    entry.Set(uint32_t{1}, Napi::Number::New(env, prefix.family));
+    entry.Set(uint32_t{2}, Napi::Number::New(env, prefix.length));
+    entry.Set(uint32_t{3}, toBytes(env, {prefix.address.begin(), prefix.address.end()}));
+    keyedPeers.Set(at++, entry);
+  }
   auto result = Napi::Object::New(env);
+  result.Set("keyedPeers", keyedPeers);
   result.Set("columns", toColumns(env, reading.table));
   result.Set("interfaceSets", sets);
   result.Set("interfaceNames", names);

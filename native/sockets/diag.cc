@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -16,14 +17,26 @@ namespace earshot::sockets::diag {
 namespace {
 
 // INET_DIAG_*, of which the older headers that this builds with lack some. The kernel tells these
-// without being asked (inet_diag_msg_attrs_fill), so a request has no extension bits: those would
-// add tcp_info and the like, which nobody here reads.
+// without being asked (inet_diag_msg_attrs_fill), so a request mostly has no extension bits: those
+// would add tcp_info and the like, which nobody here reads.
 enum : uint16_t {
   kSkV6only = 11,  // on IPv6 sockets in LISTEN and CLOSE only
   kMark = 15,      // to CAP_NET_ADMIN only
+  kMd5 = 18,       // to CAP_NET_ADMIN only, and only together with tcp_info (inet_sk_diag_fill)
   kCgroupId = 21,  // Linux 5.8
   kSockopt = 22,   // Linux 5.10
 };
+
+constexpr uint8_t kInfoExtension = 1 << (INET_DIAG_INFO - 1);
+
+/** struct tcp_diag_md5sig (linux/tcp.h) up to the key, which is none of our business. */
+struct Md5Signature {
+  uint8_t family;
+  uint8_t prefixLength;
+  uint16_t keyLength;
+  uint32_t address[4];
+};
+constexpr size_t kMd5SignatureSize = sizeof(Md5Signature) + 80;
 
 constexpr uint8_t kTcpClose = 7;
 constexpr uint8_t kTcpBoundInactive = 13;  // Linux 6.8
@@ -37,6 +50,19 @@ Address addressOf(const uint32_t (&words)[4], uint8_t family) {
   Address address{};
   std::memcpy(address.data(), words, family == 4 ? 4 : 16);
   return address;
+}
+
+/** INET_DIAG_MD5SIG is an array; false where its size is not that of whole entries. */
+bool readKeyedPeers(netlink::Bytes entries, std::vector<KeyedPrefix>& keyedPeers) {
+  if (entries.size() % kMd5SignatureSize != 0) return false;
+  for (; !entries.empty(); entries = entries.subspan(kMd5SignatureSize)) {
+    Md5Signature signature;
+    if (!netlink::load(entries, signature)) return false;
+    const uint8_t family = signature.family == AF_INET ? 4 : 6;
+    const auto length = std::min<uint8_t>(signature.prefixLength, family == 4 ? 32 : 128);
+    keyedPeers.push_back({family, length, addressOf(signature.address, family)});
+  }
+  return true;
 }
 
 /** Asks with the filter's program, and without where the kernel will not have it. */
@@ -104,6 +130,9 @@ void decode(const netlink::Message& message, uint8_t protocol, Row& row) {
         whole = attribute.read(row.mark);
         if (whole) row.flags |= kMarkKnown;
         break;
+      case kMd5:
+        whole = readKeyedPeers(attribute.value, row.keyedPeers);
+        break;
       case kCgroupId:
         whole = attribute.read(row.cgroup);
         break;
@@ -123,8 +152,9 @@ void decode(const netlink::Message& message, uint8_t protocol, Row& row) {
 }
 
 std::optional<netlink::Refusal> dump(netlink::Socket& socket, TableName name, uint32_t states,
-                                     const Filter& filter, netlink::Sink& sink) {
+                                     bool keyedPeers, const Filter& filter, netlink::Sink& sink) {
   inet_diag_req_v2 request{};
+  if (keyedPeers && name.protocol == IPPROTO_TCP) request.idiag_ext = kInfoExtension;
   request.sdiag_family = name.family == 4 ? AF_INET : AF_INET6;
   request.sdiag_protocol = name.protocol;
   request.idiag_states = states;
@@ -133,9 +163,10 @@ std::optional<netlink::Refusal> dump(netlink::Socket& socket, TableName name, ui
   return ask(socket, SOCK_DIAG_BY_FAMILY, std::move(payload), filter, sink);
 }
 
-std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states,
+std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states, bool keyedPeers,
                                         const Filter& filter, netlink::Sink& sink) {
   inet_diag_req request{};
+  if (keyedPeers) request.idiag_ext = kInfoExtension;
   request.idiag_states = states;
   std::vector<uint8_t> payload;
   netlink::put(payload, request);

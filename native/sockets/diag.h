@@ -15,14 +15,14 @@ void decode(const netlink::Message& message, uint8_t protocol, Row& row);
 /** Asks for one table; the messages of sockets that the kernel's filter lets through go to `sink`.
  */
 std::optional<netlink::Refusal> dump(netlink::Socket& socket, TableName name, uint32_t states,
-                                     const Filter& filter, netlink::Sink& sink);
+                                     bool keyedPeers, const Filter& filter, netlink::Sink& sink);
 
 /**
  * Asks for the TCP sockets of both families at once. SOCK_DIAG_BY_FAMILY knows no AF_UNSPEC, but
  * the request it replaced always means that (inet_diag_dump_compat), and most of what a dump costs
  * is the walk over every bucket of the hash tables, whatever they hold.
  */
-std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states,
+std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states, bool keyedPeers,
                                         const Filter& filter, netlink::Sink& sink);
 
 /** Recorded messages of one protocol as a table. */

@@ -37,6 +37,8 @@ struct Query {
   std::optional<std::string> boundInterface;
   std::optional<uint32_t> uid;
   std::optional<uint32_t> mark;
+  /** Also tell which peers of a TCP socket must sign (Row::keyedPeers). */
+  bool keyedPeers = false;
   Source source = Source::kAuto;
   std::optional<std::string> netns;
 };

@@ -126,14 +126,14 @@ class Reader {
   /** False where it cannot be done, for whatever reason: table by table the reason is told. */
   bool readTcpTogether() {
     return !readNetlink(IPPROTO_TCP, [&](netlink::Sink& sink) {
-      return diag::dumpTcp(*socket_, query_.tcpStates, filter_, sink);
+      return diag::dumpTcp(*socket_, query_.tcpStates, query_.keyedPeers, filter_, sink);
     });
   }
 
   void readTable(TableName name) {
     if (query_.source == Source::kProcfs) return readProcfs(name);
     const auto failure = readNetlink(name.protocol, [&](netlink::Sink& sink) {
-      return diag::dump(*socket_, name, statesOf(query_, name), filter_, sink);
+      return diag::dump(*socket_, name, statesOf(query_, name), query_.keyedPeers, filter_, sink);
     });
     if (!failure) return;
     if (failure->code == ENOENT && name.family == 6 && procfs::lacksIpv6()) return;
@@ -219,7 +219,8 @@ std::vector<Recording> record(const Query& query) {
     for (const TableName name : kTables) {
       if (!isWanted(query, name)) continue;
       netlink::Recorder recorder;
-      const auto refusal = diag::dump(socket, name, statesOf(query, name), *filter, recorder);
+      const auto refusal =
+          diag::dump(socket, name, statesOf(query, name), query.keyedPeers, *filter, recorder);
       if (refusal) {
         throw Failure{Operation::kKernel, socket.name(), refusal->code, refusal->detail};
       }

@@ -44,6 +44,12 @@ void Table::append(const Row& row) {
   column<Family>()[at] = row.family;
   column<State>()[at] = row.state;
   column<Flags>()[at] = row.flags;
+  for (const KeyedPrefix& prefix : row.keyedPeers) keyedPeers_.push_back({at, prefix});
+}
+
+void Table::truncate(size_t length) {
+  length_ = length;
+  std::erase_if(keyedPeers_, [&](const Keyed& keyed) { return keyed.row >= length; });
 }
 
 void Table::reserve(size_t capacity) {

@@ -5,11 +5,20 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <vector>
 
 namespace earshot::sockets {
 
 /** An address in network order; an IPv4 one is the first four bytes, the rest zero. */
 using Address = std::array<uint8_t, 16>;
+
+/** Peers whose segments a TCP socket takes only with an MD5 signature (RFC 2385). */
+struct KeyedPrefix {
+  /** 4 or 6. */
+  uint8_t family;
+  uint8_t length;
+  Address address;
+};
 
 /** What is told of one socket. */
 struct Row {
@@ -30,6 +39,8 @@ struct Row {
   uint8_t family = 0;
   uint8_t state = 0;
   uint8_t flags = 0;
+  /** Hardly any socket has some, so that they stand beside the columns. */
+  std::vector<KeyedPrefix> keyedPeers;
 };
 
 /** Bits of Row::flags, the same as RowFlag in lib/native.ts. */
@@ -80,7 +91,14 @@ class Table {
   void append(const Row& row);
 
   /** Forgets the rows behind the first `length`. */
-  void truncate(size_t length) { length_ = length; }
+  void truncate(size_t length);
+
+  /** The prefixes of each row that has some, in the order of the rows. */
+  struct Keyed {
+    size_t row;
+    KeyedPrefix prefix;
+  };
+  const std::vector<Keyed>& keyedPeers() const { return keyedPeers_; }
 
   template <class C>
   typename C::Type* column() {
@@ -102,6 +120,7 @@ class Table {
   void reserve(size_t capacity);
 
   Block block_;
+  std::vector<Keyed> keyedPeers_;
   size_t capacity_ = 0;
   size_t length_ = 0;
 };

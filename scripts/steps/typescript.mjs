@@ -3,7 +3,12 @@ import { inRoot } from '../support/paths.mjs';
 import { filesUnder, fingerprint, isStamped, stamp } from '../support/stamp.mjs';
 import { runNode, StepError } from '../support/step.mjs';
 
-const common = ['package-lock.json', 'tsconfig.base.json', ...filesUnder('scripts/steps')];
+const common = [
+  'package-lock.json',
+  'tsconfig.base.json',
+  'scripts/docs/man-page.mjs',
+  ...filesUnder('scripts/steps'),
+];
 
 /**
  * @typedef {object} Project
@@ -21,6 +26,7 @@ const lib = {
   more: [
     'dist/earshot.js',
     'dist/earshot.licenses.txt',
+    'dist/earshot.1',
     'dist/bundle/index.js',
     'dist/bundle/reach.js',
   ],
@@ -34,7 +40,7 @@ const test = { name: 'test', source: 'test', output: 'build/test', more: [] };
  * @returns {Promise<string[]>} the names of what had to be built
  */
 export async function compile({ tests }) {
-  const libInputs = fingerprint([...common, ...sources(lib), 'lib/tsconfig.json']);
+  const libInputs = fingerprint([...common, ...sources(lib), 'lib/tsconfig.json', 'package.json']);
   const testInputs = fingerprint([...sources(test), 'test/tsconfig.json'], [libInputs]);
   const libDone = isStamped(lib.name, libInputs) && isWhole(lib);
   const testDone = !tests || (isStamped(test.name, testInputs) && isWhole(test));
@@ -47,6 +53,8 @@ export async function compile({ tests }) {
     // Loaded on need: esbuild is not there before the packages are, and takes time to load.
     const { bundle } = await import('./bundle.mjs');
     await bundle();
+    const { writeManPage } = await import('../docs/man-page.mjs');
+    await writeManPage();
     stamp(lib.name, libInputs);
   }
   if (!testDone) stamp(test.name, testInputs);

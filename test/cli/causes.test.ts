@@ -8,6 +8,8 @@ const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
   'interface-missing': { code: 'interface-missing', interface: 'eth9' },
   'interface-down': { code: 'interface-down', interface: 'eth1' },
   'no-carrier': { code: 'no-carrier', interface: 'eth1' },
+  'port-blocked': { code: 'port-blocked', interface: 'eth1', master: 'br0' },
+  'group-not-joined': { code: 'group-not-joined', group: '239.1.2.3', interface: 'eth0' },
   'ip-disabled': { code: 'ip-disabled', interface: 'eth1', family: 'ipv6' },
   'opaque-program': {
     code: 'opaque-program',
@@ -41,6 +43,13 @@ const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
   'source-is-ours': { code: 'source-is-ours', source: '10.0.0.1', interface: 'eth0' },
   'reverse-path': { code: 'reverse-path', interface: 'eth0', mode: 'strict', back: 'wg0' },
   'address-not-ready': { code: 'address-not-ready', address: 'fd00::1', state: 'tentative' },
+  'neighbour-not-answered': {
+    code: 'neighbour-not-answered',
+    destination: '10.0.0.9',
+    interface: 'eth0',
+    protocol: 'arp',
+    setting: 'net.ipv4.conf.eth0.arp_ignore',
+  },
   'wrong-scope': { code: 'wrong-scope', address: 'fe80::1', interface: 'eth0' },
   'not-our-address': { code: 'not-our-address', destination: '10.0.0.9' },
   forwarded: { code: 'forwarded', interface: 'docker0', gateway: null },
@@ -65,6 +74,13 @@ const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
   'no-listener': { code: 'no-listener' },
   'bound-to-loopback': { code: 'bound-to-loopback', socket: held },
   'bound-to-other-address': { code: 'bound-to-other-address', socket: socket('10.0.0.1', 80) },
+  'outside-vrf': {
+    code: 'outside-vrf',
+    socket: socket('0.0.0.0', 80),
+    vrf: 'blue',
+    setting: 'net.ipv4.tcp_l3mdev_accept',
+  },
+  'signature-required': { code: 'signature-required', socket: held, peers: '10.0.0.0/8' },
   'bound-to-other-device': {
     code: 'bound-to-other-device',
     socket: socket('0.0.0.0', 80, { boundInterface: 'wg0' }),

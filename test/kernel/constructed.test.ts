@@ -97,6 +97,42 @@ test('a VRF tells its table, and its port the kind of its master', (t) => {
   t.like(port, { kind: null, vrfTable: null, master: 'blue', portKind: 'vrf' });
 });
 
+test('the state of a port, and whether a bridge sorts by VLAN, are told by their kinds', (t) => {
+  const port = (kind: string, data: [number, Uint8Array][]): string | undefined =>
+    decodeLinks(
+      host.link(3, 'eth1', [
+        [
+          IFLA_LINKINFO,
+          [
+            [4, kind],
+            [5, data],
+          ],
+        ],
+      ]),
+    )[0]!.portState;
+  const states = [0, 1, 2, 3, 4].map((state) => port('bridge', [[1, Uint8Array.of(state)]]));
+  t.deepEqual(states, ['blocked', 'blocked', 'blocked', 'forwarding', 'blocked']);
+  t.is(port('bond', [[1, Uint8Array.of(0)]]), 'active');
+  t.is(port('bond', [[1, Uint8Array.of(1)]]), 'backup');
+  t.is(port('bridge', []), undefined);
+  t.is(port('team', [[1, Uint8Array.of(1)]]), undefined);
+  const bridge = (data: [number, Uint8Array][]): boolean | undefined =>
+    decodeLinks(
+      host.link(3, 'br0', [
+        [
+          IFLA_LINKINFO,
+          [
+            [1, 'bridge'],
+            [2, data],
+          ],
+        ],
+      ]),
+    )[0]!.vlanFiltering;
+  t.is(bridge([[7, Uint8Array.of(1)]]), true);
+  t.is(bridge([[7, Uint8Array.of(0)]]), false);
+  t.is(bridge([]), undefined);
+});
+
 test('a master that went away meanwhile is named by its index', (t) => {
   t.is(decodeLinks(host.link(3, 'eth1', [[IFLA_MASTER, 9]]))[0]!.master, 'if9');
 });

@@ -26,6 +26,9 @@ export interface RawListener {
   remoteAddress: string;
   remotePort: number;
   uid: number | null;
+  /** '' for none. */
+  keyedAddress: string;
+  keyedLength: number;
 }
 
 export interface RawOpened {

@@ -33,6 +33,8 @@ export interface ListenerSpec {
   listen?: boolean;
   /** UDP: connect() to this peer, so that only it is heard. */
   connectedTo?: { address: string; port: number };
+  /** TCP: peers of this prefix, in CIDR notation, must sign what they send (TCP_MD5SIG_EXT). */
+  keyedPeers?: string;
   /** `false`: never accepts or reads; what comes stays in the queue. Default true. */
   serves?: boolean;
   /**
@@ -85,6 +87,8 @@ export function tryListen(namespace: Namespace, specs: ListenerSpec[]): (Listene
       remoteAddress: spec.connectedTo?.address ?? '',
       remotePort: spec.connectedTo?.port ?? 0,
       uid: spec.uid ?? null,
+      keyedAddress: spec.keyedPeers?.split('/')[0] ?? '',
+      keyedLength: Number(spec.keyedPeers?.split('/')[1] ?? 0),
     })),
   );
   return opened.map(({ fd, port, inode, error, failedAt }, index) => {

@@ -178,6 +178,11 @@ for (const [name, bytes, reason] of [
   ['an attribute of length 0', message(20, fixedPart, [0, 0, 11, 0]), /below that of its header/],
   ['an attribute past the end', message(20, fixedPart, [5, 0, 11, 0]), /longer than its message/],
   ['a mark of one byte', message(20, fixedPart, [5, 0, 15, 0, 1, 0, 0, 0]), /15 has only 1 bytes/],
+  [
+    'a TCP MD5 key of 99 bytes',
+    message(20, fixedPart, [103, 0, 18, 0, ...Array(100).fill(0)]),
+    /18 has only 99 bytes/,
+  ],
 ] as const) {
   test(`${name} is refused and named`, (t) => {
     t.throws(() => native.decodeSockets(bytes, 6), {

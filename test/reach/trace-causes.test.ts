@@ -99,7 +99,15 @@ function withRouter(changes: Parameters<typeof onLan>[1] = {}): HostState {
   });
 }
 
-const cases: Record<Exclude<CauseCode, 'shadowed'>, Case[]> = {
+/** Those that have tests of their own: test/reach/stages/, test/lab/edges/. */
+type TestedElsewhere =
+  | 'outside-vrf'
+  | 'neighbour-not-answered'
+  | 'group-not-joined'
+  | 'port-blocked'
+  | 'signature-required';
+
+const cases: Record<Exclude<CauseCode, 'shadowed' | TestedElsewhere>, Case[]> = {
   'interface-missing': [
     drops(
       'nothing arrives on an interface that is not there',
@@ -344,8 +352,8 @@ const cases: Record<Exclude<CauseCode, 'shadowed'>, Case[]> = {
   ),
   'wrong-scope': [
     drops(
-      'a link-local address answers on its own link alone',
-      onLan([everywhere6], { links: [lanLink(), lanTwo] }),
+      'a link-local address answers on its own link alone, also where nobody asks for neighbours',
+      onLan([everywhere6], { links: [lanLink({ mac: null, noArp: true }), lanTwo] }),
       asks('fe80::20', LAN, '[fe80::11]:3000'),
       'routing',
       { address: 'fe80::11', interface: 'eth1' },

@@ -48,6 +48,12 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         brief: 'no carrier',
         hint: 'Check the cable, the wireless connection, or the other end of a virtual link.',
       };
+    case 'port-blocked':
+      return {
+        why: `The bridge ${shown(cause.master)} takes nothing in by ${shown(cause.interface)}: its spanning tree does not forward there.`,
+        brief: 'bridge port blocked',
+        hint: `Look at the port: bridge link show dev ${shown(cause.interface)}`,
+      };
     case 'ip-disabled':
       return ipDisabled(cause);
     case 'opaque-program':
@@ -109,6 +115,15 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
             brief: 'duplicate address',
             hint: 'Give this host, or the other machine, another address.',
           };
+    case 'neighbour-not-answered':
+      return {
+        why: `A neighbour on ${shown(cause.interface)} that looks for ${cause.destination} gets no answer ${cause.protocol === 'arp' ? 'by ARP' : 'by neighbour discovery'}: ${cause.setting === null ? 'IPv6 answers only for addresses of the interface itself' : `${shown(cause.setting)} forbids it`}.`,
+        brief: 'no answer on the link',
+        hint:
+          cause.setting === null
+            ? `Give ${shown(cause.interface)} the address too, or let the peer send by a router.`
+            : `Allow the answer: sysctl -w ${shown(cause.setting)}=0`,
+      };
     case 'wrong-scope':
       return {
         why: `${cause.address} is valid on its own link only, and that is not the link of ${shown(cause.interface)}.`,
@@ -144,6 +159,12 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         why: `${cause.destination} is ${cause.type === 'anycast' ? 'an anycast' : `a ${cause.type}`} address: no connection to one host can be made with it.`,
         brief: `${cause.type} address`,
         hint: 'Connect to an address of the host itself.',
+      };
+    case 'group-not-joined':
+      return {
+        why: `Nobody on this host has joined the multicast group ${cause.group} on ${shown(cause.interface)}.`,
+        brief: 'group not joined',
+        hint: `Let the program join it on ${shown(cause.interface)} (IP_ADD_MEMBERSHIP).`,
       };
     case 'no-route':
       return cause.direction === 'reply'
@@ -189,6 +210,12 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         brief: `bound to device ${device(cause.socket)}`,
         hint: `Connect by ${device(cause.socket)}, or start the server without SO_BINDTODEVICE.`,
       };
+    case 'outside-vrf':
+      return {
+        why: `${owner(cause.socket)} stands outside of the VRF ${shown(cause.vrf)}, by which these peers come in.`,
+        brief: `outside of the VRF ${shown(cause.vrf)}`,
+        hint: `Start the server inside: ip vrf exec ${shown(cause.vrf)} …, or let it in: sysctl -w ${cause.setting}=1`,
+      };
     case 'ipv6-only':
       return {
         ...ipv6OnlyWords(cause.socket),
@@ -223,6 +250,12 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         why: `${owner(cause.socket)} does not accept connections as fast as they come: its queue is full (${queueText(cause.socket)}).`,
         brief: 'accept queue full',
         hint: 'See why the program is stuck; a larger backlog (and net.core.somaxconn) only helps against bursts.',
+      };
+    case 'signature-required':
+      return {
+        why: `${owner(cause.socket)} asks peers of ${cause.peers} to sign every segment (TCP MD5), and drops what is not signed.`,
+        brief: 'TCP MD5 signature required',
+        hint: 'Give the peer the same key, as BGP daemons do.',
       };
     case 'source-not-ours':
       return {

@@ -6,10 +6,10 @@ import {
   unspecified,
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
-import type { Found, RouteKey } from '../fib.js';
+import { type Found, type RouteKey, usable } from '../fib.js';
 import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
 import type { RoutingAnswer } from '../policy.js';
-import { selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
 import { staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -38,21 +38,28 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
   }
   const key = answerKey(course, answer, receiver);
   const pinned = route(course, key, socket?.transparent === true);
-  const wildcard = receiver !== null && isUnspecified(receiver.address);
-  if (packet.protocol === 'tcp' || !wildcard || course.destinationType !== 'local') return pinned;
-  // A UDP program on a wildcard address leaves the source to the kernel, unless it takes care.
+  if (packet.protocol === 'tcp' || receiver === null) return pinned;
   const steps = course.steps.length;
-  const free = route(course, { ...key, source: unspecified(packet.family) }, false);
-  course.steps.length = steps;
-  if (sameWay(pinned, free)) return pinned;
+  const would = (changes: Partial<RouteKey>): Way => {
+    const way = route(course, { ...key, ...changes }, false);
+    course.steps.length = steps;
+    return way;
+  };
+  const { vrf } = course.device;
+  if (vrf && receiver.device === 0 && !sameWay(pinned, would({ output: vrf.index }))) {
+    const what = `whether the program answers inside the VRF ${vrf.name}: the routes differ`;
+    return undecided(course, { code: 'not-evaluated', what }, what);
+  }
+  if (!isUnspecified(receiver.address) || course.destinationType !== 'local') return pinned;
+  // A UDP program on a wildcard address leaves the source to the kernel, unless it takes care.
+  if (sameWay(pinned, would({ source: unspecified(packet.family) }))) return pinned;
   const what = 'whether the program answers from the address it was asked at: the routes differ';
   return undecided(course, { code: 'not-evaluated', what }, what);
 }
 
 function answerKey(course: Course, answer: Answer, receiver: Receiver | null): RouteKey {
   const { packet } = course;
-  // Link-local peers are answered on the link they asked on.
-  const output = receiver?.device || (isLinkLocal(packet.source) ? course.inputIndex : 0);
+  const output = answerDevice(course, answer, receiver);
   const icmp = answer === 'port-unreachable' || answer === 'route-error';
   return {
     destination: packet.source,
@@ -60,13 +67,45 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
     input: LOOPBACK_INDEX,
     output,
     strict: packet.family === 'ipv6' && output !== 0,
-    mark: receiver?.socket.mark ?? 0,
+    mark: answerMark(course, answer, receiver),
     tos: 0,
     protocol: icmp ? (packet.family === 'ipv4' ? 1 : 58) : packet.protocolNumber,
     sourcePort: icmp ? 0 : packet.destinationPort,
     destinationPort: icmp ? 0 : packet.sourcePort,
     uid: receiver?.socket.uid ?? 0,
   };
+}
+
+/**
+ * The device that an answer must leave by; 0: any. Link-local peers are answered on the link they
+ * asked on (tcp_v6_init_req), and ::1 by a reset is (rt6_need_strict in tcp_v6_send_response). What
+ * came in by a VRF is answered inside it, but a UDP program that is not bound to it answers by the
+ * routes outside (inet_request_bound_dev_if, ip_send_unicast_reply).
+ */
+function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
+  const { device, packet } = course;
+  const loopbackReset = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
+  if (isLinkLocal(packet.source) || loopbackReset) {
+    const link = course.portIndex || course.inputIndex;
+    return receiver?.device && !device.vrf ? receiver.device : link;
+  }
+  if (receiver?.device) return receiver.device;
+  const outside = answer === 'socket' && packet.protocol === 'udp';
+  return device.vrf && !outside ? device.vrf.index : 0;
+}
+
+/**
+ * inet_request_mark, and IP4_REPLY_MARK and IP6_REPLY_MARK for the kernel's own answers. An answer
+ * of a UDP program has its socket's mark and no other.
+ */
+function answerMark(course: Course, answer: Answer, receiver: Receiver | null): number {
+  const { host, packet } = course;
+  const own = receiver?.socket.mark ?? 0;
+  if (own !== 0 || packet.mark === 0) return own;
+  if (answer !== 'socket')
+    return host.setting(`net.${packet.family}.fwmark_reflect`, 0) === 0 ? 0 : packet.mark;
+  const taken = packet.protocol === 'tcp' && host.setting('net.ipv4.tcp_fwmark_accept', 0) !== 0;
+  return taken ? packet.mark : 0;
 }
 
 /**
@@ -77,7 +116,7 @@ function answerSource(course: Course, answer: Answer): Address {
   const { packet, host } = course;
   const icmpv6 =
     packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
-  if (icmpv6 && host.owners(packet.destinationText).length === 0) {
+  if (icmpv6 && !host.owners(packet.destinationText).some(isReady)) {
     return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
   }
   const ours = course.destinationType === 'local' && answer !== 'route-error';
@@ -92,16 +131,22 @@ function sameWay(one: Way, other: Way): boolean {
 /** ip_route_output_key_hash_rcu and ip6_dst_lookup_tail, and what becomes of the answer then. */
 function route(course: Course, key: RouteKey, transparent: boolean): Way {
   const { packet, host } = course;
-  const policy = host.policy[packet.family];
   const ipv4 = packet.family === 'ipv4';
+  const policy = host.policy[packet.family];
   if (ipv4 && !isUnspecified(key.source) && !transparent && !policy.mayBeSource(key.source)) {
     const detail = `${packet.destinationText} is local only in a table that the answer's source is not looked up in`;
     return lost(course, noWay(course), detail);
   }
+  const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
+  // ip_route_output_key_hash_rcu: nothing leaves by a device that is down.
+  if (ipv4 && bound && !(bound.link.up && bound.hasIpv4)) {
+    const detail = `${bound.name}, which the answer must leave by, is down`;
+    return lost(course, { code: 'interface-down', interface: bound.name }, detail);
+  }
   const answer = lookUp(course, key);
   if (answer.kind === 'found') return depart(course, key, answer.found);
-  const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
-  if (ipv4 && bound && answer.kind === 'refused') return assumedOnLink(course, bound);
+  const insideVrf = bound !== undefined && (bound.vrf ?? bound.link.vrfTable) !== null;
+  if (ipv4 && bound && !insideVrf && answer.kind === 'refused') return assumedOnLink(course, bound);
   return { lost: refusalOf(course, 'reply', answer, 'reply', 'ETIMEDOUT', packet.sourceText) };
 }
 
@@ -119,12 +164,16 @@ function lookUp(course: Course, key: RouteKey): RoutingAnswer {
 function depart(course: Course, key: RouteKey, found: Found): Way {
   const { packet, host, fromHere } = course;
   const stays = staysHere(packet.family, found);
-  if (stays !== fromHere) {
-    const where = fromHere ? 'out of this host' : 'to this host itself';
-    const cause: Cause = fromHere
-      ? noWay(course)
-      : { code: 'source-is-ours', source: packet.sourceText, interface: course.device.name };
-    return lost(course, cause, `${describeRoute(found)} takes the answer ${where}`);
+  if (fromHere && !stays) {
+    return astray(course, `${describeRoute(found)} takes the answer out of this host`);
+  }
+  if (stays && !fromHere) {
+    const { name } = course.device;
+    return lost(
+      course,
+      { code: 'source-is-ours', source: packet.sourceText, interface: name },
+      `${describeRoute(found)} takes the answer to this host itself`,
+    );
   }
   if (stays) {
     const { loopback } = host;
@@ -150,13 +199,16 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
   return { device, gateway: nexthop?.gateway ?? null, others };
 }
 
-/** The devices of the other ways of a multipath route, each once. */
+/** The devices of the other ways of a multipath route that may be taken, each once. */
 function otherExits(course: Course, key: RouteKey, { route, device }: Found): Device[] {
   if (route.nexthops.length < 2 || key.output !== 0) return [];
-  const devices = route.nexthops.map((nexthop) => course.host.devices.get(nexthop.interface ?? ''));
-  return [...new Set(devices)].filter(
-    (other) => other !== undefined && other !== device,
-  ) as Device[];
+  const others = new Set<Device>();
+  for (const nexthop of route.nexthops) {
+    const other = course.host.devices.get(nexthop.interface ?? '');
+    if (!other || other === device || !usable(nexthop, other, route.family, false)) continue;
+    others.add(other);
+  }
+  return [...others];
 }
 
 /** Why an answer cannot leave by a device. */
@@ -171,6 +223,13 @@ function blockedExit(
     return {
       cause: { code: 'martian-source', source, interface: name },
       detail: `an answer from ${source} may not leave by ${name} (route_localnet is off)`,
+    };
+  }
+  // ip6_output: a device on which IPv6 is off sends none, even where a route still leads there.
+  if (key.source.family === 'ipv6' && !device.hasIpv6) {
+    return {
+      cause: { code: 'ip-disabled', interface: name, family: 'ipv6' },
+      detail: `the answer would leave by ${name}, which has no IPv6`,
     };
   }
   if (link.lowerUp || link.loopback) return null;
@@ -188,9 +247,26 @@ function assumedOnLink(course: Course, device: Device): Way {
   // What goes out by lo is delivered here, whoever it is for (RTCF_LOCAL in __mkroute_output).
   if (overLoopback && fromHere) return { device, gateway: null, others: [] };
   const detail = `no route back to ${destination} by ${device.name}, which the socket is bound to`;
-  if (overLoopback || fromHere) return lost(course, noWay(course), detail);
+  if (overLoopback) return lost(course, noWay(course), detail);
+  if (fromHere) return astray(course, detail);
   const cause = { code: 'assumed-on-link', destination, interface: device.name } as const;
   return undecided(course, cause, `${detail}: the kernel takes the peer to stand on that link`);
+}
+
+/**
+ * The answer to this host itself leaves it. It is lost, unless it comes back by another interface,
+ * and that one takes a packet that claims to come from here: IPv4 by accept_local, IPv6 always.
+ */
+function astray(course: Course, detail: string): Way {
+  const { host, packet } = course;
+  const { family, source, destination } = packet;
+  const accepts = [...host.devices.values()].some(({ acceptLocal }) => acceptLocal);
+  const never = isLoopback(source) || isLoopback(destination);
+  if (family === 'ipv4' ? !accepts : never || !host.policy.ipv6.isLocal(source)) {
+    return lost(course, noWay(course), detail);
+  }
+  const what = 'whether the answer, which leaves this host, comes back to it';
+  return undecided(course, { code: 'not-evaluated', what }, `${detail}; ${what} is not known`);
 }
 
 function noWay(course: Course): Cause {

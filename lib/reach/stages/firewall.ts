@@ -30,6 +30,7 @@ const stageOf: Record<Hook, Stage> = {
 
 /** XDP and tc programs on the way in cannot be read: what they do is unknown. */
 export function passPrograms(course: Course): void {
+  if (course.host.withoutPrograms) return;
   for (const { link, name } of passedOn(course, course.arrival)) {
     const meet = (program: 'xdp' | 'tc', how: string) =>
       course.doubt(
@@ -50,6 +51,7 @@ export function passEgressPrograms(
   device: Device,
   direction: Direction = 'reply',
 ): void {
+  if (course.host.withoutPrograms) return;
   for (const { link, name } of passedOn(course, device)) {
     if (!link.tcEgress) continue;
     course.doubt(
@@ -109,9 +111,11 @@ export function passHook(
   device: Device | null,
 ): void {
   const { host, packet } = course;
+  if (host.withoutFirewall) return;
   const stage = direction === 'reply' ? 'reply' : stageOf[hook];
   const redirects = direction === 'request' && redirecting.has(hook);
   const { nftables, legacy } = host.state.firewall;
+  if (nftables?.chains.length === 0 && legacy?.[packet.family].length === 0) return;
   const seen = (backend: 'nftables' | 'legacy', chains: string[]) => {
     if (chains.length === 0) return;
     course.doubt(

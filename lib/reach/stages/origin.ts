@@ -4,6 +4,7 @@ import {
   ipv4,
   ipv6,
   isLinkLocal,
+  isLoopback,
   isMulticast,
   isUnspecified,
   parseAddress,
@@ -14,7 +15,7 @@ import type { Course, Fate } from '../course.js';
 import type { Found, RouteKey } from '../fib.js';
 import { LOOPBACK_INDEX } from '../host.js';
 import { unknownUser } from '../policy.js';
-import { selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import { passEgressPrograms, passHook } from './firewall.js';
 import { describeRoute, refusalOf } from './routing.js';
 
@@ -85,14 +86,15 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
   // IPv4 looks again with the source that the first look chose; IPv6 does so where it failed.
   const ipv4 = packet.family === 'ipv4';
   for (let looks = given ? 1 : 0; ; looks++) {
+    // A source that is in another table's local route alone will not do (ip_route_output_key_hash_rcu).
+    if (ipv4 && looks > 0 && !policy.mayBeSource(key.source)) return nothingToSendFrom(course);
     const answer = policy.lookup(key);
     if (answer.kind === 'refused' && !ipv4 && looks === 0) {
       const chosen = selectSourceIpv6(host, packet.destination, null);
-      if (chosen) {
-        setSource(course, chosen);
-        key.source = chosen;
-        continue;
-      }
+      if (!chosen) return nothingToSendFrom(course);
+      setSource(course, chosen);
+      key.source = chosen;
+      continue;
     }
     if (answer.kind !== 'found') {
       const error = answer.kind === 'refused' ? answer.error : 'ENETUNREACH';
@@ -100,9 +102,11 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
     }
     const { found } = answer;
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
-    if (!staysHere(packet.family, found)) return leaves(course, found);
-    if (looks > 0) return found;
-    setSource(course, sourceFor(course, found));
+    const stays = staysHere(packet.family, found);
+    if (looks > 0 || (!ipv4 && !stays)) return stays ? found : leaves(course, found);
+    const source = sourceFor(course, found);
+    if (!source) return nothingToSendFrom(course);
+    setSource(course, source);
     if (!ipv4) return found;
     key.source = packet.source;
   }
@@ -119,18 +123,38 @@ function scopeOf(course: Course): number {
   return course.host.owners(course.packet.destinationText)[0]?.device.index ?? 0;
 }
 
+/**
+ * May a program of this host bind to the address? IPv4 asks the local table (inet_addr_valid_or_nonlocal),
+ * IPv6 the addresses of the interfaces (inet6_bind: ipv6_chk_addr).
+ */
 function standsHere(course: Course, address: Address): boolean {
   const { host, packet } = course;
-  return host.policy[packet.family].isLocal(address);
+  if (host.setting(`net.${packet.family}.ip_nonlocal_bind`, 0) !== 0) return true;
+  if (packet.family === 'ipv4') return host.policy.ipv4.isLocal(address);
+  return host.owners(packet.sourceText).some(isReady);
 }
 
-/** The source for a packet to this host itself. */
-function sourceFor(course: Course, found: Found): Address {
+/** ip_route_output_key_hash_rcu and ip6_route_get_saddr find no source to send from. */
+function nothingToSendFrom(course: Course): Fate {
+  const destination = course.packet.destinationText;
+  return course.fails(
+    'routing',
+    { code: 'no-route', destination, direction: 'request' },
+    course.packet.family === 'ipv4' ? 'ENETUNREACH' : 'EADDRNOTAVAIL',
+    `no address of this host to send to ${destination} from`,
+  );
+}
+
+/** The source that a route gives a packet; null where there is none. */
+function sourceFor(course: Course, found: Found): Address | null {
   const { packet, host } = course;
   const preferred = found.route.preferredSource;
   if (preferred !== null) return parseAddress(preferred) ?? packet.destination;
-  if (packet.family === 'ipv4') return packet.destination;
-  return selectSourceIpv6(host, packet.destination, found.device) ?? packet.destination;
+  if (packet.family === 'ipv4') {
+    const local = found.route.type === 'local';
+    return local ? packet.destination : selectSourceIpv4(host, found);
+  }
+  return selectSourceIpv6(host, packet.destination, found.device);
 }
 
 function setSource(course: Course, address: Address): void {
@@ -146,6 +170,16 @@ function setDestination(course: Course, address: Address): void {
 function leaves(course: Course, found: Found): Fate {
   const out = found.nexthop?.interface ?? null;
   const gateway = found.nexthop?.gateway ?? null;
+  const { source, sourceText, family } = course.packet;
+  // __mkroute_output (net/ipv4/route.c)
+  if (family === 'ipv4' && isLoopback(source) && out && !found.device?.routeLocalnet) {
+    return course.fails(
+      'routing',
+      { code: 'martian-source', source: sourceText, interface: out },
+      'EINVAL',
+      `${describeRoute(found)}: a packet from ${sourceText} may not leave by ${out} (route_localnet is off)`,
+    );
+  }
   return course.cannotTell(
     'routing',
     { code: 'leaves-this-host', interface: out, gateway },

@@ -18,13 +18,16 @@ export function passReply(course: Course): Fate | null {
   return null;
 }
 
-/** A symptom that needs an answer of the kernel's own: silence where that answer finds no way. */
-export function withAnswer(course: Course, symptom: Symptom, answer: KernelAnswer): Symptom {
+/**
+ * A symptom that needs an answer of the kernel's own: silence where that answer finds no way; null
+ * where it cannot be told whether it does.
+ */
+export function withAnswer(course: Course, symptom: Symptom, answer: KernelAnswer): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
   const recorded = course.steps.length;
   const way = wayOf(course, answer, null);
   course.steps.length = recorded; // the answer's own story is not the packet's
-  if ('lost' in way) return 'ETIMEDOUT';
+  if ('lost' in way) return way.lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
   leave(course, way);
   return symptom;
 }

@@ -1,7 +1,7 @@
 import { isLoopback, isMulticast, isUnspecified } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
-import type { RouteKey } from '../fib.js';
-import { LOOPBACK_INDEX } from '../host.js';
+import type { Found, RouteKey } from '../fib.js';
+import { type Device, LOOPBACK_INDEX } from '../host.js';
 import { withAnswer } from './reply.js';
 import {
   describeRoute,
@@ -52,7 +52,7 @@ export function routeIncomingIpv4(course: Course): Fate | null {
     return null;
   }
   // A broadcast is sent on where bc_forwarding says so, whatever forwarding says.
-  if (type === 'broadcast') return validateSource(course, key) ?? forwarded(course, found);
+  if (type === 'broadcast') return validateOnward(course, key, found) ?? forwarded(course, found);
   const unready = notReady(course);
   if (unready) return unready;
   if (!device.forwardsIpv4) {
@@ -61,7 +61,7 @@ export function routeIncomingIpv4(course: Course): Fate | null {
     return notOurs(course, 'ETIMEDOUT', why);
   }
   if (type !== 'unicast') return martianDestination(course, null);
-  return validateSource(course, key) ?? forwarded(course, found);
+  return validateOnward(course, key, found) ?? forwarded(course, found);
 }
 
 /** TCP never answers a broadcast; UDP delivers it to whoever stands on the port. */
@@ -75,10 +75,23 @@ function broadcast(course: Course): Fate | null {
   return null;
 }
 
-function multicast(course: Course): Fate {
-  if (course.packet.protocol === 'tcp') return notUnicast(course, 'multicast');
-  const what = `who has joined the multicast group ${course.packet.destinationText}`;
-  return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
+/** ip_check_mc_rcu and ipv6_chk_mcast_addr: the interface, or its VRF, must have joined the group. */
+export function multicast(course: Course): Fate | null {
+  const { packet, device } = course;
+  if (packet.protocol === 'tcp') return notUnicast(course, 'multicast');
+  const group = packet.destinationText;
+  const members = device.vrf ? [device, device.vrf] : [device];
+  if (members.some(({ link }) => link.groups === undefined)) {
+    const what = `who has joined the multicast group ${group}`;
+    return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
+  }
+  if (!members.some(({ link }) => link.groups?.includes(group))) {
+    const cause = { code: 'group-not-joined', group, interface: device.name } as const;
+    return course.fails('routing', cause, 'ETIMEDOUT', `${device.name} is no member of ${group}`);
+  }
+  course.destinationType = 'multicast';
+  course.step('routing', 'pass', `${device.name} is a member of the multicast group ${group}`);
+  return null;
 }
 
 /** TCP drops what was not sent to one host (tcp_v4_conn_request, tcp_v6_conn_request). */
@@ -118,8 +131,11 @@ function martianDestination(course: Course, setting: string | null): Fate {
   );
 }
 
-/** fib_validate_source and __fib_validate_source (net/ipv4/fib_frontend.c). */
-function validateSource(course: Course, request: RouteKey): Fate | null {
+/**
+ * fib_validate_source and __fib_validate_source (net/ipv4/fib_frontend.c). To policy rules, what a
+ * packet that is sent on would come back by is the interface `out` it leaves by.
+ */
+function validateSource(course: Course, request: RouteKey, out: Device | null = null): Fate | null {
   const { packet, device, host } = course;
   const policy = host.policy.ipv4;
   const mode = device.rpFilter;
@@ -133,10 +149,11 @@ function validateSource(course: Course, request: RouteKey): Fate | null {
     ...request,
     destination: packet.source,
     source: packet.destination,
-    input: LOOPBACK_INDEX,
+    input: out?.index ?? LOOPBACK_INDEX,
     mark: device.sourceMarkValid ? packet.mark : 0,
     sourcePort: packet.destinationPort,
     destinationPort: packet.sourcePort,
+    ...(device.vrf && { l3mdev: device.vrf.index }),
   };
   if (course.destinationType === 'broadcast') key.source = { ...key.source, a: 0 };
   const answer = policy.lookup(key);
@@ -151,6 +168,23 @@ function validateSource(course: Course, request: RouteKey): Fate | null {
   if (usesDevice || (route.type === 'local' && device.index === LOOPBACK_INDEX)) return null;
   if (!device.hasIpv4Address) return mode === 0 ? null : reversePath(course, back?.name ?? null);
   return mode === 1 ? reversePath(course, back?.name ?? null) : null;
+}
+
+/** Of a multipath route any way may be taken, and rules that look at it may tell them apart. */
+function validateOnward(course: Course, request: RouteKey, found: Found): Fate | null {
+  const { devices } = course.host;
+  const fate = validateSource(course, request, found.device);
+  const others = found.route.nexthops.map((nexthop) => devices.get(nexthop.interface ?? ''));
+  for (const other of new Set(others)) {
+    if (!other || other === found.device) continue;
+    const steps = course.steps.length;
+    const differs = (validateSource(course, request, other) === null) !== (fate === null);
+    course.steps.length = steps;
+    if (!differs) continue;
+    const what = `which way of ${describeRoute(found)} the packet takes: its source is checked by that`;
+    return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
+  }
+  return fate;
 }
 
 function sourceIsOurs(course: Course): Fate {

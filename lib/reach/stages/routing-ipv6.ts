@@ -16,7 +16,7 @@ import {
   notReady,
   refusalOf,
 } from './routing.js';
-import { notUnicast } from './routing-ipv4.js';
+import { multicast, notUnicast } from './routing-ipv4.js';
 
 /** ip6_rcv_core (net/ipv6/ip6_input.c) and ip6_route_input (net/ipv6/route.c). */
 export function routeIncomingIpv6(course: Course): Fate | null {
@@ -44,19 +44,21 @@ export function routeIncomingIpv6(course: Course): Fate | null {
       `a packet for ${packet.destinationText} on ${device.name} is dropped: that address never leaves a host`,
     );
   }
-  if (isMulticast(destination)) {
-    if (packet.protocol === 'tcp') return notUnicast(course, 'multicast');
-    const what = `who has joined the multicast group ${packet.destinationText}`;
-    return course.cannotTell('routing', { code: 'not-evaluated', what }, `${what} is not captured`);
-  }
-  const answer = host.policy.ipv6.lookup(incomingKey(course), device.index);
+  if (isMulticast(destination)) return multicast(course);
+  const key = incomingKey(course);
+  // Inside a VRF the packet comes in on the VRF; for its link alone the port counts (vrf_ip6_rcv).
+  key.input = course.inputIndex;
+  const answer = host.policy.ipv6.lookup(
+    key.strict ? { ...key, output: device.index } : key,
+    key.strict ? device.index : key.input,
+  );
   if (answer.kind !== 'found') {
-    const unready = answer.kind === 'unknown' ? null : notReady(course);
-    if (unready) return unready;
     const symptom =
       answer.kind === 'refused'
         ? withAnswer(course, icmpSymptom(course, answer.error), 'route-error')
         : 'ETIMEDOUT';
+    const unready = answer.kind === 'unknown' ? null : notReady(course, symptom);
+    if (unready) return unready;
     return refusalOf(course, 'routing', answer, 'request', symptom, packet.destinationText);
   }
   const { found } = answer;
@@ -68,7 +70,9 @@ export function routeIncomingIpv6(course: Course): Fate | null {
     course.step('routing', 'pass', `${describeRoute(found)}: for this host`);
     return null;
   }
-  return notReady(course) ?? wrongScope(course) ?? onward(course, found);
+  // A router sends it on to the link, as it does with any address that is not its own (yet).
+  const unready = device.forwardsIpv6 ? null : notReady(course);
+  return unready ?? wrongScope(course) ?? onward(course, found);
 }
 
 /** A link-local address belongs to one link: it does not answer on another. */

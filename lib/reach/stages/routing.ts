@@ -36,7 +36,7 @@ export function refusalOf(
   stage: Stage,
   answer: Exclude<RoutingAnswer, { kind: 'found' }>,
   direction: Direction,
-  symptom: Symptom,
+  symptom: Symptom | null,
   to: string,
 ): Fate {
   if (answer.kind === 'unknown') {
@@ -90,6 +90,17 @@ export function refusalOf(
 
 /** A route as a person reads it in `ip route`. */
 export function describeRoute(found: Found): string {
+  const known = descriptions.get(found);
+  if (known !== undefined) return known;
+  const text = nameOf(found);
+  descriptions.set(found, text);
+  return text;
+}
+
+/** A table has one result for each way out of each route. */
+const descriptions = new WeakMap<Found, string>();
+
+function nameOf(found: Found): string {
   const { route, nexthop } = found;
   const via = nexthop?.gateway ? ` via ${nexthop.gateway}` : '';
   const dev = nexthop?.interface ? ` dev ${nexthop.interface}` : '';
@@ -118,7 +129,7 @@ export function icmpSymptom(course: Course, error: RouteError): Symptom {
 }
 
 /** Is the destination one of the host's addresses that does not work yet, or any more? */
-export function notReady(course: Course): Fate | null {
+export function notReady(course: Course, symptom: Symptom | null = 'ETIMEDOUT'): Fate | null {
   for (const { entry } of course.host.owners(course.packet.destinationText)) {
     const state = entry.flags.includes('dadfailed')
       ? 'dadfailed'
@@ -130,7 +141,7 @@ export function notReady(course: Course): Fate | null {
     return course.fails(
       'routing',
       { code: 'address-not-ready', address, state },
-      'ETIMEDOUT',
+      symptom,
       `${address} is ${state}: duplicate address detection has not passed`,
     );
   }

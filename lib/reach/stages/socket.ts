@@ -1,9 +1,11 @@
 import {
   type Address,
+  formatPrefix,
   fromV4Mapped,
   isLoopback,
   isUnspecified,
   isV4Mapped,
+  prefixHolds,
   sameAddress,
 } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
@@ -34,6 +36,13 @@ export function passSocket(course: Course): Fate | null {
     const what = `which device ${describe(socket)} is bound to: /proc/net does not say`;
     return course.cannotTell('socket', { code: 'not-evaluated', what }, what);
   }
+  if (course.destinationType === 'multicast') {
+    // Groups and sources of single sockets are not told (ip_mc_sf_allow, inet6_mc_check).
+    const what = `whether ${describe(socket)} takes what is sent to ${packet.destinationText} (IP_MULTICAST_ALL, IP_ADD_MEMBERSHIP)`;
+    return course.cannotTell('socket', { code: 'not-evaluated', what }, what);
+  }
+  const unsigned = demandsSignature(course, taker);
+  if (unsigned) return unsigned;
   const { backlog } = socket;
   // sk_acceptq_is_full (include/net/sock.h): one more than the limit fits.
   if (backlog && backlog.length > backlog.limit) {
@@ -52,36 +61,57 @@ export function passSocket(course: Course): Fate | null {
 }
 
 /**
+ * tcp_inbound_md5_hash: what is not signed is dropped where a key covers the peer. That the peer has
+ * the key is left out of account: a program must ask for it.
+ */
+function demandsSignature(course: Course, { keyed, socket }: Receiver): Fate | null {
+  const { packet } = course;
+  const peers = keyed.find(
+    (prefix) => prefix.address.family === packet.family && prefixHolds(prefix, packet.source),
+  );
+  if (!peers) return null;
+  const text = formatPrefix(peers);
+  return course.fails(
+    'socket',
+    { code: 'signature-required', socket, peers: text },
+    'ETIMEDOUT',
+    `${describe(socket)} drops what peers of ${text} do not sign (TCP MD5)`,
+  );
+}
+
+/**
  * All sockets that may take it: the best score; for a broadcast everyone who stands there
  * (__udp4_lib_mcast_deliver).
  */
 function takersOf(course: Course, candidates: readonly Receiver[]): Receiver[] | null {
-  if (course.destinationType !== 'broadcast') {
+  const { destinationType } = course;
+  if (destinationType !== 'broadcast' && destinationType !== 'multicast') {
     const tcp = course.packet.protocol === 'tcp';
     const best = tcp ? bestListener(course, candidates) : bestUdp(course, candidates);
-    return best && withGroup(best, candidates);
+    return best && withGroup(course, best, candidates);
   }
   const all = candidates.filter((one) => covers(course, one) && fromItsPeer(course, one));
   return all.length > 0 ? all : null;
 }
 
 /**
- * The best sockets and the rest of their SO_REUSEPORT group, any of which may take it instead. The
+ * The best sockets and those with SO_REUSEPORT beside them, any of which may take it instead. The
  * kernel does not tell the option, but sockets of one user that stand on the very same address, one
- * of them without a device, can hardly do so otherwise; and a group pays no heed to devices
- * (inet_reuseport_add_sock, udp_reuseport_add_sock).
+ * of them without a device, can hardly do so otherwise. A group pays no heed to devices
+ * (inet_reuseport_add_sock, udp_reuseport_add_sock), and the first with a group that is met ends
+ * the look-up, even if a better one stood behind it (udp4_lib_lookup2, inet_lhash2_lookup).
  */
-function withGroup(best: Receiver[], candidates: readonly Receiver[]): Receiver[] {
-  const { socket, address } = best[0]!;
-  if (candidates.length === 1 || best[0]!.remote) return best;
-  const group = candidates.filter(
-    (one) =>
-      one.remote === null &&
-      one.socket.family === socket.family &&
-      one.socket.v6only === socket.v6only &&
-      one.socket.uid === socket.uid &&
-      sameAddress(one.address, address),
-  );
+function withGroup(course: Course, best: Receiver[], candidates: readonly Receiver[]): Receiver[] {
+  const { socket } = best[0]!;
+  const address = sideFor(course, best[0]!);
+  if (candidates.length === 1 || best[0]!.remote || !address) return best;
+  const group = candidates.filter((one) => {
+    if (one.remote !== null || one.socket.uid !== socket.uid) return false;
+    const alike = one.socket.family === socket.family && one.socket.v6only === socket.v6only;
+    if (!alike && !deviceFits(course, one)) return false;
+    const side = sideFor(course, one);
+    return side !== null && sameAddress(side, address);
+  });
   if (group.length < 2 || !group.some((one) => one.device === 0)) return best;
   return [...best, ...group.filter((one) => !best.includes(one))];
 }
@@ -122,9 +152,19 @@ function maybeDualStack(course: Course, receiver: Receiver): boolean {
   );
 }
 
-/** inet_sk_bound_dev_eq without VRF: unbound takes from everywhere. */
+/**
+ * inet_sk_bound_dev_eq and udp_sk_bound_dev_eq: unbound takes from everywhere outside of VRFs, and
+ * from inside where a setting says so; inside, being bound to the VRF or to its port is as good.
+ */
 function deviceFits(course: Course, receiver: Receiver): boolean {
-  return receiver.device === 0 || receiver.device === course.inputIndex;
+  const { device } = receiver;
+  if (device === 0) return course.portIndex === 0 || acceptsFromVrf(course);
+  return device === course.inputIndex || device === course.portIndex;
+}
+
+/** net.ipv4.tcp_l3mdev_accept and its twin for UDP, which IPv6 asks too. */
+function acceptsFromVrf({ packet, host }: Course): boolean {
+  return host.setting(`net.ipv4.${packet.protocol}_l3mdev_accept`, 0) !== 0;
 }
 
 /** Would this socket take the packet, if no other stood closer? */
@@ -183,9 +223,9 @@ function bestUdp(course: Course, receivers: readonly Receiver[]): Receiver[] | n
 /** Nobody takes it: a reset for TCP, an ICMP port unreachable for UDP, nothing for a broadcast. */
 function refuse(course: Course, candidates: readonly Receiver[]): Fate {
   const { packet } = course;
-  const silent = course.destinationType === 'broadcast';
+  const silent = course.destinationType === 'broadcast' || course.destinationType === 'multicast';
   const answer = packet.protocol === 'tcp' ? 'reset' : 'port-unreachable';
-  const symptom: Symptom = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
+  const symptom: Symptom | null = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
   const cause = nearMiss(course, candidates);
   const what = packet.protocol === 'tcp' ? 'a reset' : 'port unreachable';
   const says = symptom === 'ECONNREFUSED' ? `, so the kernel answers ${what}` : '';
@@ -218,14 +258,29 @@ export function missOf(course: Course, receiver: Receiver): { rank: number; caus
     const code = packet.family === 'ipv4' ? 'ipv6-only' : 'ipv4-only';
     return { rank: isUnspecified(bound) ? 2 : isLoopback(bound) ? 3 : 5, cause: { code, socket } };
   }
-  if (isUnspecified(side) || sameAddress(side, packet.destination))
-    return { rank: 1, cause: { code: 'bound-to-other-device', socket } };
+  if (isUnspecified(side) || sameAddress(side, packet.destination)) {
+    const { vrf } = course.device;
+    if (receiver.device !== 0 || !vrf)
+      return { rank: 1, cause: { code: 'bound-to-other-device', socket } };
+    const setting = `net.ipv4.${packet.protocol}_l3mdev_accept`;
+    return { rank: 1, cause: { code: 'outside-vrf', socket, vrf: vrf.name, setting } };
+  }
   if (isLoopback(side)) return { rank: 3, cause: { code: 'bound-to-loopback', socket } };
   return { rank: 4, cause: { code: 'bound-to-other-address', socket } };
 }
 
+const descriptions = new WeakMap<Socket, string>();
+
 /** A socket as a person would name it. */
 export function describe(socket: Socket): string {
+  const known = descriptions.get(socket);
+  if (known !== undefined) return known;
+  const text = nameOf(socket);
+  descriptions.set(socket, text);
+  return text;
+}
+
+function nameOf(socket: Socket): string {
   const { address, port } = socket.local;
   const text = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   const owner = socket.owners?.[0];

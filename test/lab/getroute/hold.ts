@@ -208,7 +208,8 @@ function leaving(host: Host, question: Question): Expected | 'unknown' {
   const { found } = answer;
   const { type } = found.route;
   if (type === 'local' || type === 'anycast') return { type, ways: null, entry: found };
-  const ways = usableWays(host, found, output);
+  // IPv6 holds all ways of a multipath route to an interface only where it is strict (fib6_select_path).
+  const ways = usableWays(host, found, family === 'ipv4' || key.strict ? output : 0);
   const free = ways.filter((way) => mayLeave(source, way.interface, host));
   if (free.length > 0 && free.length < ways.length) return 'unknown'; // by a hash of the flow
   return free.length > 0 ? { type, ways: free, entry: found } : EINVAL;
@@ -253,16 +254,21 @@ function isWay(host: Host, way: NextHop, routed: Answer): boolean {
   return index === routed.output && (way.gateway ?? null) === routed.gateway;
 }
 
-/** A merged trie has no tables to tell of, and the kernel gives a nexthop object in its own words. */
+/**
+ * A merged trie has no tables to tell of. Of IPv6 routes that share a nexthop object the kernel may
+ * name any: the object keeps one cached result for all of them (rt6_get_pcpu_route).
+ */
 function sameEntry(ours: Route, theirs: Route): boolean {
+  const shared = ours.family === 'ipv6' && ours.nexthopId !== null;
+  if (shared) return ours.nexthopId === theirs.nexthopId;
   return describe(ours) === describe(theirs);
 }
 
 function describe(route: Route): string {
   const ways = route.nexthops.map((way) => `${way.interface} ${way.gateway}`).sort();
-  const { destination, sourcePrefix, type, metric, tos, nexthopId, preference } = route;
+  const { destination, sourcePrefix, type, metric, tos, nexthopId } = route;
   const where = nexthopId ?? ways.join();
-  return [destination, sourcePrefix, type, metric, tos, preference, where].join(' ');
+  return [destination, sourcePrefix, type, metric, tos, where].join(' ');
 }
 
 /** Makes questions that the network has something to say to. */

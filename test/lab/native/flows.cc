@@ -464,7 +464,14 @@ class Run {
       if (result == nullptr) continue;
       took(*result, index, from);
       answerFrom(message, servers_[index].answersFromAsked);
-      if (sendmsg(servers_[index].fd, &message, MSG_NOSIGNAL) < 0) result->answerError = errno;
+      bool sent = sendmsg(servers_[index].fd, &message, MSG_NOSIGNAL) >= 0;
+      if (!sent && errno == EINVAL && from.family() == AF_INET6 && message.msg_controllen > 0) {
+        // IPv6 lets only an address of an interface be named (ip6_datagram_send_ctl), not one of
+        // AnyIP.
+        answerFrom(message, false);
+        sent = sendmsg(servers_[index].fd, &message, MSG_NOSIGNAL) >= 0;
+      }
+      if (!sent) result->answerError = errno;
     }
   }
 

@@ -227,6 +227,8 @@ lab::ListenerSpec readListener(const Napi::Value& value) {
   spec.remoteAddress = text(from, "remoteAddress");
   spec.remotePort = port(from, "remotePort");
   if (from.Get("uid").IsNumber()) spec.uid = word(from, "uid");
+  spec.keyedAddress = text(from, "keyedAddress");
+  spec.keyedLength = static_cast<uint8_t>(word(from, "keyedLength"));
   return spec;
 }
 

@@ -1,5 +1,6 @@
 #include "listeners.h"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -54,6 +55,18 @@ const char* openOne(const ListenerSpec& spec, Opened& opened) {
   // The address a datagram was sent to comes with it, for answers from exactly that address.
   if (!tcp && !set(level, family == AF_INET ? IP_PKTINFO : IPV6_RECVPKTINFO, 1))
     return "IP_PKTINFO";
+
+  if (!spec.keyedAddress.empty()) {
+    tcp_md5sig key{};
+    SocketAddress peer = socketAddress(spec.keyedAddress, 0, "");
+    std::memcpy(&key.tcpm_addr, &peer.storage, sizeof key.tcpm_addr);
+    key.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX;
+    key.tcpm_prefixlen = spec.keyedLength;
+    key.tcpm_keylen = 4;
+    std::memcpy(key.tcpm_key, "lab!", 4);
+    if (setsockopt(fd.get(), IPPROTO_TCP, TCP_MD5SIG_EXT, &key, sizeof key) != 0)
+      return "TCP_MD5SIG_EXT";
+  }
 
   SocketAddress local = socketAddress(spec.address, spec.port, spec.scope);
   if (!bindOrTaken(fd.get(), local)) return "bind";

@@ -26,6 +26,8 @@ struct ListenerSpec {
   std::string remoteAddress;
   uint16_t remotePort = 0;
   std::optional<uint32_t> uid;
+  std::string keyedAddress;  // TCP MD5: peers of this prefix must sign; empty for none
+  uint8_t keyedLength = 0;
 };
 
 struct Opened {

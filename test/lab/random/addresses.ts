@@ -6,9 +6,8 @@ export function addPlaces(draft: Draft): void {
   const { random, ip, places } = draft;
   places.push('127.0.0.1', '127.0.0.1', '127.9.9.9', '::1', '8.8.8.8', '2001:db8:dead::1');
   if (random.chance(0.1)) places.push('255.255.255.255');
-  if (draft.often(0.2, 'ipv6')) places.push('fd00:1::', 'fd00:1::'); // the subnet's routers
   if (draft.often(0.6, 'addresses', 'local')) {
-    ip.push('address add 10.99.0.1/32 dev lo', 'address add fd00:99::1/128 dev lo');
+    ip.push('address add 10.99.0.1/32 dev lo', 'address add fd00:99::1/128 dev lo nodad');
     places.push('10.99.0.1', 'fd00:99::1');
   }
   if (draft.often(0.4, 'addresses', 'local')) {
@@ -51,6 +50,8 @@ export function addAddresses(draft: Draft): void {
     flagged(0.2, `fd00:${place}::77`, 'nodad noprefixroute');
     flagged(0.2, `fd00:${place}::78`, 'nodad preferred_lft 0');
     flagged(0.15, `fd00:b${place}::79`, 'nodad');
+    // The subnet's routers' address, which is one of the host's if it is a router itself.
+    if (draft.often(0.05, 'addresses', 'ipv6')) draft.places.push(`fd00:b${place}::`);
     flagged(0.15, `2001:db8:a${place}::1`, 'nodad');
     detect(draft, link);
   }

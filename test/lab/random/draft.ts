@@ -35,7 +35,7 @@ export class Draft {
 
   /** Draws with this probability where the scenario is of one of the families, else with a part of it. */
   often(probability: number, ...varied: ScenarioFamily[]): boolean {
-    return this.random.chance(varied.includes(this.family) ? probability : probability * 0.2);
+    return this.random.chance(varied.includes(this.family) ? probability : probability * 0.3);
   }
 
   get askers(): Asker[] {

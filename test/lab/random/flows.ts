@@ -21,7 +21,9 @@ function fromHost(draft: Draft): LabFlow {
   if (isLinkLocalText(address)) return { ...flow, scope: linkOf(draft, address) };
   if (random.chance(0.4)) {
     const sources = [...draft.ownAddresses(), '127.0.0.1', ...draft.places];
-    const fitting = sources.filter((source) => isIpv6(source) === isIpv6(address));
+    const fitting = sources.filter(
+      (source) => isIpv6(source) === isIpv6(address) && !source.startsWith('255.'),
+    );
     flow.source = { address: random.pick(fitting) };
     if (protocol === 'udp' && random.chance(0.2)) flow.source.port = 5555;
   }
@@ -43,7 +45,7 @@ function fromOutside(draft: Draft): LabFlow {
   const sources = [...asker.addresses];
   const { linkLocal } = asker.near ?? {};
   if (linkLocal && (isLinkLocalText(address) || random.chance(0.05))) {
-    sources.push(linkLocal, linkLocal, linkLocal);
+    sources.push(...Array.from({ length: 10 }, () => linkLocal));
   }
   const fitting = sources.filter((source) => isIpv6(source) === isIpv6(address));
   const source = random.pick(fitting);

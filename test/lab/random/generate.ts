@@ -3,7 +3,7 @@ import { Draft } from './draft.js';
 import { makeFlow } from './flows.js';
 import { addLinks, disturbLinks } from './links.js';
 import { addListeners } from './listeners.js';
-import { addRoutes, addRules } from './routes.js';
+import { addDefaultRoutes, addRoutes, addRules } from './routes.js';
 import type { Scenario } from './scenario.js';
 import { addSettings } from './settings.js';
 
@@ -15,6 +15,7 @@ export function generate(seed: number, flows?: number): Scenario {
   addPlaces(draft);
   addAddresses(draft);
   addSettings(draft);
+  addDefaultRoutes(draft);
   if (draft.often(0.9, 'routes', 'ipv6')) addRoutes(draft);
   if (draft.often(0.7, 'routes', 'ipv6')) addRules(draft);
   disturbLinks(draft);

@@ -64,6 +64,8 @@ function compare(
   if (cause?.code === 'forwarded' || cause?.code === 'leaves-this-host') {
     if (here.length > 0) return ['wrong', 'it was taken here, not sent on'];
     if (away > 0) return ['agrees', ''];
+    const refused = ['bind', 'connect', 'send'].includes(result.failedAt ?? '');
+    if (refused && cause.code === 'leaves-this-host') return ['wrong', 'it did not leave'];
     const by = cause.code === 'forwarded' ? 'forwarded' : 'left';
     return ['elsewhere', `${by}, ${flow.protocol}, ${result.symptom}`];
   }
@@ -76,6 +78,7 @@ function compare(
   const members = course.takers.map(({ socket }) => socket.inode);
   if (here.some(({ inode }) => !members.includes(inode))) return ['wrong', 'the accepting socket'];
   if (outcome !== result.outcome) return ['wrong', 'the outcome'];
+  if (outcome !== 'reachable' && symptom === null) return ['unknown', 'the symptom'];
   if (outcome !== 'reachable') {
     return symptom === result.symptom ? ['agrees', ''] : ['wrong', 'the symptom'];
   }

@@ -31,7 +31,7 @@ function listener(draft: Draft): ListenerSpec {
   if (isLinkLocalText(address))
     spec.scope = [...own].find(([, addresses]) => addresses.includes(address))![0];
   if (isIpv6(address) && random.chance(0.5)) spec.v6only = random.chance(0.5);
-  if (random.chance(0.2)) spec.device = random.pick([...names, 'lo']);
+  if (draft.often(0.2, 'bind', 'links')) spec.device = random.pick([...names, 'lo']);
   if (random.chance(0.3)) spec.reusePort = true;
   if (random.chance(0.3)) spec.reuseAddress = true;
   if (random.chance(0.3)) spec.freebind = true;
@@ -54,7 +54,9 @@ function crowd(draft: Draft, spec: ListenerSpec): void {
 
 function answer(draft: Draft, spec: ListenerSpec): void {
   const { random } = draft;
-  if (random.chance(0.5)) spec.answerFrom = 'asked';
+  // By IPv4, a socket of both families cannot answer a broadcast from its own address.
+  const both = isIpv6(spec.address) && spec.v6only !== true;
+  if (!both && random.chance(0.5)) spec.answerFrom = 'asked';
   if (!random.chance(0.1)) return;
   const peer = random
     .pick(draft.askers)

@@ -113,17 +113,28 @@ function describe(
       peers: { [behind.machine]: { addresses: behind.addresses, sysctls: openMinded } },
     };
   }
-  description.ip = [...passingOn(), ...byGateway(peer, link), ...waysOver(machine, outside)];
+  description.ip = [...passingOn(peer, outside), ...byGateway(peer, link)];
   return description;
 }
 
-/** What comes from the host and is for nobody known goes to the world. */
-function passingOn(): string[] {
-  return ['', '-6 '].flatMap((family) => [
-    `${family}rule add priority 10 iif eth0 lookup main suppress_prefixlength 0`,
-    `${family}rule add priority 11 iif eth0 lookup 77`,
-    `${family}route add default via ${family ? core6(worldNumber) : core4(worldNumber)} dev core table 77`,
-  ]);
+/** What comes from the host goes to whom it is for, over the core; and if it is nobody's, to the world. */
+function passingOn({ machine, behind }: PeerSpec, { askers, links, numbers }: Outside): string[] {
+  const ways = askers.flatMap((asker) => {
+    const gateway = gatewayOf(asker, links);
+    const number = numbers.get(gateway)!;
+    if (gateway === machine) return [];
+    return asker.addresses.map(
+      (address) => `route add ${address} via ${isIpv6(address) ? core6(number) : core4(number)}`,
+    );
+  });
+  const inner = (behind?.addresses ?? []).map((address) => `route add ${plain(address)} dev inner`);
+  const rest = [`route add default via ${core4(worldNumber)}`];
+  return [
+    'rule add priority 10 iif eth0 lookup 77',
+    ...[...ways, ...inner, ...rest].map((line) => `${line} table 77`),
+    '-6 rule add priority 10 iif eth0 lookup 77',
+    `-6 route add default via ${core6(worldNumber)} table 77`,
+  ];
 }
 
 function byGateway({ byGateway }: PeerSpec, link: LinkSpec): string[] {
@@ -131,19 +142,6 @@ function byGateway({ byGateway }: PeerSpec, link: LinkSpec): string[] {
     const gateway = link.addresses.map(plain).find((own) => isIpv6(own) === isIpv6(address));
     const via = link.kind === 'tun' ? '' : ` via ${gateway}`;
     return `route replace ${address}${via} dev eth0`;
-  });
-}
-
-/** Everybody else's addresses are behind the core. */
-function waysOver(machine: string, { askers, links, numbers }: Outside): string[] {
-  return askers.flatMap((asker) => {
-    const gateway = gatewayOf(asker, links);
-    if (gateway === machine) return [];
-    const number = numbers.get(gateway)!;
-    return asker.addresses.map((address) => {
-      const via = isIpv6(address) ? core6(number) : core4(number);
-      return `route replace ${address} via ${via}`;
-    });
   });
 }
 

@@ -12,6 +12,18 @@ export function addRoutes(draft: Draft): void {
     ip.push(routeLine(draft, random.pick(versions)));
 }
 
+/** The way to everybody else that nearly every host has. */
+export function addDefaultRoutes(draft: Draft): void {
+  const { random, ip, askers } = draft;
+  const near = askers.filter((asker) => asker.near);
+  for (const ipv6 of [false, true]) {
+    if (!random.chance(0.6)) continue;
+    const { near: router, link } = random.pick(near);
+    const via = ipv6 ? router!.ipv6 : router!.ipv4;
+    ip.push(`route add default via ${via} dev ${link} metric 1000`);
+  }
+}
+
 const tables = ['main', 'main', 'main', '100', '200', 'local', 'default'];
 
 function routeLine(draft: Draft, ipv6: boolean): string {

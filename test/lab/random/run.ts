@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { whyNoLab } from '../privilege.js';
 import { generate } from './generate.js';
 import { holdScenario } from './hold.js';
 import type { Held } from './judge.js';
@@ -28,6 +29,8 @@ interface Options {
 }
 
 const options = readOptions();
+const reason = whyNoLab();
+if (reason !== null) refuse(reason);
 const tally = new Tally();
 const wrong: { scenario: Scenario; held: Held }[] = [];
 let next = options.first;
