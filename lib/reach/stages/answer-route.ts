@@ -116,7 +116,8 @@ function answerSource(course: Course, answer: Answer): Address {
   const { packet, host } = course;
   const icmpv6 =
     packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
-  if (icmpv6 && !host.owners(packet.destinationText).some(isReady)) {
+  if (icmpv6) {
+    if (host.owners(packet.destinationText).some(isReady)) return packet.destination;
     return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
   }
   const ours = course.destinationType === 'local' && answer !== 'route-error';

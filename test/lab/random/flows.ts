@@ -22,7 +22,9 @@ function fromHost(draft: Draft): LabFlow {
   if (random.chance(0.4)) {
     const sources = [...draft.ownAddresses(), '127.0.0.1', ...draft.places];
     const fitting = sources.filter(
-      (source) => isIpv6(source) === isIpv6(address) && !source.startsWith('255.'),
+      (source) =>
+        // Where an optimistic source goes is a matter of the neighbours too (ip6_dst_lookup_tail).
+        isIpv6(source) === isIpv6(address) && !/^255\.|::67$/.test(source),
     );
     flow.source = { address: random.pick(fitting) };
     if (protocol === 'udp' && random.chance(0.2)) flow.source.port = 5555;
