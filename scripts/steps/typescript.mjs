@@ -84,7 +84,10 @@ const isWhole = (project) =>
 function prepare(project) {
   const wanted = new Set([...outputs(project), ...project.more]);
   const present = filesUnder(project.output);
-  for (const path of present) if (!wanted.has(path)) rmSync(inRoot(path));
+  for (const path of present) {
+    // The bundler clears its own directory, in which names follow from contents.
+    if (!wanted.has(path) && !path.startsWith('dist/bundle/')) rmSync(inRoot(path));
+  }
   const compiled = new Set(present);
   if ([...outputs(project)].some((path) => !compiled.has(path))) {
     rmSync(inRoot('build', `${project.name}.tsbuildinfo`), { force: true });
