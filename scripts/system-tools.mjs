@@ -25,6 +25,12 @@ const needs = {
     { program: 'nsenter', package: 'util-linux' },
     { program: 'ps', package: 'procps' },
     { program: 'sysctl', package: 'procps' },
+    { program: 'script', package: 'bsdutils' },
+    { program: 'zsh', package: 'zsh' },
+    { program: 'fish', package: 'fish' },
+    { program: 'man', package: 'man-db' },
+    { program: 'groff', package: 'groff' },
+    { program: 'mandoc', package: 'mandoc' },
   ],
   lint: [{ program: 'clang-format', package: 'clang-format' }],
   prebuild: [

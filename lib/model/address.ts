@@ -97,7 +97,7 @@ export function parseAddress(text: string): Address | null {
     const start = at;
     let value = 0;
     for (; at < text.length && at - start < 5; at++) {
-      const digit = hexDigit(text.charCodeAt(at));
+      const digit = hexDigits[text.charCodeAt(at)] ?? -1;
       if (digit < 0) break;
       value = (value << 4) | digit;
     }
@@ -118,10 +118,8 @@ export function parseAddress(text: string): Address | null {
     at++;
   }
   if (gap < 0 ? count !== 8 : count > 7) return null;
-  if (gap >= 0) {
-    groups.copyWithin(8 - count + gap, gap, count);
-    groups.fill(0, gap, 8 - count + gap);
-  }
+  for (let to = 7, from = count - 1; gap >= 0 && to >= gap; to--)
+    groups[to] = from >= gap ? groups[from--]! : 0;
   return ipv6(groupPair(0), groupPair(2), groupPair(4), groupPair(6));
 }
 
@@ -129,11 +127,10 @@ function groupPair(index: number): number {
   return (groups[index]! << 16) | groups[index + 1]!;
 }
 
-function hexDigit(code: number): number {
-  if (code >= ZERO && code <= 57) return code - ZERO;
-  const letter = (code | 32) - 97;
-  return letter >= 0 && letter < 6 ? letter + 10 : -1;
-}
+/** The value of each letter as a hexadecimal digit, -1 for none. */
+const hexDigits = Int8Array.from({ length: 128 }, (_, code) =>
+  /[\da-f]/i.test(String.fromCharCode(code)) ? Number.parseInt(String.fromCharCode(code), 16) : -1,
+);
 
 /** Four decimal numbers up to 255, without leading zeros, that end the text; `null` for anything else. */
 function parseQuad(text: string, from: number): number | null {
@@ -158,22 +155,59 @@ function parseQuad(text: string, from: number): number | null {
 
 /** The canonical text of an address: RFC 5952, with the dotted form for v4-mapped addresses. */
 export function formatAddress(address: Address): string {
-  const { family, a, b, c, d } = address;
-  if (family === 'ipv4') return dotted(a);
-  if ((a | b) === 0 && c === 0xffff) return `::ffff:${dotted(d)}`;
+  if (address.family === 'ipv4') return dotted(address.a);
+  if (isV4Mapped(address)) return `::ffff:${dotted(address.d)}`;
+  const { start, length } = zeroRun(address);
+  if (length === 0) return hexGroups(address, 0, 8);
+  return `${hexGroups(address, 0, start)}::${hexGroups(address, start + length, 8)}`;
+}
+
+/**
+ * The canonical text of an address that was parsed from a text: that very text where it is
+ * canonical, as most are, for that is quicker found out than written.
+ */
+export function canonicalText(text: string, address: Address): string {
+  if (address.family === 'ipv4') return text; // IPv4 is parsed in its canonical form alone
+  return isCanonicalIpv6(text, address) ? text : formatAddress(address);
+}
+
+/** It is, without capitals and dots, when it is as long as the canonical text and shortened there. */
+function isCanonicalIpv6(text: string, address: Address): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === DOT || (code >= 65 && code <= 70)) return false;
+  }
+  if (isV4Mapped(address)) return false;
+  const { start, length } = zeroRun(address);
+  let size = 0;
+  let shortened = -1;
+  for (let index = 0; index < 8; index++) {
+    if (length > 0 && index === start) {
+      shortened = Math.max(size - 1, 0);
+      size = shortened + 2;
+      index += length - 1;
+      continue;
+    }
+    const group = groupOf(address, index);
+    size += (group < 0x10 ? 1 : group < 0x100 ? 2 : group < 0x1000 ? 3 : 4) + (index < 7 ? 1 : 0);
+  }
+  return size === text.length && text.indexOf('::') === shortened;
+}
+
+/** The first of the longest runs of zero groups, that `::` stands for; a single one is not shortened. */
+function zeroRun(address: Address): { start: number; length: number } {
   let start = -1;
-  let longest = 1; // a single zero group is not shortened
+  let length = 1;
   for (let from = 0; from < 8; from++) {
     let to = from;
     while (to < 8 && groupOf(address, to) === 0) to++;
-    if (to - from > longest) {
+    if (to - from > length) {
       start = from;
-      longest = to - from;
+      length = to - from;
     }
     if (to > from) from = to;
   }
-  if (start < 0) return hexGroups(address, 0, 8);
-  return `${hexGroups(address, 0, start)}::${hexGroups(address, start + longest, 8)}`;
+  return start < 0 ? { start: -1, length: 0 } : { start, length };
 }
 
 function hexGroups(address: Address, from: number, to: number): string {

@@ -1,7 +1,6 @@
 import { type Address, bitsOf, maskAddress, type Prefix } from './address.js';
 
-interface Node<T> {
-  readonly prefix: Prefix;
+interface Node<T> extends Prefix {
   value: T | undefined;
   zero: Node<T> | undefined;
   one: Node<T> | undefined;
@@ -25,8 +24,8 @@ export class PrefixMap<T> {
     let parent: Node<T> | undefined;
     for (;;) {
       const node = parent ? childTowards(parent, prefix.address) : this.#root;
-      const shared = node ? sharedLength(node.prefix, prefix) : 0;
-      if (node && shared === node.prefix.length) {
+      const shared = node ? sharedLength(node, prefix) : 0;
+      if (node && shared === node.length) {
         if (shared === prefix.length) return node;
         parent = node;
         continue;
@@ -59,9 +58,12 @@ export class PrefixMap<T> {
     const bits = bitsOf(address.family);
     let count = 0;
     for (let node = this.#root; node; ) {
-      const { length } = node.prefix;
-      if (commonBits(node.prefix.address, address) < length) break;
-      if (node.value !== undefined) found[count++] = node.value;
+      const { length } = node;
+      // What does not hold the address holds nothing below that does: that is found out there.
+      if (node.value !== undefined) {
+        if (commonBits(node.address, address) < length) break;
+        found[count++] = node.value;
+      }
       if (length === bits) break;
       node = childTowards(node, address);
     }
@@ -70,17 +72,17 @@ export class PrefixMap<T> {
 }
 
 function newNode<T>({ address, length }: Prefix): Node<T> {
-  const prefix = { address: maskAddress(address, length), length };
-  return { prefix, value: undefined, zero: undefined, one: undefined };
+  const masked = maskAddress(address, length);
+  return { address: masked, length, value: undefined, zero: undefined, one: undefined };
 }
 
 function adopt<T>(parent: Node<T>, child: Node<T>): void {
-  if (bitAt(child.prefix.address, parent.prefix.length)) parent.one = child;
+  if (bitAt(child.address, parent.length)) parent.one = child;
   else parent.zero = child;
 }
 
 function childTowards<T>(node: Node<T>, address: Address): Node<T> | undefined {
-  return bitAt(address, node.prefix.length) ? node.one : node.zero;
+  return bitAt(address, node.length) ? node.one : node.zero;
 }
 
 /** How long the prefix is that holds both. */

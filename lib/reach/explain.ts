@@ -22,8 +22,10 @@ export function symptomInWords(symptom: Symptom): string {
 export function explain(course: Course, fate: Fate): string {
   const { packet, fromHere } = course;
   const from = fromHere ? 'This host' : packet.sourceText;
-  const to = endpoint(packet.destinationText, packet.destinationPort);
-  const protocol = packet.protocol.toUpperCase();
+  const { family, destinationText, destinationPort } = packet;
+  const host = family === 'ipv6' ? `[${destinationText}]` : destinationText;
+  const to = `${host}:${destinationPort}`;
+  const protocol = packet.protocol === 'tcp' ? 'TCP' : 'UDP';
   if (!fate.cause) {
     const taker = course.socket ? describe(course.socket) : 'a socket';
     return `${from} reaches ${to} (${protocol}): ${taker} takes it, and the answer gets back.`;
@@ -34,10 +36,6 @@ export function explain(course: Course, fate: Fate): string {
   }
   const symptom = fate.symptom ? ` It sees: ${symptomInWords(fate.symptom)}.` : '';
   return `${from} does not reach ${to} (${protocol}): ${reason}.${symptom}`;
-}
-
-function endpoint(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** Why, as the rest of a sentence: what stands behind the colon. */

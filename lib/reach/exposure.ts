@@ -41,6 +41,7 @@ export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[
   const host = hostOf(state);
   const wanted = checkFilter(filter);
   const peers = new Map<string, Piece[]>();
+  const texts = new Map<string, string[]>();
   const behind = (device: Device, family: Family) => {
     const key = `${family} ${device.name}`;
     const known = peers.get(key) ?? peersBehind(host, device, family);
@@ -50,7 +51,7 @@ export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[
   return state.sockets
     .filter((socket) => socket.state === 'listen' || socket.state === 'unconnected')
     .filter((socket) => matchesFilter(socket, wanted))
-    .map((socket) => exposureOf(host, socket, behind));
+    .map((socket) => exposureOf(host, socket, behind, texts));
 }
 
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
@@ -61,11 +62,18 @@ type PeersBehind = (device: Device, family: Family) => readonly Piece[];
 interface Group {
   readonly fate: Omit<Followed['fate'], 'stage'>;
   readonly ranges: AddressRange[];
+  /** Which pieces of those behind the interface these are, by their numbers; '' for none of them. */
+  pieces: string;
   /** Some of them stand beyond the link. */
   beyond: boolean;
 }
 
-function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
+function exposureOf(
+  host: Host,
+  socket: Socket,
+  behind: PeersBehind,
+  texts: Map<string, string[]>,
+): Exposure {
   const reach: Reach[] = [];
   const blocked: Blocked[] = [];
   const unknown: Untold[] = [];
@@ -77,8 +85,12 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
     const groups = local
       ? fromHere(host, socket, door)
       : groupPeers(host, socket, door, behind(device, family));
-    for (const { fate, ranges, beyond } of groups) {
-      const row = { interface: device.name, address, peers: rangesToPrefixes(ranges, family) };
+    for (const { fate, ranges, pieces, beyond } of groups) {
+      // Many sockets have the same peers, and writing down whom costs more than tracing them.
+      const key = pieces === '' ? '' : `${family} ${device.name}${pieces}`;
+      const known = texts.get(key) ?? rangesToPrefixes(ranges, family);
+      if (key !== '') texts.set(key, known);
+      const row = { interface: device.name, address, peers: [...known] };
       const distance = local ? 'host' : beyond ? 'routed' : 'link';
       const entry = {
         ...row,
@@ -146,18 +158,24 @@ function fromHere(host: Host, socket: Socket, door: Door): Group[] {
   const asked = ask(host, socket, door, undefined);
   if (!asked) return [];
   const itself = addressToNumber(asked.followed.course.packet.source);
-  return [{ fate: asked.fate, ranges: [{ first: itself, last: itself }], beyond: false }];
+  return [
+    { fate: asked.fate, ranges: [{ first: itself, last: itself }], pieces: '', beyond: false },
+  ];
 }
 
 function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Piece[]): Group[] {
   const groups = new Map<string, Group>();
   const linkOnly = isLinkLocal(parseAddress(door.address)!);
   let current: Group | null = null;
-  let waiting: AddressRange[] = []; // nobody's addresses before the first peer of a stretch
-  for (const piece of pieces) {
+  let waiting: number[] = []; // nobody's addresses before the first peer of a stretch
+  const add = (group: Group, number: number) => {
+    group.ranges.push(pieces[number]!);
+    group.pieces += ` ${number}`;
+  };
+  for (const [number, piece] of pieces.entries()) {
     if (piece.who === 'nobody') {
-      if (current) current.ranges.push(piece);
-      else waiting.push(piece);
+      if (current) add(current, number);
+      else waiting.push(number);
       continue;
     }
     const asks = piece.who === 'peer' && (!linkOnly || piece.onLink);
@@ -168,9 +186,14 @@ function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Pie
       continue;
     }
     const key = keyOf(asked.fate, piece.text);
-    const group: Group = groups.get(key) ?? { fate: asked.fate, ranges: [], beyond: false };
+    const group: Group = groups.get(key) ?? {
+      fate: asked.fate,
+      ranges: [],
+      pieces: '',
+      beyond: false,
+    };
     groups.set(key, group);
-    group.ranges.push(...waiting, piece);
+    for (const one of [...waiting, number]) add(group, one);
     if (!piece.onLink) group.beyond = true;
     waiting = [];
     current = group;
@@ -180,13 +203,13 @@ function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Pie
 
 /** Fates that a person would give one reason for; the peer's own address is not part of it. */
 function keyOf(fate: Group['fate'], peer: string): string {
-  const leaveOutPeer = (key: string, value: unknown) => {
+  const { outcome, symptom, cause, assuming } = fate;
+  if (cause === null && !assuming) return `${outcome} ${symptom}`;
+  return JSON.stringify([outcome, symptom, cause, assuming], (key, value: unknown) => {
     if (key === 'socket' || key === 'by') return (value as Socket).inode;
     if (key === 'what') return String(value).replaceAll(peer, '');
     return value === peer ? undefined : value;
-  };
-  const { outcome, symptom, cause, assuming } = fate;
-  return JSON.stringify([outcome, symptom, cause, assuming], leaveOutPeer);
+  });
 }
 
 /** One peer asks at one door; null where the answer says nothing about this socket. */

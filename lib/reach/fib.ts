@@ -75,6 +75,8 @@ interface Leaf {
   readonly entries: Entry[];
   /** The longest prefix first. */
   readonly bySource: SourceEntries[];
+  /** What every look-up that finds this and demands no interface answers; null where it depends. */
+  certain: Found | null;
 }
 
 const refusals: Partial<Record<Route['type'], RouteError>> = {
@@ -105,7 +107,12 @@ export class Fib {
     for (const route of routes) {
       const prefix = parsePrefix(route.destination);
       if (!prefix) continue;
-      const leaf = this.#leaves.at(prefix, () => ({ prefix, entries: [], bySource: [] }));
+      const leaf = this.#leaves.at(prefix, () => ({
+        prefix,
+        entries: [],
+        bySource: [],
+        certain: null,
+      }));
       const nexthops = route.nexthops.length > 0 ? route.nexthops : [nowhere];
       const ways = nexthops.map((nexthop): Way => {
         // What leads nowhere does so by lo (ip6_route_info_create); IPv4 does not look.
@@ -115,10 +122,11 @@ export class Fib {
       });
       entriesFor(leaf, route).push({ route, refused: refusals[route.type], ways });
     }
-    this.#leaves.each(({ entries, bySource }) => {
-      entries.sort(inOrder);
-      bySource.sort((one, other) => other.source.length - one.source.length);
-      for (const { entries } of bySource) entries.sort(inOrder);
+    this.#leaves.each((leaf) => {
+      leaf.entries.sort(inOrder);
+      leaf.bySource.sort((one, other) => other.source.length - one.source.length);
+      for (const { entries } of leaf.bySource) entries.sort(inOrder);
+      leaf.certain = certainOf(leaf);
     });
   }
 
@@ -132,6 +140,7 @@ export class Fib {
       // A nexthop object without a usable way ends the look at all that begin at this address.
       if (missed && sameAddress(missed.prefix.address, leaf.prefix.address)) continue;
       missed = null;
+      if (leaf.certain && key.output === 0) return leaf.certain;
       for (const { route, refused, ways } of leaf.entries) {
         if (!fitsTos(route.tos, key.tos)) continue;
         if (route.type === 'throw') return 'again';
@@ -158,7 +167,8 @@ export class Fib {
     const leaves = this.#holding;
     const count = this.#leaves.holding(key.destination, leaves);
     for (let place = firstPlace(leaves, count, key.source); place >= 0; place--) {
-      const { entries, bySource } = leaves[place]!;
+      const { entries, bySource, certain } = leaves[place]!;
+      if (certain && !key.strict) return certain;
       for (const { source, entries } of bySource) {
         if (!prefixHolds(source, key.source)) continue;
         const answer = select6(entries, key.strict, preferred);
@@ -169,6 +179,18 @@ export class Fib {
     }
     return 'again';
   }
+}
+
+/** Most destinations have one route of one way, always usable: nothing is left to choose. */
+function certainOf({ entries, bySource }: Leaf): Found | null {
+  const [entry, ...others] = entries;
+  if (!entry || others.length > 0 || bySource.length > 0) return null;
+  const { route, refused, ways } = entry;
+  const way = ways.length === 1 ? ways[0]! : null;
+  if (!way || refused || route.type === 'throw' || route.tos !== 0) return null;
+  return way.nexthop.flags.every((flag) => flag !== 'dead' && flag !== 'linkdown')
+    ? way.found
+    : null;
 }
 
 /**

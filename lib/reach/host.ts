@@ -3,44 +3,13 @@ import type { HostState } from '../model/host-state.js';
 import type { Interface, InterfaceAddress } from '../model/interface.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
 import { checkState } from '../model/state-check.js';
+import { Device } from './device.js';
 import { Policy } from './policy.js';
+
+export type { Device } from './device.js';
 
 /** The index of the loopback interface in every namespace (LOOPBACK_IFINDEX). */
 export const LOOPBACK_INDEX = 1;
-
-/**
- * One interface with its settings as the kernel combines them with those of `all`
- * (include/linux/inetdevice.h: IN_DEV_MAXCONF, IN_DEV_ORCONF, IN_DEV_ANDCONF).
- */
-export interface Device {
-  readonly link: Interface;
-  readonly name: string;
-  readonly index: number;
-  /** The device that later stages see in its place: the bridge or bond it is a port of. */
-  readonly seenAs: Device;
-  /** The VRF it is a port of: its routes and sockets come first; null for none. */
-  readonly vrf: Device | null;
-  /** A master whose taking-over is not modelled, by its kind; null for none. */
-  readonly unmodelledMaster: string | null;
-  readonly hasIpv4: boolean;
-  readonly hasIpv6: boolean;
-  readonly hasIpv4Address: boolean;
-  /** The networks of its addresses: who stands in one is its neighbour. */
-  readonly networks: readonly Prefix[];
-  /** 0 off, 1 strict, 2 loose: the larger of `all` and its own. */
-  readonly rpFilter: number;
-  readonly acceptLocal: boolean;
-  readonly routeLocalnet: boolean;
-  readonly sourceMarkValid: boolean;
-  readonly forwardsIpv4: boolean;
-  readonly forwardsBroadcast: boolean;
-  readonly forwardsIpv6: boolean;
-  /** Which ARP requests it answers, the larger of `all` and its own: 0 all, 8 none. */
-  readonly arpIgnore: number;
-  /** It answers ARP only where the route back to who asks leads out of it. */
-  readonly arpFilter: boolean;
-  readonly ignoresLinkdown: { readonly ipv4: boolean; readonly ipv6: boolean };
-}
 
 /** A socket that can take a first packet, with its addresses as words. */
 export interface Receiver {
@@ -131,61 +100,16 @@ export class Host {
       if (made) return made;
       const master = link.master === null ? undefined : byName.get(link.master);
       const kind = master ? (link.portKind ?? master.kind) : null;
-      const takesOver = kind === 'bridge' || kind === 'bond' || kind === 'team';
-      const own = this.#settings(link);
-      const device: Device = {
-        link,
-        name: link.name,
-        index: link.index,
-        // A chain of masters deeper than any real one would be a loop in a spoiled capture.
-        get seenAs() {
-          return seen;
-        },
-        get vrf() {
-          return vrf;
-        },
-        unmodelledMaster: master && !takesOver && kind !== 'vrf' ? (kind ?? 'unknown') : null,
-        ...own,
-      };
+      const device = new Device(link, (name) => this.setting(name, 0));
       this.devices.set(link.name, device);
       this.byIndex.set(link.index, device);
-      const seen: Device =
-        master && takesOver && below < 8 ? make(master, below + 1).seenAs : device;
-      const vrf = master && kind === 'vrf' && below < 8 ? make(master, below + 1) : null;
+      // A chain of masters deeper than any real one would be a loop in a spoiled capture.
+      if (master)
+        device.joins(kind ?? 'unknown', () => (below < 8 ? make(master, below + 1) : null));
       for (const entry of link.addresses) this.#addOwn(entry, device);
       return device;
     };
     for (const link of state.interfaces) make(link, 0);
-  }
-
-  #settings(link: Interface) {
-    const v4 = link.ipv4;
-    const v6 = link.ipv6;
-    const all = (name: string) => this.setting(`net.ipv4.conf.all.${name}`, 0);
-    const forwarding6 = this.setting('net.ipv6.conf.all.forwarding', 0) !== 0;
-    return {
-      hasIpv4: v4 !== null,
-      hasIpv6: v6 !== null && v6.disable_ipv6 === 0,
-      hasIpv4Address: link.addresses.some((entry) => !entry.address.includes(':')),
-      networks: link.addresses
-        .map(({ address, peer, prefixLength }) => parsePrefix(`${peer ?? address}/${prefixLength}`))
-        .filter((network) => network !== null),
-      rpFilter: v4 ? Math.max(all('rp_filter'), v4.rp_filter) : 0,
-      acceptLocal: v4 !== null && (all('accept_local') !== 0 || v4.accept_local !== 0),
-      routeLocalnet: v4 !== null && (all('route_localnet') !== 0 || v4.route_localnet !== 0),
-      sourceMarkValid: v4 !== null && (all('src_valid_mark') !== 0 || v4.src_valid_mark !== 0),
-      forwardsIpv4: v4 !== null && v4.forwarding !== 0,
-      forwardsBroadcast: v4 !== null && all('bc_forwarding') !== 0 && v4.bc_forwarding !== 0,
-      forwardsIpv6: forwarding6 || (v6?.force_forwarding ?? 0) !== 0,
-      arpIgnore: v4 ? Math.max(all('arp_ignore'), v4.arp_ignore) : 0,
-      arpFilter: v4 !== null && (all('arp_filter') !== 0 || v4.arp_filter !== 0),
-      ignoresLinkdown: {
-        ipv4:
-          v4 !== null &&
-          (all('ignore_routes_with_linkdown') !== 0 || v4.ignore_routes_with_linkdown !== 0),
-        ipv6: v6 !== null && v6.ignore_routes_with_linkdown !== 0,
-      },
-    };
   }
 
   #addOwn(entry: InterfaceAddress, device: Device): void {

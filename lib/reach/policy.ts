@@ -65,6 +65,8 @@ export class Policy {
   readonly #assigned: ReadonlySet<number>;
   /** True where a rule looks at the mark of a packet. */
   readonly looksAtMarks: boolean;
+  /** True where a rule or a route looks at the source of a packet. */
+  readonly looksAtSources: boolean;
   /** IPv4: rules or local routes of somebody's own make source validation look at the routes. */
   readonly validatesFully: boolean;
   /** The VRF of every interface that is one or a port of one, by index; null where there is none. */
@@ -101,6 +103,8 @@ export class Policy {
           }
         : null;
     this.looksAtMarks = rules.some((rule) => rule.mark !== null);
+    this.looksAtSources =
+      rules.some((rule) => rule.from !== null) || routes.some((one) => one.sourcePrefix !== null);
     const kernelMade = 2; // RTPROT_KERNEL
     this.validatesFully =
       custom || routes.some((route) => route.type === 'local' && route.protocol !== kernelMade);

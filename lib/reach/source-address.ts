@@ -73,11 +73,17 @@ export function selectSourceIpv6(
   out: Device | null,
 ): Address | null {
   const onlyOut = out !== null && (isMulticast(destination) || isLinkLocal(destination));
+  const fits = (own: OwnAddress) =>
+    own.address.family === 'ipv6' &&
+    isReady(own) &&
+    !isMulticast(own.address) &&
+    !(onlyOut && own.device !== out);
+  // The first rule: nothing is preferred to the destination itself.
+  const itself = host.own.find((own) => sameAddress(own.address, destination) && fits(own));
+  if (itself) return itself.address;
   let best: OwnAddress | null = null;
   for (const own of host.own) {
-    const { address, device } = own;
-    if (address.family !== 'ipv6' || !isReady(own) || isMulticast(address)) continue;
-    if (onlyOut && device !== out) continue;
+    if (!fits(own)) continue;
     if (best === null || better(host, own, best, destination, out)) best = own;
   }
   return best?.address ?? null;
@@ -98,7 +104,7 @@ function better(
   destination: Address,
   out: Device | null,
 ): boolean {
-  for (let rule = 1; rule <= 9; rule++) {
+  for (let rule = 2; rule <= 9; rule++) {
     const difference =
       score(host, rule, one, destination, out) - score(host, rule, other, destination, out);
     if (difference !== 0) return difference > 0;
@@ -115,8 +121,6 @@ function score(
   out: Device | null,
 ): number {
   switch (rule) {
-    case 1:
-      return sameAddress(own.address, destination) ? 1 : 0;
     case 2:
       return scopeRank(scopeOf(own.address), scopeOf(destination));
     case 3:

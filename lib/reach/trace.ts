@@ -1,6 +1,7 @@
 import type { EarshotError } from '../errors.js';
 import {
   type Address,
+  canonicalText,
   formatAddress,
   fromV4Mapped,
   isV4Mapped,
@@ -161,14 +162,21 @@ function courseOf(host: Host, flow: Flow): Course {
     protocolNumber: protocol === 'tcp' ? 6 : 17,
     family,
     source: from,
-    sourceText: formatAddress(from),
+    sourceText: textOf(source?.address, from),
     sourcePort,
     destination,
-    destinationText: formatAddress(destination),
+    destinationText: textOf(flow.destination.address, destination),
     destinationPort,
     mark: 0,
   };
   return new Course(host, flow, packet, fromHere);
+}
+
+/** An address as the flow has it, where that is canonical; one that was exchanged is written anew. */
+function textOf(given: string | undefined, address: Address): string {
+  if (given === undefined) return formatAddress(address);
+  const exchanged = address.family === 'ipv4' && given.includes(':');
+  return exchanged ? formatAddress(address) : canonicalText(given, address);
 }
 
 /** An address of the flow; a program of this host that names a v4-mapped one speaks IPv4. */

@@ -7,6 +7,7 @@ import {
   addressFromBytes,
   addressToBytes,
   bitsOf,
+  canonicalText,
   compareAddresses,
   formatAddress,
   formatPrefix,
@@ -263,6 +264,40 @@ test('an IPv4 address goes into its mapped form and back', (t) => {
         const mapped = toV4Mapped(ipv4(value));
         return isV4Mapped(mapped) && sameAddress(fromV4Mapped(mapped), ipv4(value));
       }),
+    ),
+  );
+});
+
+test('a text is kept where it is canonical, and only there', (t) => {
+  const spelled = fc
+    .tuple(bytes6, fc.nat(7), fc.nat(8), fc.boolean(), fc.boolean())
+    .map(([bytes, from, count, padded, capitals]) => {
+      const words = Array.from(
+        { length: 8 },
+        (_, at) => (bytes[at * 2]! << 8) | bytes[at * 2 + 1]!,
+      );
+      const groups = words.map((word) => word.toString(16).padStart(padded ? 4 : 1, '0'));
+      const zeros = words.slice(from, from + count).findIndex((word) => word !== 0);
+      const to = from + (zeros < 0 ? Math.min(count, 8 - from) : zeros);
+      const text =
+        to > from
+          ? `${groups.slice(0, from).join(':')}::${groups.slice(to).join(':')}`
+          : groups.join(':');
+      return capitals ? text.toUpperCase() : text;
+    });
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          spelled,
+          anyBytes.map((bytes) => formatAddress(of(bytes))),
+        ),
+        (text) => {
+          const address = parseAddress(text)!;
+          return canonicalText(text, address) === formatAddress(address);
+        },
+      ),
+      { numRuns: 2000 },
     ),
   );
 });

@@ -3,13 +3,14 @@ import {
   isLinkLocal,
   isLoopback,
   isUnspecified,
+  parseAddress,
   unspecified,
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import { type Found, type RouteKey, usable } from '../fib.js';
 import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
 import type { RoutingAnswer } from '../policy.js';
-import { isReady, selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
 import { staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -50,11 +51,31 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
     const what = `whether the program answers inside the VRF ${vrf.name}: the routes differ`;
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
-  if (!isUnspecified(receiver.address) || course.destinationType !== 'local') return pinned;
   // A UDP program on a wildcard address leaves the source to the kernel, unless it takes care.
-  if (sameWay(pinned, would({ source: unspecified(packet.family) }))) return pinned;
+  const local = course.destinationType === 'local';
+  if (local && !policy.looksAtSources && !('lost' in pinned)) return pinned;
+  const source = isUnspecified(receiver.address) ? otherSource(course, key) : null;
+  if (source === null || sameWay(pinned, would({ source }))) return pinned;
   const what = 'whether the program answers from the address it was asked at: the routes differ';
   return undecided(course, { code: 'not-evaluated', what }, what);
+}
+
+/** The source that a program does not choose, or for a broadcast does (fib_compute_spec_dst); null for none. */
+function otherSource(course: Course, key: RouteKey): Address | null {
+  const { host, packet, destinationType } = course;
+  if (destinationType === 'local') return unspecified(packet.family);
+  if (destinationType !== 'broadcast') return null;
+  const answer = host.policy.ipv4.lookup({
+    ...key,
+    output: 0,
+    mark: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+  });
+  if (answer.kind !== 'found') return null;
+  const { preferredSource } = answer.found.route;
+  return preferredSource ? parseAddress(preferredSource) : selectSourceIpv4(host, answer.found);
 }
 
 function answerKey(course: Course, answer: Answer, receiver: Receiver | null): RouteKey {

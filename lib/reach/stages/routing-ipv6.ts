@@ -48,10 +48,8 @@ export function routeIncomingIpv6(course: Course): Fate | null {
   const key = incomingKey(course);
   // Inside a VRF the packet comes in on the VRF; for its link alone the port counts (vrf_ip6_rcv).
   key.input = course.inputIndex;
-  const answer = host.policy.ipv6.lookup(
-    key.strict ? { ...key, output: device.index } : key,
-    key.strict ? device.index : key.input,
-  );
+  if (key.strict && device.vrf) key.output = device.index;
+  const answer = host.policy.ipv6.lookup(key, key.strict ? device.index : key.input);
   if (answer.kind !== 'found') {
     const symptom =
       answer.kind === 'refused'

@@ -18,6 +18,7 @@ import { withAnswer } from './reply.js';
 export function passSocket(course: Course): Fate | null {
   const { packet, host } = course;
   const candidates = host.receivers(packet.protocol, packet.destinationPort);
+  if (candidates.length === 0) return refuse(course, candidates);
   const undecided = candidates.find((one) => maybeDualStack(course, one));
   const best = takersOf(course, candidates);
   if (undecided && !best) {

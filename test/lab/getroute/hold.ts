@@ -131,7 +131,9 @@ function arriving(host: Host, question: Question): Expected | 'unknown' {
   if (!fate) return { type: course.destinationType, ways: null, entry };
   const { cause } = fate;
   if (cause?.code === 'not-a-unicast-address') return { type: cause.type, ways: null, entry };
-  return { type: entry!.route.type, ways: usableWays(host, entry!, 0), entry };
+  // The stage found a route where this look-up finds none: the kernel agrees with one of them at most.
+  if (!entry) return { type: 'another route', ways: null, entry };
+  return { type: entry.route.type, ways: usableWays(host, entry, 0), entry };
 }
 
 /** The errno by which RTM_GETROUTE tells of a fate; null: it tells of none. */
