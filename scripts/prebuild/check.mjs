@@ -48,7 +48,9 @@ await main(async () => {
 });
 
 /** @param {Target} target @param {string} what */
-const print = (target, what) => process.stdout.write(`${nameOf(target).padEnd(18)} ${what}\n`);
+function print(target, what) {
+  process.stdout.write(`${nameOf(target).padEnd(18)} ${what}\n`);
+}
 
 /** @param {Target} target */
 async function inspect(target) {

@@ -74,6 +74,11 @@ const releases = {
   },
 };
 
+/** The releases of runtimes that binaries are loaded with. */
+export const runtimeVersions = Object.entries(releases).flatMap(([key, { version }]) =>
+  /^node-|\/bun-/.test(key) ? [version] : [],
+);
+
 /** @param {string} key */
 export function releaseOf(key) {
   const release = releases[key];

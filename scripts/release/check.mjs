@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { build } from '../build.mjs';
 import { binaryPath } from '../prebuild/record.mjs';
+import { runtimeVersions } from '../prebuild/registry.mjs';
 import { targets } from '../prebuild/targets.mjs';
 import { setUp } from '../setup.mjs';
 import { inRoot, root } from '../support/paths.mjs';
@@ -28,13 +29,21 @@ async function script(args, more = {}) {
   if (status !== 0) throw new StepError(`${args.join(' ')} failed`, 'see above');
 }
 
-/** The changelog says what is in the version that would be published. */
-async function checkChangelog() {
+/** What is in the version that would be published, and what it was tested on, is told. */
+async function checkTexts() {
   const { version } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
-  if (readFileSync(inRoot('CHANGELOG.md'), 'utf8').includes(`\n## [${version}]`)) return;
+  if (!readFileSync(inRoot('CHANGELOG.md'), 'utf8').includes(`\n## [${version}]`)) {
+    throw new StepError(
+      `CHANGELOG.md does not tell of ${version}`,
+      `head a section '## [${version}]'`,
+    );
+  }
+  const readme = readFileSync(inRoot('README.md'), 'utf8');
+  const untold = runtimeVersions.filter((release) => !readme.includes(release));
+  if (untold.length === 0) return;
   throw new StepError(
-    `CHANGELOG.md does not tell of ${version}`,
-    `head a section '## [${version}]'`,
+    `README.md does not say that the package was tested on ${untold.join(', ')}`,
+    "put right its section 'What it was tested on'",
   );
 }
 
@@ -52,7 +61,7 @@ await main(async () => {
   let tarball = '';
   /** @type {[string, () => Promise<void>][]} */
   const checks = [
-    ['changelog', checkChangelog],
+    ['texts', checkTexts],
     ['workflows', checkWorkflows],
     [
       'the package, used from its tarball',
