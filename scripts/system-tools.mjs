@@ -25,6 +25,8 @@ const needs = {
     { program: 'nsenter', package: 'util-linux' },
     { program: 'ps', package: 'procps' },
     { program: 'sysctl', package: 'procps' },
+    { program: 'setpriv', package: 'util-linux' },
+    { program: 'python3', package: 'python3' },
     { program: 'script', package: 'bsdutils' },
     { program: 'zsh', package: 'zsh' },
     { program: 'fish', package: 'fish' },

@@ -4,8 +4,10 @@ import type { CapturePlace, HostState, Missing } from '../model/host-state.js';
 import { HOST_STATE_VERSION } from '../model/host-state.js';
 import type { Process, ReadOptions, Socket } from '../model/socket.js';
 import { native } from '../native.js';
+import { readCustomRules } from './custom-rules.js';
 import { readFirewall } from './firewall.js';
 import { GROUP_FILES, joinGroups } from './multicast-groups.js';
+import { joinNeighbours } from './neighbours.js';
 import { readNetwork } from './network.js';
 import { readOwners } from './owners.js';
 import { checkReadOptions } from './read-options.js';
@@ -51,8 +53,10 @@ export async function capture(options?: ReadOptions): Promise<HostState> {
         Array.from(await readStates(CAPTURED_STATES, checked)),
       ),
     ]);
-  if (network) joinGroups(network.interfaces, files.slice(FAMILY_FILES.length));
-  else {
+  if (network) {
+    joinGroups(network.interfaces, files.slice(FAMILY_FILES.length));
+    if (network.neighbours) joinNeighbours(network.interfaces, network.neighbours);
+  } else {
     const { reason, remedy } = missing.find(({ what }) => what === 'interfaces')!;
     missing.push({ what: 'routes', reason, remedy }, { what: 'rules', reason, remedy });
   }
@@ -70,6 +74,7 @@ export async function capture(options?: ReadOptions): Promise<HostState> {
     interfaces: network?.interfaces ?? [],
     routes: network?.routes ?? [],
     rules: network?.rules ?? [],
+    customRules: network ? await readCustomRules(netns, network) : { ipv4: null, ipv6: null },
     settings,
     sockets,
     firewall: firewall.firewall,

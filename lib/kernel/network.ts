@@ -1,17 +1,18 @@
 import type { Missing } from '../model/host-state.js';
 import type { Interface } from '../model/interface.js';
 import type { Route } from '../model/route.js';
-import type { Rule } from '../model/rule.js';
+import { impliedRules, type Rule } from '../model/rule.js';
 import type { Family } from '../model/socket.js';
 import { type NetlinkRefusal, native } from '../native.js';
 import { addressesRequest, decodeAddresses, joinAddresses } from './addresses.js';
 import { NETLINK_ROUTE, readFilters } from './interfaces.js';
 import { decodeLinks, interfaceNames, linksRequest } from './links.js';
+import { decodeNeighbours, neighboursRequest } from './neighbours.js';
 import { decodeNexthops, type NextHopObject, nexthopsRequest } from './nexthops.js';
 import { qdiscsRequest } from './qdiscs.js';
 import { bytesOf, partOrMissing } from './refusal.js';
 import { decodeRoutes, routesRequest } from './routes.js';
-import { decodeRules, impliedRules, rulesRequest } from './rules.js';
+import { decodeRules, rulesRequest } from './rules.js';
 
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
@@ -30,6 +31,8 @@ export interface Network {
   rules: Rule[];
   /** Which families the interfaces have settings for. */
   families: { ipv4: boolean; ipv6: boolean };
+  /** Whose link-layer address is known, by interface index; `null` where it was not told. */
+  neighbours: Map<number, string[]> | null;
   missing: Missing[];
 }
 
@@ -41,6 +44,7 @@ export interface NetworkReplies {
   qdiscs: Reply;
   routes: Record<Family, Reply>;
   rules: Record<Family, Reply>;
+  neighbours: Reply;
 }
 
 type Reply = Uint8Array | NetlinkRefusal;
@@ -62,21 +66,14 @@ export async function readNetwork(netns: string | null): Promise<Network> {
         routesRequest('ipv6'),
         rulesRequest('ipv4'),
         rulesRequest('ipv6'),
+        neighboursRequest(),
       ],
       watchGroups: WATCH_GROUPS,
       netns,
     });
     if (changed && tried < TRIES) continue;
-    const [links, addresses, nexthops, qdiscs, routes4, routes6, rules4, rules6] = replies as [
-      Reply,
-      Reply,
-      Reply,
-      Reply,
-      Reply,
-      Reply,
-      Reply,
-      Reply,
-    ];
+    const [links, addresses, nexthops, qdiscs, routes4, routes6, rules4, rules6, neighbours] =
+      replies as [Reply, Reply, Reply, Reply, Reply, Reply, Reply, Reply, Reply];
     const network = await decodeNetwork({
       links,
       addresses,
@@ -84,6 +81,7 @@ export async function readNetwork(netns: string | null): Promise<Network> {
       qdiscs,
       routes: { ipv4: routes4, ipv6: routes6 },
       rules: { ipv4: rules4, ipv6: rules6 },
+      neighbours,
     });
     await partOrMissing('programs', network.missing, undefined, () =>
       readFilters(network.interfaces, qdiscs, netns),
@@ -131,12 +129,18 @@ export async function decodeNetwork(replies: NetworkReplies): Promise<Network> {
       if (!refusedWith(reply, EOPNOTSUPP, EAFNOSUPPORT)) {
         return decodeRules(bytesOf(reply, `${family} rules`), family);
       }
+      // A kernel without policy routing (CONFIG_IP_MULTIPLE_TABLES).
       return families[family] ? impliedRules(family) : [];
     });
   const routes = [...(await routesOf('ipv4')), ...(await routesOf('ipv6'))];
   const rules = [...(await rulesOf('ipv4')), ...(await rulesOf('ipv6'))];
   missing.push(...unresolved(routes, objects));
-  return { interfaces, routes, rules, families, missing };
+  const { neighbours: told } = replies;
+  const neighbours =
+    told instanceof Uint8Array
+      ? await partOrMissing('interfaces', missing, null, () => decodeNeighbours(told))
+      : null;
+  return { interfaces, routes, rules, families, neighbours, missing };
 }
 
 function refusedWith(reply: Reply, ...errnos: number[]): boolean {

@@ -94,45 +94,6 @@ export function decodeRules(bytes: Uint8Array, family: Family, littleEndian?: bo
   return rules;
 }
 
-/**
- * What a kernel without policy routing (CONFIG_IP_MULTIPLE_TABLES) does: fib_lookup asks the local
- * table, then main.
- */
-export function impliedRules(family: Family): Rule[] {
-  return [
-    { ...emptyRule(family), priority: 0, table: 255 },
-    { ...emptyRule(family), priority: 32766, table: 254 },
-  ];
-}
-
-function emptyRule(family: Family): Rule {
-  return {
-    family,
-    priority: 0,
-    invert: false,
-    from: null,
-    to: null,
-    tos: 0,
-    inputInterface: null,
-    inputDetached: false,
-    outputInterface: null,
-    outputDetached: false,
-    mark: null,
-    ipProtocol: null,
-    sourcePort: null,
-    destinationPort: null,
-    uidRange: null,
-    l3mdev: false,
-    action: 'lookup',
-    table: null,
-    goto: null,
-    suppressPrefixLength: null,
-    suppressInterfaceGroup: null,
-    protocol: 2, // RTPROT_KERNEL
-    unknownAttributes: [],
-  };
-}
-
 function decodeRule(payload: Bytes, family: Family): Rule {
   const attributes = payload.attributeMap(FIB_RULE_HDR_SIZE);
   const number = (type: number): number | null => attributes.get(type)?.u32(0) ?? null;

@@ -62,6 +62,13 @@ export interface HostState {
   /** By family, then in the order the kernel asks them. */
   rules: Rule[];
   /**
+   * Whether a namespace has or ever had a rule of its own, by family. Only then does the kernel ask
+   * the rules; else IPv4 looks into local and main as one table, and IPv6 into local, then main,
+   * whatever is listed. From /proc/net/fib_triestat, and RTM_GETROUTE for IPv6; `null` where it
+   * could not be told or does not matter: the listed rules are then taken for all there were.
+   */
+  customRules?: { ipv4: boolean | null; ipv6: boolean | null };
+  /**
    * Settings by their sysctl name, as `net.ipv4.ip_forward`: numbers where the file holds one
    * number, else its text. A name that is absent does not exist on that kernel, or is in `missing`.
    */

@@ -110,6 +110,8 @@ export interface Interface {
   addresses: InterfaceAddress[];
   /** A capture's: the multicast groups it has joined; absent where that could not be read. */
   groups?: string[];
+  /** A capture's: the IPv4 neighbours whose link-layer address is known; absent where not read. */
+  neighbours?: string[];
   /**
    * As a port of a bridge or bond: does that take what comes in by it? For a bridge by the state of
    * the spanning tree, for a bond `backup` is what it keeps in reserve. Absent where not told.

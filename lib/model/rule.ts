@@ -52,3 +52,61 @@ export interface Rule {
   /** Selectors this version of earshot does not know, by attribute number; such a rule is never guessed. */
   unknownAttributes: number[];
 }
+
+/** The rule looks into its table for every packet, as the kernel's own rules do. */
+export function takesEveryPacket(rule: Rule): boolean {
+  return (
+    rule.action === 'lookup' &&
+    !rule.invert &&
+    !rule.l3mdev &&
+    rule.from === null &&
+    rule.to === null &&
+    rule.tos === 0 &&
+    rule.inputInterface === null &&
+    rule.outputInterface === null &&
+    rule.mark === null &&
+    rule.ipProtocol === null &&
+    rule.sourcePort === null &&
+    rule.destinationPort === null &&
+    rule.uidRange === null &&
+    rule.suppressPrefixLength === null &&
+    rule.suppressInterfaceGroup === null &&
+    rule.unknownAttributes.length === 0
+  );
+}
+
+/** What a kernel does that asks no rules: it looks in the local table, then in main. */
+export function impliedRules(family: Family): Rule[] {
+  return [
+    { ...emptyRule(family), priority: 0, table: 255 },
+    { ...emptyRule(family), priority: 32766, table: 254 },
+  ];
+}
+
+function emptyRule(family: Family): Rule {
+  return {
+    family,
+    priority: 0,
+    invert: false,
+    from: null,
+    to: null,
+    tos: 0,
+    inputInterface: null,
+    inputDetached: false,
+    outputInterface: null,
+    outputDetached: false,
+    mark: null,
+    ipProtocol: null,
+    sourcePort: null,
+    destinationPort: null,
+    uidRange: null,
+    l3mdev: false,
+    action: 'lookup',
+    table: null,
+    goto: null,
+    suppressPrefixLength: null,
+    suppressInterfaceGroup: null,
+    protocol: 2, // RTPROT_KERNEL
+    unknownAttributes: [],
+  };
+}

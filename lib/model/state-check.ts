@@ -180,6 +180,7 @@ const networkInterface = record({
   ipv6: orNull(ipv6Settings),
   addresses: listOf(interfaceAddress),
   groups: optional(listOf(address)),
+  neighbours: optional(listOf(address)),
   portState: optional(oneOf('forwarding', 'blocked', 'active', 'backup')),
   vlanFiltering: optional(bool),
 });
@@ -366,6 +367,7 @@ const hostState = record({
   interfaces: listOf(networkInterface),
   routes: listOf(route),
   rules: listOf(rule),
+  customRules: optional(record({ ipv4: orNull(bool), ipv6: orNull(bool) })),
   settings: dictionary(
     shape('a number or text', (value) => Number.isFinite(value) || typeof value === 'string'),
   ),

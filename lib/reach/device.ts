@@ -1,6 +1,9 @@
 import { type Prefix, parsePrefix } from '../model/address.js';
 import type { Interface } from '../model/interface.js';
 
+/** The index of the loopback interface in every namespace (LOOPBACK_IFINDEX). */
+export const LOOPBACK_INDEX = 1;
+
 /**
  * One interface with its settings as the kernel combines them with those of `all`
  * (include/linux/inetdevice.h: IN_DEV_MAXCONF, IN_DEV_ORCONF, IN_DEV_ANDCONF).
@@ -31,6 +34,8 @@ export class Device {
   readonly arpIgnore: number;
   /** It answers ARP only where the route back to who asks leads out of it. */
   readonly arpFilter: boolean;
+  /** The IPv4 neighbours whose link-layer address it knows. */
+  readonly knownNeighbours: ReadonlySet<string>;
   readonly ignoresLinkdown: { readonly ipv4: boolean; readonly ipv6: boolean };
 
   /** `setting` gives one of the namespace by its sysctl name, 0 where there is none. */
@@ -59,6 +64,7 @@ export class Device {
       setting('net.ipv6.conf.all.forwarding') !== 0 || (ipv6?.force_forwarding ?? 0) !== 0;
     this.arpIgnore = ipv4 ? Math.max(all('arp_ignore'), ipv4.arp_ignore) : 0;
     this.arpFilter = ipv4 !== null && (all('arp_filter') | ipv4.arp_filter) !== 0;
+    this.knownNeighbours = new Set(link.neighbours);
     const ignored = 'ignore_routes_with_linkdown';
     this.ignoresLinkdown = {
       ipv4: ipv4 !== null && (all(ignored) | ipv4[ignored]) !== 0,

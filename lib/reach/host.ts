@@ -1,4 +1,11 @@
-import { type Address, type Prefix, parseAddress, parsePrefix } from '../model/address.js';
+import {
+  type Address,
+  formatAddress,
+  isV4Mapped,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import type { Interface, InterfaceAddress } from '../model/interface.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
@@ -6,10 +13,7 @@ import { checkState } from '../model/state-check.js';
 import { Device } from './device.js';
 import { Policy } from './policy.js';
 
-export type { Device } from './device.js';
-
-/** The index of the loopback interface in every namespace (LOOPBACK_IFINDEX). */
-export const LOOPBACK_INDEX = 1;
+export { type Device, LOOPBACK_INDEX } from './device.js';
 
 /** A socket that can take a first packet, with its addresses as words. */
 export interface Receiver {
@@ -46,6 +50,7 @@ export class Host {
   readonly withoutPrograms: boolean;
   readonly #receivers = new Map<number, Receiver[]>();
   readonly #ownByText = new Map<string, OwnAddress[]>();
+  readonly #ownCanonical = new Map<unknown, Address>();
 
   constructor(readonly state: HostState) {
     this.#readDevices();
@@ -80,6 +85,11 @@ export class Host {
   /** Where this address is one of the host's interface addresses. */
   owners(text: string): readonly OwnAddress[] {
     return this.#ownByText.get(text) ?? none;
+  }
+
+  /** This address of an interface, as it is written canonically; `null` for every other text. */
+  ownAddress(text: unknown): Address | null {
+    return this.#ownCanonical.get(text) ?? null;
   }
 
   #findUnnamedPort(): number {
@@ -118,6 +128,9 @@ export class Host {
     if (!address || !prefix) return;
     const own = { address, prefix, entry, device };
     this.own.push(own);
+    if (formatAddress(address) === entry.address && !isV4Mapped(address)) {
+      this.#ownCanonical.set(entry.address, address);
+    }
     const others = this.#ownByText.get(entry.address);
     if (others) others.push(own);
     else this.#ownByText.set(entry.address, [own]);

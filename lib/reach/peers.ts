@@ -69,10 +69,19 @@ function boundaries(host: Host, family: Family): Prefix[] {
   for (const { entry } of host.own) {
     texts.push(entry.address, `${entry.peer ?? entry.address}/${entry.prefixLength}`);
   }
+  if (family === 'ipv4') texts.push(...toldApartByArp(host));
   return [...new Set(texts)]
     .map((text) => parsePrefix(text))
     .filter((prefix) => prefix !== null)
     .filter((prefix) => prefix.address.family === family);
+}
+
+/** Sockets that are bound to a device answer its neighbours without a route, and nobody else. */
+function toldApartByArp(host: Host): string[] {
+  const bound = new Set(host.state.sockets.map(({ boundInterface }) => boundInterface));
+  return host.state.interfaces.flatMap(({ name, neighbours = [] }) =>
+    bound.has(name) ? neighbours : [],
+  );
 }
 
 /** Somebody beyond the link comes in here: a route by this interface has a gateway, or is a default. */

@@ -9,10 +9,10 @@ import {
 } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import type { NextHop, Route } from '../model/route.js';
-import type { Rule } from '../model/rule.js';
+import { impliedRules, type Rule, takesEveryPacket } from '../model/rule.js';
 import type { Family, PortRange } from '../model/socket.js';
+import { type Device, LOOPBACK_INDEX } from './device.js';
 import { Fib, type Found, fitsTos, type RouteError, type RouteKey } from './fib.js';
-import type { Device } from './host.js';
 
 /** The user of a key when nobody says who asks: a rule that selects by user is then unknown. */
 export const unknownUser = -1;
@@ -65,9 +65,14 @@ export class Policy {
   readonly #assigned: ReadonlySet<number>;
   /** True where a rule looks at the mark of a packet. */
   readonly looksAtMarks: boolean;
+  /**
+   * Ports of what comes in, and for IPv4 its protocol, are looked up for the rules at all
+   * (fib_rule_requires_fldissect): not where only rules for packets of this host select by them.
+   */
+  readonly readsPorts: boolean;
   /** True where a rule or a route looks at the source of a packet. */
   readonly looksAtSources: boolean;
-  /** IPv4: rules or local routes of somebody's own make source validation look at the routes. */
+  /** IPv4: rules that there are or were, or local routes of somebody's own, make source validation look at the routes. */
   readonly validatesFully: boolean;
   /** The VRF of every interface that is one or a port of one, by index; null where there is none. */
   readonly #vrfs: ReadonlyMap<number, Device> | null;
@@ -89,9 +94,11 @@ export class Policy {
     const none = unspecified(family);
     this.#anyPacket = { ...anyPacket, destination: none, source: none };
     this.#vrfs = vrfsByIndex(devices);
-    const rules = state.rules.filter((rule) => rule.family === family);
+    const asked = state.customRules?.[family] ?? null;
+    const listed = state.rules.filter((rule) => rule.family === family);
+    const rules = family === 'ipv6' && asked === false ? impliedRules(family) : listed;
     this.#rules = rules.map((rule) => this.#ready(rule, rules));
-    const custom = !onlyDefaultRules(rules);
+    const custom = asked ?? !onlyDefaultRules(rules);
     this.#merged =
       family === 'ipv4' && !custom
         ? {
@@ -103,6 +110,11 @@ export class Policy {
           }
         : null;
     this.looksAtMarks = rules.some((rule) => rule.mark !== null);
+    this.readsPorts = this.#rules.some(
+      ({ rule: { ipProtocol, sourcePort, destinationPort }, input }) =>
+        input !== LOOPBACK_INDEX &&
+        (ipProtocol !== null || sourcePort !== null || destinationPort !== null),
+    );
     this.looksAtSources =
       rules.some((rule) => rule.from !== null) || routes.some((one) => one.sourcePrefix !== null);
     const kernelMade = 2; // RTPROT_KERNEL
@@ -313,7 +325,7 @@ function inRange(range: PortRange | null, port: number): boolean {
   return range === null || (port >= range.from && port <= range.to);
 }
 
-/** The three rules that every namespace starts with, and nothing else. */
+/** The rules of IPv4 that a namespace starts with, and nothing else. */
 function onlyDefaultRules(rules: readonly Rule[]): boolean {
   const expected = [
     [0, localTable],
@@ -322,34 +334,15 @@ function onlyDefaultRules(rules: readonly Rule[]): boolean {
   ] as const;
   return (
     rules.length === expected.length &&
-    rules.every((rule, place) => {
-      const [priority, table] = expected[place] as (typeof expected)[number];
-      return (
-        rule.priority === priority &&
-        rule.action === 'lookup' &&
-        rule.table === table &&
-        !rule.invert &&
-        !rule.l3mdev &&
-        rule.from === null &&
-        rule.to === null &&
-        rule.tos === 0 &&
-        rule.inputInterface === null &&
-        rule.outputInterface === null &&
-        rule.mark === null &&
-        rule.ipProtocol === null &&
-        rule.sourcePort === null &&
-        rule.destinationPort === null &&
-        rule.uidRange === null &&
-        rule.suppressPrefixLength === null &&
-        rule.suppressInterfaceGroup === null &&
-        rule.unknownAttributes.length === 0
-      );
+    expected.every(([priority, table], place) => {
+      const rule = rules[place] as Rule;
+      return rule.priority === priority && rule.table === table && takesEveryPacket(rule);
     })
   );
 }
 
 /**
- * Without custom rules the kernel keeps IPv4's local and main tables in one trie and asks no rules
+ * Until there are custom rules the kernel keeps IPv4's local and main tables in one trie and asks no rules
  * (fib_lookup in include/net/ip_fib.h): a longer prefix in main beats a local route.
  */
 function lookupMerged(merged: Merged, key: RouteKey, ignoreLinkState: boolean): RoutingAnswer {

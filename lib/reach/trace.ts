@@ -137,7 +137,9 @@ function courseOf(host: Host, flow: Flow): Course {
   if (typeof ingress !== 'string' || ingress === '')
     throw invalid('ingress', ingress, "give an interface's name, or 'lo' for a flow of this host");
   const fromHere = host.devices.get(ingress)?.link.loopback ?? ingress === 'lo';
-  const destination = addressOf('destination.address', flow.destination.address, fromHere);
+  // Most ask for an address of the host, which has been read once.
+  const own = host.ownAddress(flow.destination.address);
+  const destination = own ?? addressOf('destination.address', flow.destination.address, fromHere);
   const destinationPort = portOf('destination.port', flow.destination.port, 1);
   const { family } = destination;
   if (source === undefined && !fromHere)
@@ -165,7 +167,7 @@ function courseOf(host: Host, flow: Flow): Course {
     sourceText: textOf(source?.address, from),
     sourcePort,
     destination,
-    destinationText: textOf(flow.destination.address, destination),
+    destinationText: own ? flow.destination.address : textOf(flow.destination.address, destination),
     destinationPort,
     mark: 0,
   };

@@ -128,8 +128,11 @@ export interface Step {
 
 /** How a flow would fare if whatever could not be read or evaluated let it pass unchanged. */
 export interface Assumption {
+  /** What would become of it. */
   outcome: Exclude<Outcome, 'unknown'>;
+  /** What the peer's program would see; `null` where it would get through. */
   symptom: Symptom | null;
+  /** Why it would fail; `null` where it would get through. */
   cause: Cause | null;
 }
 

@@ -192,13 +192,11 @@ const guide = {
   },
   'port-blocked': {
     change: `
-      ip link add br0 type bridge stp_state 1
+      ip link add br0 type bridge stp_state 1 forward_delay 3000
       ip link set eth0 master br0
       ip link set br0 up
     `,
-    next: async (host) => {
-      await host.sh('ip addr flush dev eth0; ip addr add 192.168.1.23/24 dev br0');
-    },
+    next: (host) => host.sh('ip addr flush dev eth0; ip addr add 192.168.1.23/24 dev br0'),
     ask: ['3000', '--from', colleague, '--in', 'eth0'],
     attempt: { ...usual, in: 'eth0' },
   },

@@ -214,6 +214,7 @@ const replies = (changes: Partial<NetworkReplies>): NetworkReplies => ({
   qdiscs: new Uint8Array(0),
   routes: { ipv4: new Uint8Array(0), ipv6: new Uint8Array(0) },
   rules: { ipv4: new Uint8Array(0), ipv6: new Uint8Array(0) },
+  neighbours: new Uint8Array(0),
   ...changes,
 });
 

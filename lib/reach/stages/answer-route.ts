@@ -211,26 +211,33 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
     const what = `the answer to ${packet.sourceText}, for which the route is ${describeRoute(found)}`;
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
-  const blocked = blockedExit(course, key, device);
+  const gateway = nexthop?.gateway ?? null;
+  const blocked = blockedExit(course, key, device, gateway);
   const others = otherExits(course, key, found);
-  if (others.some((other) => (blockedExit(course, key, other) === null) !== (blocked === null))) {
+  const leads = (exit: Exit) => blockedExit(course, key, exit.device, exit.gateway) === null;
+  if (others.some((other) => leads(other) !== (blocked === null))) {
     const what = `which way of ${describeRoute(found)} the answer takes: not all of them lead out`;
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
   if (blocked) return lost(course, blocked.cause, blocked.detail);
-  return { device, gateway: nexthop?.gateway ?? null, others };
+  const devices = new Set(others.map((other) => other.device));
+  devices.delete(device);
+  return { device, gateway, others: [...devices] };
 }
 
-/** The devices of the other ways of a multipath route that may be taken, each once. */
-function otherExits(course: Course, key: RouteKey, { route, device }: Found): Device[] {
+interface Exit {
+  readonly device: Device;
+  readonly gateway: string | null;
+}
+
+/** The other ways of a multipath route that may be taken. */
+function otherExits(course: Course, key: RouteKey, { route, nexthop }: Found): Exit[] {
   if (route.nexthops.length < 2 || key.output !== 0) return [];
-  const others = new Set<Device>();
-  for (const nexthop of route.nexthops) {
-    const other = course.host.devices.get(nexthop.interface ?? '');
-    if (!other || other === device || !usable(nexthop, other, route.family, false)) continue;
-    others.add(other);
-  }
-  return [...others];
+  return route.nexthops.flatMap((other) => {
+    const device = course.host.devices.get(other.interface ?? '');
+    const taken = device && other !== nexthop && usable(other, device, route.family, false);
+    return taken ? [{ device, gateway: other.gateway }] : [];
+  });
 }
 
 /** Why an answer cannot leave by a device. */
@@ -238,6 +245,7 @@ function blockedExit(
   course: Course,
   key: RouteKey,
   device: Device,
+  gateway: string | null,
 ): { cause: Cause; detail: string } | null {
   const { name, link } = device;
   if (key.source.family === 'ipv4' && isLoopback(key.source) && !device.routeLocalnet) {
@@ -247,11 +255,14 @@ function blockedExit(
       detail: `an answer from ${source} may not leave by ${name} (route_localnet is off)`,
     };
   }
-  // ip6_output: a device on which IPv6 is off sends none, even where a route still leads there.
-  if (key.source.family === 'ipv6' && !device.hasIpv6) {
+  // ip6_output: a device on which IPv6 is off sends none, even where a route still leads there. Nor
+  // does it know its neighbours of IPv6, where one of them is the gateway of a route of IPv4.
+  const speaksIpv6 = key.source.family === 'ipv6' || gateway?.includes(':');
+  if (speaksIpv6 && !device.hasIpv6) {
+    const to = gateway === null ? '' : ` to ${gateway}`;
     return {
       cause: { code: 'ip-disabled', interface: name, family: 'ipv6' },
-      detail: `the answer would leave by ${name}, which has no IPv6`,
+      detail: `the answer would leave by ${name}${to}, and IPv6 is off there`,
     };
   }
   if (link.lowerUp || link.loopback) return null;
@@ -271,6 +282,10 @@ function assumedOnLink(course: Course, device: Device): Way {
   const detail = `no route back to ${destination} by ${device.name}, which the socket is bound to`;
   if (overLoopback) return lost(course, noWay(course), detail);
   if (fromHere) return astray(course, detail);
+  // Nobody has to be asked for: there is no ARP, or it has been answered.
+  if (device.link.noArp || device.knownNeighbours.has(destination)) {
+    return { device, gateway: null, others: [] };
+  }
   const cause = { code: 'assumed-on-link', destination, interface: device.name } as const;
   return undecided(course, cause, `${detail}: the kernel takes the peer to stand on that link`);
 }

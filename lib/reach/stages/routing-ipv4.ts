@@ -151,8 +151,8 @@ function validateSource(course: Course, request: RouteKey, out: Device | null = 
     source: packet.destination,
     input: out?.index ?? LOOPBACK_INDEX,
     mark: device.sourceMarkValid ? packet.mark : 0,
-    sourcePort: packet.destinationPort,
-    destinationPort: packet.sourcePort,
+    sourcePort: request.destinationPort,
+    destinationPort: request.sourcePort,
     ...(device.vrf && { l3mdev: device.vrf.index }),
   };
   if (course.destinationType === 'broadcast') key.source = { ...key.source, a: 0 };

@@ -13,7 +13,8 @@ export function routeIncoming(course: Course): Fate | null {
 
 /** The key of the look-up for the arriving packet. */
 export function incomingKey(course: Course): RouteKey {
-  const { packet, device } = course;
+  const { packet, device, host } = course;
+  const { readsPorts } = host.policy[packet.family];
   return {
     destination: packet.destination,
     source: packet.source,
@@ -23,9 +24,9 @@ export function incomingKey(course: Course): RouteKey {
     strict: isLinkLocal(packet.destination),
     mark: packet.mark,
     tos: 0,
-    protocol: packet.protocolNumber,
-    sourcePort: packet.sourcePort,
-    destinationPort: packet.destinationPort,
+    protocol: readsPorts || packet.family === 'ipv6' ? packet.protocolNumber : 0,
+    sourcePort: readsPorts ? packet.sourcePort : 0,
+    destinationPort: readsPorts ? packet.destinationPort : 0,
     uid: 0,
   };
 }

@@ -12,7 +12,7 @@ export interface Shell {
   environment?: NodeJS.ProcessEnv;
 }
 
-const deadline = 60_000;
+const deadline = 20_000;
 
 /** So long nothing new on the screen: the line editor waits for a key. */
 const quiet = 200;

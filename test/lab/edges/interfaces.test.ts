@@ -206,3 +206,29 @@ test('the address of an interface without carrier is still reached by this host,
     );
   });
 });
+
+test('an answer of IPv4 whose gateway is one of IPv6 does not leave by an interface where IPv6 is off', async (t) => {
+  const ip = [
+    'nexthop add id 40 via fe80::10 dev eth0',
+    'nexthop add id 49 group 40',
+    'route add 203.0.113.0/24 nhid 49',
+  ];
+  await withLab({ ...lan, ip }, async (lab) => {
+    await lab.ip(
+      ['address add 203.0.113.9/32 dev eth0', 'address add fe80::10/64 dev eth0 nodad'],
+      'neighbour',
+    );
+    lab.listen(both({ address: '0.0.0.0', port: 80 }));
+    const flows = everyFlow(['neighbour'], [LAN4], 80).map((flow) => ({
+      ...flow,
+      source: { address: '203.0.113.9' },
+    }));
+    const causes = async () =>
+      (await holdAgainstKernel(lab, flows)).map(
+        ({ verdict: { outcome, cause } }) => cause?.code ?? outcome,
+      );
+    t.deepEqual(await causes(), ['reachable', 'reachable']);
+    lab.sysctl({ 'net.ipv6.conf.eth0.disable_ipv6': 1 });
+    t.deepEqual(await causes(), ['ip-disabled', 'ip-disabled']);
+  });
+});

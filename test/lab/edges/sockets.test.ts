@@ -124,3 +124,26 @@ test('a socket bound to a device that is down lets no IPv4 answer out, though th
     t.deepEqual(await fates(lab, everyFlow(['host'], [LAN4], 80)), ['ETIMEDOUT', 'ETIMEDOUT']);
   });
 });
+
+test('a socket bound to a device answers without a route whoever ARP has found there, and earshot knows of whom it has', async (t) => {
+  const flows = everyFlow(['neighbour'], [LAN4], 80).map((flow) => ({
+    ...flow,
+    source: { address: '203.0.113.9' },
+  }));
+  await withLab(lan, async (lab) => {
+    await lab.ip(['address add 203.0.113.9/32 dev eth0'], 'neighbour');
+    lab.listen(both({ address: '0.0.0.0', port: 80, device: 'eth0' }));
+    const before = await holdAgainstKernel(lab, flows);
+    t.deepEqual(
+      before.map(({ verdict }) => verdict.cause?.code),
+      ['assumed-on-link', 'assumed-on-link'],
+    );
+    const { mac } = lab.machine('neighbour').ports.eth0!;
+    await lab.ip([`neighbour replace 203.0.113.9 lladdr ${mac} dev eth0 nud permanent`]);
+    const after = await holdAgainstKernel(lab, flows);
+    t.deepEqual(
+      after.map(({ verdict }) => verdict.outcome),
+      ['reachable', 'reachable'],
+    );
+  });
+});

@@ -77,8 +77,9 @@ export async function buildNetwork(random: Random): Promise<Network> {
     const failed = failures(random);
     const routes = routes6(random, failed.length === 0);
     await offer(namespace, '-6', [...objects(random, true), ...routes]);
-    // Without a rule of somebody's own, IPv4 keeps local and main in one trie.
-    if (random.chance(0.75)) await offer(namespace, '-4', rules(random, false));
+    // Until there is a rule of somebody's own, IPv4 keeps local and main in one trie.
+    if (random.chance(0.7)) await offer(namespace, '-4', rules(random, false));
+    else if (random.chance(0.3)) await offer(namespace, '-4', aRuleThatGoes);
     if (random.chance(0.75)) await offer(namespace, '-6', rules(random, true));
     await namespace.ip(failed.map((name) => `link set ${name} down`));
     await namespace.settle();
@@ -219,6 +220,8 @@ function way(random: Random, plain: boolean, ipv6: boolean): string[] {
     .times(2, 3, () => ['nexthop', ...single(), 'weight', String(random.between(1, 4))])
     .flat();
 }
+
+const aRuleThatGoes = ['rule add pref 300 table 100', 'rule del pref 300'];
 
 function rules(random: Random, ipv6: boolean): string[] {
   const lines = random.times(2, 10, () => {

@@ -86,6 +86,11 @@ export function addRules(draft: Draft): void {
   const versions = family === 'ipv6' ? [true] : [false, false, true];
   for (let count = random.between(1, 5); count > 0; count--)
     ip.push(ruleLine(draft, random.pick(versions)));
+  // Rules that have gone leave the tables local and main apart.
+  if (random.chance(0.1)) {
+    ip.push('rule flush', 'rule add priority 32766 lookup main');
+    ip.push('rule add priority 32767 lookup default');
+  }
   if (!random.chance(0.1)) return;
   // The rule that asks the local table first is like any other: it can be moved back.
   const version = random.pick(versions) ? '-6 ' : '';

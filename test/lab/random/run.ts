@@ -11,8 +11,8 @@ import { Tally } from './tally.js';
 /*
  * The randomised lab: `npm run lab -- --seeds 1-500 [--family bind,routes] [--show N] [--flows N]`
  * builds the scenario of every seed and compares every flow; `--seed N` prints one scenario and
- * compares it. Disagreements are shown with their shrunken scenario, up to --show of them. Ends
- * with 1 where anything was wrong.
+ * compares it. Disagreements are shown with their shrunken scenario, up to --show of them; with
+ * --unknown what earshot left open is listed. Ends with 1 where anything was wrong.
  */
 
 /** Two scenarios at once: one waits for silence while the other is built. */
@@ -26,6 +26,7 @@ interface Options {
   show: number;
   flows: number | undefined;
   print: boolean;
+  unknown: boolean;
 }
 
 const options = readOptions();
@@ -50,6 +51,9 @@ async function work(): Promise<void> {
     // One of each kind for a scenario: they mostly are one fault.
     const kinds = new Set<string>();
     for (const held of result.held) {
+      if (options.unknown && held.judgement === 'unknown') {
+        console.log(inOneLine(scenario.seed, held));
+      }
       if (held.judgement !== 'wrong' || kinds.has(held.about)) continue;
       kinds.add(held.about);
       wrong.push({ scenario, held });
@@ -81,6 +85,7 @@ function readOptions(): Options {
       family: { type: 'string' },
       show: { type: 'string', default: '5' },
       flows: { type: 'string' },
+      unknown: { type: 'boolean', default: false },
     },
   });
   const range = /^(\d+)(?:-(\d+))?$/.exec(values.seed ?? values.seeds);
@@ -96,6 +101,7 @@ function readOptions(): Options {
     show: count('show', values.show),
     flows: values.flows === undefined ? undefined : count('flows', values.flows),
     print: values.seed !== undefined,
+    unknown: values.unknown,
   };
 }
 
