@@ -59,6 +59,8 @@ export class Policy {
   readonly #rules: ReadyRule[];
   /** IPv4 without custom rules: local and main are one trie, see `lookup`. */
   readonly #merged: Merged | null;
+  /** The rules are asked, or were once: see `HostState.customRules`. */
+  readonly #asksRules: boolean;
   /** What a look-up that asks about an address alone leaves open. */
   readonly #anyPacket: RouteKey;
   /** The IPv4 addresses of all interfaces. */
@@ -98,7 +100,8 @@ export class Policy {
     const listed = state.rules.filter((rule) => rule.family === family);
     const rules = family === 'ipv6' && asked === false ? impliedRules(family) : listed;
     this.#rules = rules.map((rule) => this.#ready(rule, rules));
-    const custom = asked ?? !onlyDefaultRules(rules);
+    const custom = asked ?? !onlyDefaultRules(family, rules);
+    this.#asksRules = custom;
     this.#merged =
       family === 'ipv4' && !custom
         ? {
@@ -170,6 +173,8 @@ export class Policy {
     if (answer === 'again') return null;
     if ('refused' in answer)
       return { kind: 'refused', error: answer.refused, route: answer.route, rule };
+    // Where rules are asked, a device that has lost its IPv6 is no way out (__fib6_rule_action).
+    if (!ipv4 && this.#asksRules && answer.device?.link.ipv6 === null) return null;
     const { suppressPrefixLength } = rule;
     if (suppressPrefixLength !== null && answer.prefixLength <= suppressPrefixLength) return null;
     const suppressed = this.#inSuppressedGroup(rule, answer);
@@ -325,12 +330,12 @@ function inRange(range: PortRange | null, port: number): boolean {
   return range === null || (port >= range.from && port <= range.to);
 }
 
-/** The rules of IPv4 that a namespace starts with, and nothing else. */
-function onlyDefaultRules(rules: readonly Rule[]): boolean {
+/** The rules that a namespace starts with, and nothing else. */
+function onlyDefaultRules(family: Family, rules: readonly Rule[]): boolean {
   const expected = [
     [0, localTable],
     [32766, mainTable],
-    [32767, defaultTable],
+    ...(family === 'ipv4' ? [[32767, defaultTable] as const] : []),
   ] as const;
   return (
     rules.length === expected.length &&

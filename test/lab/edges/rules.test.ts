@@ -66,6 +66,22 @@ test('IPv6 does not ask its rules until there has been one of its own: without t
   });
 });
 
+test('where rules are asked, a route by an interface that has lost its IPv6 is passed over', async (t) => {
+  const ip = [
+    '-6 nexthop add id 60 via 2001:db8::10 dev eth0',
+    '-6 route add 2001:db8:7::/48 nhid 60',
+    'link set eth0 mtu 1200', // less than IPv6 needs
+  ];
+  await withLab({ ...lan, ip }, async (lab) => {
+    const flows = everyFlow(['host'], ['2001:db8:7::7'], 80);
+    const symptoms = async () =>
+      (await holdAgainstKernel(lab, flows)).map(({ verdict }) => verdict.symptom);
+    t.deepEqual(await symptoms(), [null, null]); // it leaves, and nobody knows what becomes of it
+    await lab.ip(['-6 rule add from 2001:db8:9::9 lookup 100']);
+    t.deepEqual(await symptoms(), ['ENETUNREACH', 'ENETUNREACH']);
+  });
+});
+
 test('so it is without the rule for main, and without either', async (t) => {
   const routed = { ...lan, ip: ['-6 route add 2001:db8:7::/48 via 2001:db8::10 dev eth0'] };
   await withLab(routed, async (lab) => {
