@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import nodeGypBuild from 'node-gyp-build';
 import { EarshotError } from './errors.js';
 import type { SocketColumns, SocketTableData } from './model/socket-columns.js';
 
@@ -212,19 +212,28 @@ function load(): Addon {
   }
   const root = packageRoot();
   try {
-    addon = nodeGypBuild(root) as Addon;
+    // Not before it is needed: importing earshot is to cost next to nothing.
+    const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Addon;
+    addon = load(root);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new EarshotError(
-      'ERR_NO_BINARY',
-      `no addon binary for linux-${process.arch} could be loaded from ${join(root, 'prebuilds')} or ` +
-        `${join(root, 'build', 'Release')} (${why}): reinstall earshot, or build it from source ` +
-        `with 'npm install --no-save node-addon-api@8 && npx node-gyp rebuild' in ${root}`,
-      undefined,
-      cause,
-    );
+    throw new EarshotError('ERR_NO_BINARY', whyNotLoaded(root, cause), undefined, cause);
   }
   return addon;
+}
+
+function whyNotLoaded(root: string, cause: unknown): string {
+  if ((cause as NodeJS.ErrnoException | null)?.code === 'ERR_DLOPEN_DISABLED') {
+    return (
+      'this process was started without leave to load addons, and earshot reads the kernel by one: ' +
+      'start node with --allow-addons beside --permission, or without --no-addons'
+    );
+  }
+  const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+  return (
+    `no addon binary for linux-${process.arch} could be loaded from ${join(root, 'prebuilds')} or ` +
+    `${join(root, 'build', 'Release')} (${why}): reinstall earshot, or build it from source ` +
+    `with 'node ${join(root, 'native', 'build.mjs')}'`
+  );
 }
 
 function packageRoot(): string {

@@ -74,6 +74,8 @@ function elsewhere(sees: Symptom): string {
     case 'ETIMEDOUT':
       return 'The packet is lost before this host, or the answer behind it: look at firewalls, routers and security groups in between, and at the address that was asked for.';
     case 'ECONNREFUSED':
+    case 'ECONNRESET':
+    case 'ENOPROTOOPT':
       return 'The packet is lost before this host: somebody else refuses it, a firewall or proxy in between or a host that has the address that was asked for.';
     case 'EHOSTUNREACH':
       return 'The packet is lost before this host: a router or firewall in between says so, or the peer finds no neighbour of the address that was asked for.';
