@@ -1,24 +1,26 @@
+import { endianness } from 'node:os';
 import { EarshotError } from '../errors.js';
 import type { Firewall, LegacyTables, Nftables } from '../model/firewall.js';
 import type { Missing } from '../model/host-state.js';
-import { type NetlinkRefusal, native } from '../native.js';
-import {
-  chainsRequest,
-  decodeChains,
-  decodeGeneration,
-  decodeTables,
-  generationRequest,
-  rulesRequest,
-  tablesRequest,
-} from './nftables.js';
-import { isPermission, privilegeRemedy, refusalText } from './refusal.js';
-
-const NETLINK_NETFILTER = 12;
+import { native } from '../native.js';
+import { isFailure, type NftFailure, readNftables } from './nftables/read.js';
+import { isPermission, partOrMissing, privilegeRemedy, refusalText } from './refusal.js';
 
 const ENOENT = 2;
 const EINVAL = 22;
 const EPROTONOSUPPORT = 93;
 const EOPNOTSUPP = 95;
+
+/** What a kernel without nftables has. */
+const noRuleSet = (): Nftables => ({
+  generation: 0,
+  byteOrder: endianness() === 'LE' ? 'little' : 'big',
+  tables: [],
+  chains: [],
+  sets: [],
+  objects: [],
+  flowtables: [],
+});
 
 /** How often a rule set that changes while it is read is read again. */
 const TRIES = 3;
@@ -39,29 +41,27 @@ export async function readFirewall(
 ): Promise<{ firewall: Firewall; missing: Missing[] }> {
   const missing: Missing[] = [];
   const [nftables, legacy] = await Promise.all([
-    readNftables(netns, missing),
+    partOrMissing('nftables', missing, null, () => readRuleSet(netns, missing)),
     readLegacyTables(netns, missing),
   ]);
   return { firewall: { nftables, legacy }, missing };
 }
 
-async function readNftables(netns: string | null, missing: Missing[]): Promise<Nftables | null> {
+async function readRuleSet(netns: string | null, missing: Missing[]): Promise<Nftables | null> {
   for (let tried = 0; tried < TRIES; tried++) {
-    let outcome: Nftables | NetlinkRefusal | 'changed';
+    let outcome: Nftables | NftFailure;
     try {
-      outcome = await readNftablesOnce(netns);
+      outcome = await readNftables(netns);
     } catch (error) {
       if (!(error instanceof EarshotError) || error.errno === undefined) throw error;
       if (error.code === 'ERR_NETNS') throw error;
       outcome = { errno: error.errno, detail: '' };
     }
     if (outcome === 'changed') continue;
-    if (!('errno' in outcome)) return outcome;
+    if (!isFailure(outcome)) return outcome;
     // The kernel checks the privilege before it looks for the subsystem, so these two mean that
     // there is none: no NETLINK_NETFILTER at all, or nobody registered for nftables.
-    if ([EPROTONOSUPPORT, EINVAL, EOPNOTSUPP].includes(outcome.errno)) {
-      return { generation: 0, tables: [], chains: [] };
-    }
+    if ([EPROTONOSUPPORT, EINVAL, EOPNOTSUPP].includes(outcome.errno)) return noRuleSet();
     missing.push({
       what: 'nftables',
       reason: `the kernel refused to show the nftables rule set: ${refusalText(outcome)}`,
@@ -77,31 +77,6 @@ async function readNftables(netns: string | null, missing: Missing[]): Promise<N
     remedy: 'capture again when nothing changes it',
   });
   return null;
-}
-
-/** One read; 'changed' where the generation before it is not the one after, or a dump was cut by a change. */
-async function readNftablesOnce(
-  netns: string | null,
-): Promise<Nftables | NetlinkRefusal | 'changed'> {
-  const requests = [
-    generationRequest(),
-    tablesRequest(),
-    chainsRequest(),
-    rulesRequest(),
-    generationRequest(),
-  ];
-  const { replies } = await native.netlink({
-    protocol: NETLINK_NETFILTER,
-    requests,
-    watchGroups: [],
-    netns,
-  });
-  const refusal = replies.find((reply) => !(reply instanceof Uint8Array));
-  if (refusal) return refusal as NetlinkRefusal;
-  const [before, tables, chains, rules, after] = replies as Uint8Array[];
-  const generation = decodeGeneration(before!);
-  if (decodeGeneration(after!) !== generation) return 'changed';
-  return { generation, tables: decodeTables(tables!), chains: decodeChains(chains!, rules!) };
 }
 
 async function readLegacyTables(

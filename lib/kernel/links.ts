@@ -35,6 +35,8 @@ const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_VRF_TABLE = 1;
 const IFLA_BR_VLAN_FILTERING = 7;
+const IFLA_BR_NF_CALL_IPTABLES = 36;
+const IFLA_BR_NF_CALL_IP6TABLES = 37;
 const IFLA_BRPORT_STATE = 1;
 const BR_STATE_FORWARDING = 3;
 const IFLA_BOND_SLAVE_STATE = 1;
@@ -124,7 +126,8 @@ function decodeLink(payload: Bytes): { entry: Interface; master: number } {
   if (name === undefined) throw payload.malformed(0, `interface ${index} has no name`);
   const dataOf = (wanted: string) =>
     kind === wanted ? info?.get(IFLA_INFO_DATA)?.attributeMap() : undefined;
-  const vlanFiltering = dataOf('bridge')?.get(IFLA_BR_VLAN_FILTERING)?.u8(0);
+  const bridge = dataOf('bridge');
+  const vlanFiltering = bridge?.get(IFLA_BR_VLAN_FILTERING)?.u8(0);
   const portKind = info?.get(IFLA_INFO_SLAVE_KIND)?.text() ?? null;
   const portState = portStateOf(portKind, info?.get(IFLA_INFO_SLAVE_DATA));
   const settings = settingsOf(attributes.get(IFLA_AF_SPEC));
@@ -158,8 +161,15 @@ function decodeLink(payload: Bytes): { entry: Interface; master: number } {
       addresses: [],
       ...(portState && { portState }),
       ...(vlanFiltering !== undefined && { vlanFiltering: vlanFiltering !== 0 }),
+      ...(bridge && { callsFirewall: callsFirewall(bridge) }),
     },
   };
+}
+
+/** br_fill_info (net/bridge/br_netlink.c); a kernel without br_netfilter tells neither. */
+function callsFirewall(data: Map<number, Bytes>): NonNullable<Interface['callsFirewall']> {
+  const on = (attribute: number) => (data.get(attribute)?.u8(0) ?? 0) !== 0;
+  return { ipv4: on(IFLA_BR_NF_CALL_IPTABLES), ipv6: on(IFLA_BR_NF_CALL_IP6TABLES) };
 }
 
 /** br_port_fill_attrs (net/bridge/br_netlink.c), bond_fill_slave_info. */

@@ -46,9 +46,7 @@ function firstAt(column: Uint32Array, wanted: number): number {
 /**
  * The processes that hold a socket open, found by the inode of its record: one entry a descriptor.
  * `[]` for a socket that nobody visible to this user holds; other users' processes are visible to
- * root alone. Of a process with more than 64 descriptors the rest is searched only for a socket that
- * is still without an owner, or under the number that another owner has it at, which is the one that
- * a child inherits.
+ * root alone.
  *
  * Throws an `EarshotError`: `ERR_INVALID_ARGUMENT` for what is no socket's record.
  *

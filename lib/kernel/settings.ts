@@ -41,6 +41,8 @@ export const SETTINGS = {
   'net.ipv6.ip_nonlocal_bind': 'as for IPv4',
   'net.ipv6.conf.all.forwarding': 'packets for others are passed on',
   'net.ipv6.conf.all.disable_ipv6': 'IPv6 is off on every interface',
+  'net.bridge.bridge-nf-call-iptables': 'bridges ask the rules of IPv4 themselves (br_netfilter)',
+  'net.bridge.bridge-nf-call-ip6tables': 'bridges ask the rules of IPv6 themselves',
   'net.core.somaxconn': 'the ceiling of every accept queue',
   'net.netfilter.nf_conntrack_max': 'flows beyond it are dropped',
 } as const;

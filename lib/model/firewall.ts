@@ -1,3 +1,5 @@
+import type { NftFlowtable, NftObject, NftRule, NftSet } from './ruleset.js';
+
 /** Where in a packet's life a base chain hooks in. */
 export type Hook =
   | 'ingress'
@@ -30,8 +32,8 @@ export interface NftChain {
     /** For ingress and egress chains: the devices. */
     devices: string[];
   } | null;
-  /** How many rules stand in it. */
-  rules: number;
+  /** In the order in which they are asked. */
+  rules: NftRule[];
 }
 
 /** A table of nftables. */
@@ -50,10 +52,15 @@ export interface NftTable {
 export interface Nftables {
   /** The kernel's count of changes to the rule set (NFTA_GEN_ID). */
   generation: number;
+  /** How the host orders the bytes of a number: what is no field of a packet lies so in a register. */
+  byteOrder: 'little' | 'big';
   /** In the order the kernel gave them. */
   tables: NftTable[];
   /** Of all tables, base chains and others. */
   chains: NftChain[];
+  sets: NftSet[];
+  objects: NftObject[];
+  flowtables: NftFlowtable[];
 }
 
 /** The legacy (xtables) tables that are loaded, by name: `filter`, `nat`, `mangle`, `raw`, `security`. */

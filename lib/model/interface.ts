@@ -119,4 +119,9 @@ export interface Interface {
   portState?: 'forwarding' | 'blocked' | 'active' | 'backup';
   /** A bridge that sorts packets by VLAN (vlan_filtering); absent where it is none or not told. */
   vlanFiltering?: boolean;
+  /**
+   * A bridge that has the rules of IP see what it passes, whatever net.bridge.bridge-nf-call-iptables
+   * says (its options nf_call_iptables and nf_call_ip6tables). Absent where it is none or not told.
+   */
+  callsFirewall?: { ipv4: boolean; ipv6: boolean };
 }

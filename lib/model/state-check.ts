@@ -1,5 +1,6 @@
 import { EarshotError } from '../errors.js';
 import { bitsOf } from './address.js';
+import { firewall } from './firewall-check.js';
 import { HOST_STATE_VERSION, type HostState } from './host-state.js';
 import {
   address,
@@ -183,6 +184,7 @@ const networkInterface = record({
   neighbours: optional(listOf(address)),
   portState: optional(oneOf('forwarding', 'blocked', 'active', 'backup')),
   vlanFiltering: optional(bool),
+  callsFirewall: optional(record({ ipv4: bool, ipv6: bool })),
 });
 
 const route = record(
@@ -298,6 +300,8 @@ const socket = record(
     cgroup: orNull(text),
     transparent: orNull(bool),
     keyedPeers: optional(listOf(prefix)),
+    reuseAddress: optional(bool),
+    reusePort: optional(bool),
     source: oneOf('netlink', 'procfs'),
     owners: optional(
       listOf(record({ pid: count, fd: count, name: text, command: texts, uid: word })),
@@ -306,37 +310,21 @@ const socket = record(
   ofFamily((entry) => ['local', addressFamily((entry.local as { address: string }).address)]),
 );
 
-const hook = oneOf('ingress', 'egress', 'prerouting', 'input', 'forward', 'output', 'postrouting');
-
-const nftFamily = oneOf('ip', 'ip6', 'inet', 'arp', 'bridge', 'netdev');
-
-const firewall = record({
-  nftables: orNull(
-    record({
-      generation: word,
-      tables: listOf(record({ family: nftFamily, name: text, handle: count, flags: texts })),
-      chains: listOf(
-        record({
-          family: nftFamily,
-          table: text,
-          name: text,
-          handle: count,
-          base: orNull(
-            record({
-              hook,
-              priority: int,
-              policy: oneOf('accept', 'drop'),
-              type: text,
-              devices: texts,
-            }),
-          ),
-          rules: count,
-        }),
-      ),
-    }),
-  ),
-  legacy: orNull(record({ ipv4: texts, ipv6: texts })),
-});
+const heldPorts = record(
+  {
+    family,
+    address,
+    boundInterface: orNull(text),
+    uid: word,
+    timeWait: bool,
+    v6only: optional(bool),
+    reuseAddress: optional(bool),
+    reusePort: optional(bool),
+    source: oneOf('netlink', 'procfs'),
+    ports: listOf(port),
+  },
+  ofFamily((entry) => ['address', addressFamily(entry.address)]),
+);
 
 const missing = record({
   what: oneOf(
@@ -362,7 +350,7 @@ const hostState = record({
     'a time as ISO 8601 writes it',
     (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)),
   ),
-  where: record({ hostname: text, kernel: text, netns: orNull(count) }),
+  where: record({ hostname: text, kernel: text, netns: orNull(count), uid: optional(word) }),
   families: record({ ipv4: bool, ipv6: bool }),
   interfaces: listOf(networkInterface),
   routes: listOf(route),
@@ -372,6 +360,7 @@ const hostState = record({
     shape('a number or text', (value) => Number.isFinite(value) || typeof value === 'string'),
   ),
   sockets: listOf(socket),
+  held: optional(listOf(heldPorts)),
   firewall,
   missing: listOf(missing),
 });

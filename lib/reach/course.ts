@@ -1,7 +1,14 @@
 import type { Address } from '../model/address.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
+import { Choices } from './choices.js';
 import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
+import type { Connection, Tuple } from './nftables/connection.js';
+import type { Frame } from './nftables/frame.js';
+import type { AnyOrder } from './nftables/order.js';
+import type { PeerWatch } from './nftables/peer-watch.js';
+import type { CompiledRule } from './nftables/ruleset.js';
+import type { CompiledSet } from './nftables/sets.js';
 import type {
   Assumption,
   Cause,
@@ -21,11 +28,18 @@ export interface Packet {
   readonly family: Family;
   source: Address;
   sourceText: string;
-  readonly sourcePort: number;
+  sourcePort: number;
   destination: Address;
   destinationText: string;
-  readonly destinationPort: number;
+  destinationPort: number;
   mark: number;
+}
+
+/** Did a rule or a policy decide? */
+function byRule(cause: Cause | null): boolean {
+  return (
+    cause?.code === 'rule-drop' || cause?.code === 'rule-reject' || cause?.code === 'policy-drop'
+  );
 }
 
 /** How a flow ended, as one stage decided it. */
@@ -71,6 +85,18 @@ export class Course {
   /** The sockets that score highest: one, or the members of a group, any of which may take it. */
   takers: readonly Receiver[] = [];
   wayBack: WayBack | null = null;
+  /** The first packet as rules see it; null where there are no rules. */
+  request: Frame | null = null;
+  /** The first packet's ends as its sender wrote them. */
+  asked: Tuple | null = null;
+  /** Its ends when it was routed: after what prerouting and output made of them. */
+  requestAtRouting: Tuple | null = null;
+  /** What conntrack keeps of the flow, once its first packet has come through. */
+  connection: Connection | null = null;
+  /** Sets that rules have added this flow to, or taken it out of. */
+  readonly touched = new Set<CompiledSet>();
+  /** Which order chains are asked in whose order is not known. */
+  readonly orders = new Map<AnyOrder, number>();
 
   constructor(
     readonly host: Host,
@@ -78,6 +104,9 @@ export class Course {
     readonly packet: Packet,
     /** This host itself is the peer. */
     readonly fromHere: boolean,
+    readonly choices: Choices = new Choices(),
+    /** What is asked of the peer's address; `null` where nobody wants to know. */
+    readonly peer: PeerWatch<CompiledRule> | null = null,
   ) {}
 
   get receiver(): Receiver | null {
@@ -132,7 +161,12 @@ export class Course {
   settle(fate: Fate): Fate {
     const first = this.doubts[0];
     if (!first || fate.outcome === 'unknown') return fate;
-    const redirect = this.doubts.find((doubt) => doubt.redirects);
+    const redirect =
+      this.doubts.find((doubt) => doubt.redirects) ??
+      // A rule that is not known may have set a mark that another rule goes by.
+      (byRule(fate.cause)
+        ? this.doubts.find(({ cause }) => cause.code === 'rule-unknown')
+        : undefined);
     if (fate.outcome === 'reachable' || redirect) {
       const { stage, cause } = redirect ?? first;
       const { outcome, symptom } = fate;

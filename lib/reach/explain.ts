@@ -1,6 +1,7 @@
+import { formatAddress } from '../model/address.js';
 import type { Course, Fate } from './course.js';
 import { describe } from './stages/socket.js';
-import type { Cause, Symptom } from './verdict.js';
+import type { Cause, Direction, RuleReference, Symptom } from './verdict.js';
 
 const sees: Record<Symptom, string> = {
   ECONNREFUSED: 'connection refused',
@@ -11,6 +12,8 @@ const sees: Record<Symptom, string> = {
   EPERM: 'operation not permitted',
   EINVAL: 'invalid argument',
   EADDRNOTAVAIL: 'address not available',
+  ENOPROTOOPT: 'protocol not available',
+  ECONNRESET: 'connection reset',
 };
 
 /** What a program that fails this way reports, in words. */
@@ -20,11 +23,11 @@ export function symptomInWords(symptom: Symptom): string {
 
 /** The verdict in one sentence. */
 export function explain(course: Course, fate: Fate): string {
-  const { packet, fromHere } = course;
-  const from = fromHere ? 'This host' : packet.sourceText;
-  const { family, destinationText, destinationPort } = packet;
-  const host = family === 'ipv6' ? `[${destinationText}]` : destinationText;
-  const to = `${host}:${destinationPort}`;
+  const { packet, fromHere, asked } = course;
+  const from = fromHere ? 'This host' : asked ? formatAddress(asked.source) : packet.sourceText;
+  const to = asked
+    ? endpoint(formatAddress(asked.destination), asked.destinationPort)
+    : endpoint(packet.destinationText, packet.destinationPort);
   const protocol = packet.protocol === 'tcp' ? 'TCP' : 'UDP';
   if (!fate.cause) {
     const taker = course.socket ? describe(course.socket) : 'a socket';
@@ -36,6 +39,18 @@ export function explain(course: Course, fate: Fate): string {
   }
   const symptom = fate.symptom ? ` It sees: ${symptomInWords(fate.symptom)}.` : '';
   return `${from} does not reach ${to} (${protocol}): ${reason}.${symptom}`;
+}
+
+function endpoint(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function ruleName({ family, table, chain, handle }: RuleReference): string {
+  return `rule ${handle} of chain ${chain} in table ${family} ${table}`;
+}
+
+function whatever(direction: Direction): string {
+  return direction === 'request' ? 'it' : 'the answer';
 }
 
 /** Why, as the rest of a sentence: what stands behind the colon. */
@@ -57,6 +72,14 @@ export function reasonFor(cause: Cause): string {
       return `the ${cause.backend === 'nftables' ? 'nftables' : 'iptables'} rules at ${cause.hook} could not be read (${cause.reason}; ${cause.remedy})`;
     case 'firewall-not-evaluated':
       return `${cause.backend === 'nftables' ? 'nftables' : 'iptables'} rules at ${cause.hook} decide, and they are not evaluated (${cause.chains.join(', ')})`;
+    case 'rule-drop':
+      return `${ruleName(cause.rule)} drops ${whatever(cause.direction)} at ${cause.hook} (${cause.rule.text})`;
+    case 'rule-reject':
+      return `${ruleName(cause.rule)} rejects ${whatever(cause.direction)} at ${cause.hook} (${cause.rule.text})`;
+    case 'policy-drop':
+      return `no rule of chain ${cause.chain} in table ${cause.family} ${cause.table} accepts ${whatever(cause.direction)} at ${cause.hook}, and its policy is drop`;
+    case 'rule-unknown':
+      return `it depends on ${ruleName(cause.rule)} at ${cause.hook}, whose outcome cannot be known (${cause.rule.text})`;
     case 'not-captured':
       return `${cause.what} could not be read (${cause.reason}; ${cause.remedy})`;
     case 'martian-source':
@@ -80,7 +103,7 @@ export function reasonFor(cause: Cause): string {
     case 'not-our-address':
       return `${cause.destination} is not an address of this host, and it does not forward`;
     case 'forwarded':
-      return `the packet is not for this host: it is sent on by ${cause.interface}${cause.gateway ? ` to ${cause.gateway}` : ''}`;
+      return `the packet is not for this host: it is sent on${cause.translatedTo ? ` to ${endpoint(cause.translatedTo.address, cause.translatedTo.port)}` : ''} by ${cause.interface}${cause.gateway ? ` via ${cause.gateway}` : ''}`;
     case 'leaves-this-host':
       return `the packet leaves this host${cause.interface ? ` by ${cause.interface}` : ''}${cause.gateway ? ` to ${cause.gateway}` : ''}, and the other end is not known here`;
     case 'assumed-on-link':

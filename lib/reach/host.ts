@@ -11,6 +11,7 @@ import type { Interface, InterfaceAddress } from '../model/interface.js';
 import type { Family, Socket, Transport } from '../model/socket.js';
 import { checkState } from '../model/state-check.js';
 import { Device } from './device.js';
+import { Ruleset } from './nftables/ruleset.js';
 import { Policy } from './policy.js';
 
 export { type Device, LOOPBACK_INDEX } from './device.js';
@@ -44,7 +45,11 @@ export class Host {
   readonly policy: { readonly ipv4: Policy; readonly ipv6: Policy };
   /** A port for peers that name none: ephemeral, and named by no policy rule and no connected socket. */
   readonly unnamedPort: number;
-  /** Both firewalls could be read and are empty. */
+  /** The rules of nftables; null where they could not be read, or do nothing to any packet. */
+  readonly ruleset: Ruleset | null;
+  /** The rules of a host whose numbers begin with the most significant byte: they are not evaluated. */
+  readonly foreignRules: boolean;
+  /** Both firewalls could be read and do nothing to any packet. */
   readonly withoutFirewall: boolean;
   /** No interface has an XDP or tc program. */
   readonly withoutPrograms: boolean;
@@ -61,7 +66,13 @@ export class Host {
     this.unnamedPort = this.#findUnnamedPort();
     const { nftables, legacy } = state.firewall;
     const legacyTables = legacy ? legacy.ipv4.length + legacy.ipv6.length : 1;
-    this.withoutFirewall = nftables?.chains.length === 0 && legacyTables === 0;
+    this.foreignRules = nftables?.byteOrder === 'big' && nftables.chains.length > 0;
+    const evaluated = nftables !== null && nftables.chains.length > 0 && !this.foreignRules;
+    const nameOf = (index: number) => this.byIndex.get(index)?.name ?? null;
+    const ruleset = evaluated ? new Ruleset(nftables, nameOf) : null;
+    this.ruleset = ruleset?.idle ? null : ruleset;
+    this.withoutFirewall =
+      nftables !== null && this.ruleset === null && !this.foreignRules && legacyTables === 0;
     this.withoutPrograms = state.interfaces.every(
       ({ xdp, tcIngress, tcEgress }) => xdp.length === 0 && !tcIngress && !tcEgress,
     );

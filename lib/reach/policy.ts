@@ -8,7 +8,7 @@ import {
   unspecified,
 } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
-import type { NextHop, Route } from '../model/route.js';
+import type { NextHop, Route, RouteType } from '../model/route.js';
 import { impliedRules, type Rule, takesEveryPacket } from '../model/rule.js';
 import type { Family, PortRange } from '../model/socket.js';
 import { type Device, LOOPBACK_INDEX } from './device.js';
@@ -199,12 +199,34 @@ export class Policy {
 
   /** Is it an address of this host (inet_addr_type)? One in another table than `local` is not. */
   isLocal(address: Address): boolean {
-    const table = this.#merged?.main ?? this.#tables.get(localTable);
-    if (!table) return false;
+    return this.localEntry(address)?.route.type === 'local';
+  }
+
+  /** The route that the table `local` has for an address; null where it has none. */
+  localEntry(address: Address): Found | null {
+    return this.#entryIn(this.#localTable, address);
+  }
+
+  /**
+   * The type of the route to an address in the local table, or in that of a VRF (inet_addr_type_table);
+   * `null` where it holds none to it that is a way, and `'no-table'` where it holds none at all.
+   */
+  addressType(address: Address, vrfTable?: number): RouteType | 'no-table' | null {
+    const table = vrfTable === undefined ? this.#localTable : this.#tables.get(vrfTable);
+    if (!table || table.isEmpty) return 'no-table';
+    return this.#entryIn(table, address)?.route.type ?? null;
+  }
+
+  get #localTable(): Fib | undefined {
+    return this.#merged?.main ?? this.#tables.get(localTable);
+  }
+
+  #entryIn(table: Fib | undefined, address: Address): Found | null {
+    if (!table) return null;
     const key = this.#anyPacket;
     key.destination = address;
     const answer = this.family === 'ipv4' ? table.lookup4(key, false) : table.lookup6(key, 0);
-    return answer !== 'again' && 'prefixLength' in answer && answer.route.type === 'local';
+    return answer !== 'again' && 'prefixLength' in answer ? answer : null;
   }
 
   /**

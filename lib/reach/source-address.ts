@@ -26,12 +26,21 @@ const scopes: Record<string, number> = {
  * device in the gateway's network, else the device's first, else one of another device. Null for none.
  */
 export function selectSourceIpv4(host: Host, { route, nexthop, device }: Found): Address | null {
-  if (!device) return null;
   const gateway = nexthop?.gateway ? parseAddress(nexthop.gateway) : null;
+  return device && selectOnDevice(host, device, gateway, route.scope);
+}
+
+/** inet_select_addr: an address of a device that reaches as far as the scope, else another device's. */
+export function selectOnDevice(
+  host: Host,
+  device: Device,
+  gateway: Address | null,
+  widest: number = linkScope,
+): Address | null {
   const fits = ({ address, entry }: OwnAddress, least: number): boolean => {
     if (address.family !== 'ipv4' || entry.flags.includes('secondary')) return false;
     const scope = scopes[entry.scope] ?? Number(entry.scope);
-    return Math.min(scope, least) <= route.scope;
+    return Math.min(scope, least) <= widest;
   };
   const here = host.own.filter((own) => {
     const least = device.routeLocalnet ? linkScope : 255;
@@ -139,7 +148,7 @@ function score(
 }
 
 /** An optimistic address, where use_optimistic does not make it as good as others (ipv6_use_optimistic_addr). */
-function isAvoided(host: Host, { device, entry }: OwnAddress): boolean {
+export function isAvoided(host: Host, { device, entry }: OwnAddress): boolean {
   if (!entry.flags.includes('optimistic')) return false;
   const on = (name: 'optimistic_dad' | 'use_optimistic') =>
     host.setting(`net.ipv6.conf.all.${name}`, 0) !== 0 || (device.link.ipv6?.[name] ?? 0) !== 0;

@@ -10,17 +10,24 @@ import {
 } from '../model/address.js';
 import { checkKeys, invalid as invalidArgument, show } from '../model/arguments.js';
 import type { HostState, MissingPart } from '../model/host-state.js';
+import { Choices } from './choices.js';
 import { Course, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
 import type { Flow } from './flow.js';
 import { type Host, hostOf } from './host.js';
-import { passDevice } from './stages/device.js';
-import { passHook, passPrograms } from './stages/firewall.js';
+import type { PeerWatch } from './nftables/peer-watch.js';
+import type { CompiledRule } from './nftables/ruleset.js';
+import { bridgeAsks } from './stages/bridge.js';
+import { passDevice, passFamily } from './stages/device.js';
+import { passEntrance, passHook, passPrograms } from './stages/firewall.js';
+import { passAcknowledgement } from './stages/handshake.js';
 import { passOrigin } from './stages/origin.js';
+import { adopt, requestFrame } from './stages/packets.js';
 import { passReply } from './stages/reply.js';
-import { routeIncoming } from './stages/routing.js';
+import { forwarded, incomingKey, routeIncoming } from './stages/routing.js';
 import { passSocket } from './stages/socket.js';
-import type { Verdict } from './verdict.js';
+import { stopped } from './stages/stopped.js';
+import type { Cause, Stage, Verdict } from './verdict.js';
 
 /**
  * Follows the first packet of a flow through a host, and its answer back.
@@ -66,17 +73,65 @@ export interface Followed {
 }
 
 /** `trace` without its words: what exposure asks thousands of times. */
-export function follow(host: Host, flow: Flow): Followed {
-  const course = courseOf(host, flow);
+export function follow(
+  host: Host,
+  flow: Flow,
+  peer: PeerWatch<CompiledRule> | null = null,
+): Followed {
+  const choices = new Choices();
+  const first = followOnce(host, flow, choices, peer);
+  let symptom = first.fate.symptom;
+  for (let fork = choices.next(); fork; fork = choices.next()) {
+    const other = fork.exhausted ? null : followOnce(host, flow, choices, peer);
+    if (!other || !agree(first, other)) return undecided(first.course, fork);
+    if (other.fate.symptom !== symptom) symptom = null;
+  }
+  return { course: first.course, fate: { ...first.fate, symptom } };
+}
+
+function followOnce(
+  host: Host,
+  flow: Flow,
+  choices: Choices,
+  peer: PeerWatch<CompiledRule> | null,
+): Followed {
+  const course = courseOf(host, flow, choices, peer);
   const fate = course.settle(notCaptured(course) ?? stages(course));
   return { course, fate };
+}
+
+/** Do two ways through the rules end alike? What a failing flow's peer sees may still differ. */
+function agree(one: Followed, other: Followed): boolean {
+  if (one.fate.outcome !== other.fate.outcome) return false;
+  const takers = ({ course }: Followed) => course.takers;
+  return (
+    takers(one).length === takers(other).length &&
+    takers(one).every((taker, index) => taker === takers(other)[index])
+  );
+}
+
+/** It depends on what cannot be known. */
+function undecided(
+  course: Course,
+  { stage, cause }: { stage: Stage; cause: () => Cause },
+): Followed {
+  const reason = cause();
+  const detail =
+    reason.code === 'rule-unknown' ? `it depends on ${reason.rule.text}` : 'it depends';
+  return { course, fate: course.cannotTell(stage, reason, detail) };
 }
 
 function stages(course: Course): Fate {
   return (
     passArrival(course) ??
     passSocket(course) ??
-    passReply(course) ?? { outcome: 'reachable', stage: 'reply', cause: null, symptom: null }
+    passReply(course) ??
+    passAcknowledgement(course) ?? {
+      outcome: 'reachable',
+      stage: 'reply',
+      cause: null,
+      symptom: null,
+    }
   );
 }
 
@@ -86,12 +141,43 @@ function passArrival(course: Course): Fate | null {
   const fate = fromHere ? passOrigin(course) : passDevice(course);
   if (fate) return fate;
   passPrograms(course);
-  passHook(course, 'ingress', 'request', course.arrival);
-  passHook(course, 'prerouting', 'request', course.arrival);
+  const { arrival } = course;
+  const frame = fromHere ? course.request : requestFrame(course, arrival.link.mtu);
+  const early = passEntrance(course, frame, 'request', arrival);
+  if (early) return stopped(course, early, frame!);
+  const disabled = fromHere ? null : passFamily(course);
+  if (disabled) return disabled;
+  adopt(course, frame);
+  course.requestAtRouting = frame && { ...frame.tuple };
   const routed = fromHere ? null : routeIncoming(course);
-  if (routed) return routed;
-  passHook(course, 'input', 'request', course.arrival);
+  if (routed) return translatedByBridge(course, routed);
+  const stop = passHook(course, 'input', frame, 'request', arrival);
+  if (stop) return stopped(course, stop, frame!);
+  adopt(course, frame);
   return null;
+}
+
+/**
+ * A bridge that has rules translate a packet routes it too (br_nf_pre_routing_finish and its IPv6
+ * twin): what leads out of the bridge again it passes on itself, and what IPv6 has no route for it
+ * drops without a word.
+ */
+function translatedByBridge(course: Course, fate: Fate): Fate {
+  const { asked, packet, device, host } = course;
+  if (asked === null || asked.destination === packet.destination || !bridgeAsks(course))
+    return fate;
+  const answer = host.policy[packet.family].lookup(incomingKey(course));
+  if (answer.kind === 'refused' && packet.family === 'ipv6')
+    return fate.symptom === null ? fate : { ...fate, symptom: 'ETIMEDOUT' };
+  if (answer.kind !== 'found' || answer.found.device !== device || isForwarded(fate)) return fate;
+  const forwards = packet.family === 'ipv4' ? device.forwardsIpv4 : true;
+  if (forwards) return forwarded(course, answer.found);
+  const what = `whether the bridge ${device.name} passes on what rules have translated`;
+  return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
+}
+
+function isForwarded({ cause, stage }: Fate): boolean {
+  return cause?.code === 'forwarded' || stage === 'forward' || stage === 'output';
 }
 
 /** Parts without which no stage can be trusted. */
@@ -130,7 +216,12 @@ function checkFlow(flow: Flow): void {
   if (source !== undefined) checkKeys(source, 'flow.source', endpointKeys);
 }
 
-function courseOf(host: Host, flow: Flow): Course {
+function courseOf(
+  host: Host,
+  flow: Flow,
+  choices: Choices,
+  peer: PeerWatch<CompiledRule> | null,
+): Course {
   const { protocol, ingress, source, uid } = flow;
   if (protocol !== 'tcp' && protocol !== 'udp')
     throw invalid('protocol', protocol, "give 'tcp' or 'udp'");
@@ -171,7 +262,7 @@ function courseOf(host: Host, flow: Flow): Course {
     destinationPort,
     mark: 0,
   };
-  return new Course(host, flow, packet, fromHere);
+  return new Course(host, flow, packet, fromHere, choices, peer);
 }
 
 /** An address as the flow has it, where that is canonical; one that was exchanged is written anew. */

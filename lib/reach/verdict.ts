@@ -1,5 +1,5 @@
-import type { Hook } from '../model/firewall.js';
-import type { Socket } from '../model/socket.js';
+import type { Hook, NftFamily } from '../model/firewall.js';
+import type { Endpoint, Socket } from '../model/socket.js';
 
 /** Does the flow get through? `unknown` always has a cause. */
 export type Outcome = 'reachable' | 'unreachable' | 'unknown';
@@ -13,7 +13,9 @@ export type Symptom =
   | 'EACCES'
   | 'EPERM'
   | 'EINVAL'
-  | 'EADDRNOTAVAIL';
+  | 'EADDRNOTAVAIL'
+  | 'ENOPROTOOPT'
+  | 'ECONNRESET';
 
 /** The stages of a packet's life, in the order in which they are passed. */
 export type Stage =
@@ -29,6 +31,16 @@ export type Stage =
 
 /** Which way a packet goes that a cause speaks of. */
 export type Direction = 'request' | 'reply';
+
+/** A rule of nftables, and how to find it: `nft -a list chain FAMILY TABLE CHAIN` shows its handle. */
+export interface RuleReference {
+  family: NftFamily;
+  table: string;
+  chain: string;
+  handle: number;
+  /** The rule in the syntax of nft(8). */
+  text: string;
+}
 
 /** Why a flow fails, or why that cannot be told. One code, one reason; the rest are its particulars. */
 export type Cause =
@@ -55,6 +67,26 @@ export type Cause =
       direction: Direction;
       chains: string[];
     }
+  // ---- rules of nftables
+  | { code: 'rule-drop'; rule: RuleReference; hook: Hook; direction: Direction }
+  | {
+      code: 'rule-reject';
+      rule: RuleReference;
+      hook: Hook;
+      direction: Direction;
+      /** What the rule answers with. */
+      with: 'tcp-reset' | 'icmp';
+    }
+  | {
+      code: 'policy-drop';
+      family: NftFamily;
+      table: string;
+      chain: string;
+      hook: Hook;
+      direction: Direction;
+    }
+  /** It depends on what a rule does, and that cannot be known: a rate, a random number, the time. */
+  | { code: 'rule-unknown'; rule: RuleReference; hook: Hook; direction: Direction }
   | { code: 'not-captured'; what: string; reason: string; remedy: string }
   // ---- routing of the packet
   | { code: 'martian-source'; source: string; interface: string }
@@ -72,7 +104,13 @@ export type Cause =
     }
   | { code: 'wrong-scope'; address: string; interface: string }
   | { code: 'not-our-address'; destination: string }
-  | { code: 'forwarded'; interface: string; gateway: string | null }
+  | {
+      code: 'forwarded';
+      interface: string;
+      gateway: string | null;
+      /** Whom a rule has translated the destination to; `null` where it is the one asked for. */
+      translatedTo: Endpoint | null;
+    }
   | { code: 'leaves-this-host'; interface: string | null; gateway: string | null }
   | { code: 'assumed-on-link'; destination: string; interface: string }
   | {

@@ -81,96 +81,46 @@ struct Holding {
   uint32_t fd;
 };
 
-/** A process, and what has been seen of its descriptors. */
+/** A process, and which of its descriptors hold wanted sockets. */
 struct Candidate {
   std::string pid;
   std::vector<Holding> holdings;
-  /** Where the first look stopped, or nothing when it saw all. */
-  std::optional<int64_t> rest;
   bool denied = false;
   std::optional<Process> process;
 };
-
-/** How many descriptors the first look at a process takes in. */
-constexpr size_t kFirstLook = 64;
-/** Entries of as many descriptors, and hardly more: the kernel makes an inode for each. */
-constexpr size_t kFirstPiece = 2 * 1024;
-/** With more to ask one by one it is quicker to read all. */
-constexpr size_t kMostQuestions = 2048;
 
 class Search {
  public:
   explicit Search(const Query& query) : query_(query), proc_(AT_FDCWD, query.procRoot.c_str()) {
     Directory::Entry entry;
     while (proc_.next(entry)) {
-      if (number(entry.name)) candidates_.push_back({entry.name, {}, {}, false, {}});
+      if (number(entry.name)) candidates_.push_back({entry.name, {}, false, {}});
     }
     if (proc_.error()) {
       throw Failure{Operation::kKernel, "open", proc_.error(), "reading " + query.procRoot};
     }
   }
 
-  /**
-   * First a look at every process; then at the rest of those that hold much, unless each wanted
-   * socket has been found and the rest is only asked for the same descriptors, which are the ones
-   * that a child inherits.
-   */
+  /** Looks at every descriptor of every process: a socket may have any number of owners. */
   std::vector<Candidate> run() {
-    parallel(candidates_.size(), [&](size_t at) { firstLook(candidates_[at]); });
-    std::vector<Candidate*> unfinished;
-    for (Candidate& candidate : candidates_) {
-      if (candidate.rest) unfinished.push_back(&candidate);
-    }
-    const auto numbers = numbersOfAll();
-    if (numbers && numbers->size() * unfinished.size() <= kMostQuestions) {
-      for (Candidate* candidate : unfinished) askFor(*candidate, *numbers);
-    } else {
-      parallel(unfinished.size(), [&](size_t at) { lookOn(*unfinished[at]); });
-    }
-    std::erase_if(candidates_,
-                  [](const Candidate& one) { return one.holdings.empty() && !one.denied; });
     parallel(candidates_.size(), [&](size_t at) {
       Candidate& candidate = candidates_[at];
+      lookAt(candidate);
       if (!candidate.holdings.empty()) {
         candidate.process = describe(proc_.get(), candidate.pid.c_str());
       }
     });
+    std::erase_if(candidates_,
+                  [](const Candidate& one) { return one.holdings.empty() && !one.denied; });
     return std::move(candidates_);
   }
 
  private:
-  static std::string pathOf(const Candidate& candidate) { return candidate.pid + "/fd"; }
-
-  void firstLook(Candidate& candidate) const {
-    Directory descriptors(proc_.get(), pathOf(candidate).c_str(), kFirstPiece);
+  void lookAt(Candidate& candidate) const {
+    Directory descriptors(proc_.get(), (candidate.pid + "/fd").c_str());
     candidate.denied = isDenial(descriptors.error());
     Directory::Entry entry;
-    for (size_t seen = 0; descriptors.next(entry); seen++) {
-      look(candidate, descriptors.get(), entry.name);
-      if (seen + 1 == kFirstLook) {
-        candidate.rest = entry.behind;
-        return;
-      }
-    }
-  }
-
-  void lookOn(Candidate& candidate) const {
-    Directory descriptors(proc_.get(), pathOf(candidate).c_str());
-    descriptors.seek(*candidate.rest);
-    Directory::Entry entry;
     while (descriptors.next(entry)) look(candidate, descriptors.get(), entry.name);
-  }
-
-  void askFor(Candidate& candidate, const std::vector<uint32_t>& numbers) const {
-    const Descriptor descriptors(
-        openat(proc_.get(), pathOf(candidate).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!descriptors) return;
-    for (const uint32_t fd : numbers) {
-      const auto isIt = [&](const Holding& holding) { return holding.fd == fd; };
-      if (std::ranges::none_of(candidate.holdings, isIt)) {
-        look(candidate, descriptors.get(), std::to_string(fd).c_str());
-      }
-    }
   }
 
   /** Takes the descriptor in if it holds a wanted socket. */
@@ -185,27 +135,6 @@ class Search {
     if (!inode) return;
     if (query_.inodes && !std::ranges::binary_search(*query_.inodes, *inode)) return;
     candidate.holdings.push_back({*inode, number(name).value_or(0)});
-  }
-
-  /** The descriptors found, if every wanted socket has one. */
-  std::optional<std::vector<uint32_t>> numbersOfAll() const {
-    if (!query_.inodes || query_.inodes->size() > kMostQuestions) return std::nullopt;
-    std::vector<uint32_t> inodes;
-    std::vector<uint32_t> numbers;
-    for (const Candidate& candidate : candidates_) {
-      for (const Holding& holding : candidate.holdings) {
-        inodes.push_back(holding.inode);
-        numbers.push_back(holding.fd);
-      }
-    }
-    const auto unique = [](std::vector<uint32_t>& values) {
-      std::ranges::sort(values);
-      values.erase(std::unique(values.begin(), values.end()), values.end());
-    };
-    unique(inodes);
-    unique(numbers);
-    if (inodes != *query_.inodes) return std::nullopt;
-    return numbers;
   }
 
   const Query& query_;

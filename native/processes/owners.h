@@ -33,10 +33,8 @@ struct Owners {
 };
 
 /**
- * Which processes hold which sockets, from the links in proc_pid_fd(5), on all cores. Of every
- * process the first 64 descriptors are looked at, since a socket can have several owners. The rest
- * of one that has more is looked at as long as a wanted socket is without an owner; when each has
- * one, only the descriptors of the same numbers are, for these are what a child inherits.
+ * Which processes hold which sockets, from the links in proc_pid_fd(5), on all cores. Every
+ * descriptor of every process is looked at: a socket may have been passed on to anybody.
  */
 Owners findOwners(const Query& query);
 

@@ -170,7 +170,15 @@ export function hostState(interfaces, routes, sockets) {
     settings: {},
     sockets,
     firewall: {
-      nftables: { generation: 1, tables: [], chains: [] },
+      nftables: {
+        generation: 1,
+        byteOrder: 'little',
+        tables: [],
+        chains: [],
+        sets: [],
+        objects: [],
+        flowtables: [],
+      },
       legacy: { ipv4: [], ipv6: [] },
     },
     missing: [],

@@ -303,10 +303,48 @@ const guide = {
     ask: ['3000', '--from', farColleague, '--in', 'wlan0'],
   },
   // ---- firewalls, programs, and what cannot be told
-  'firewall-not-evaluated': {
+  'rule-drop': {
+    change: `
+      nft add table inet filter
+      nft add chain inet filter input '{ type filter hook input priority 0; }'
+      nft add rule inet filter input tcp dport 3000-3999 ip saddr != 192.168.1.1 drop
+    `,
+    ask: ['3000', '--from', colleague],
+    attempt: usual,
+  },
+  'rule-reject': {
+    change: `
+      nft add table inet filter
+      nft add chain inet filter input '{ type filter hook input priority 0; }'
+      nft add rule inet filter input ct state established,related accept
+      nft add rule inet filter input tcp dport != 22 reject with icmpx admin-prohibited
+    `,
+    ask: ['trace', '--from', colleague, '192.168.1.23:3000'],
+    attempt: usual,
+  },
+  'policy-drop': {
     change: `
       nft add table inet filter
       nft add chain inet filter input '{ type filter hook input priority 0; policy drop; }'
+      nft add rule inet filter input iif lo accept
+      nft add rule inet filter input tcp dport 22 accept
+    `,
+    ask: ['3000', '--from', colleague],
+    attempt: usual,
+  },
+  'rule-unknown': {
+    change: `
+      nft add table inet filter
+      nft add chain inet filter input '{ type filter hook input priority 0; }'
+      nft add rule inet filter input ct state new limit rate over 20/minute drop
+    `,
+    ask: ['3000', '--from', colleague],
+  },
+  'firewall-not-evaluated': {
+    change: `
+      nft add table arp filter
+      nft add chain arp filter input '{ type filter hook input priority 0; }'
+      nft add rule arp filter input arp saddr ip 192.168.1.66 drop
     `,
     ask: ['3000', '--from', colleague],
   },

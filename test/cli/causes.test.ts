@@ -4,6 +4,13 @@ import type { Cause, CauseCode, Symptom } from '#earshot/reach/verdict.js';
 import { process, socket } from './laptop.js';
 
 const held = socket('127.0.0.1', 80, { owners: [process(9, 'nginx')] });
+const rule = {
+  family: 'inet',
+  table: 'filter',
+  chain: 'input',
+  handle: 7,
+  text: 'tcp dport 80 drop',
+} as const;
 const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
   'interface-missing': { code: 'interface-missing', interface: 'eth9' },
   'interface-down': { code: 'interface-down', interface: 'eth1' },
@@ -52,7 +59,7 @@ const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
   },
   'wrong-scope': { code: 'wrong-scope', address: 'fe80::1', interface: 'eth0' },
   'not-our-address': { code: 'not-our-address', destination: '10.0.0.9' },
-  forwarded: { code: 'forwarded', interface: 'docker0', gateway: null },
+  forwarded: { code: 'forwarded', interface: 'docker0', gateway: null, translatedTo: null },
   'leaves-this-host': { code: 'leaves-this-host', interface: 'eth0', gateway: '10.0.0.254' },
   'assumed-on-link': { code: 'assumed-on-link', destination: '10.0.0.9', interface: 'eth0' },
   'not-a-unicast-address': {
@@ -97,6 +104,17 @@ const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
     code: 'accept-queue-full',
     socket: socket('0.0.0.0', 80, { backlog: { length: 6, limit: 5 } }),
   },
+  'rule-drop': { code: 'rule-drop', rule, hook: 'input', direction: 'request' },
+  'rule-reject': { code: 'rule-reject', rule, hook: 'input', direction: 'request', with: 'icmp' },
+  'policy-drop': {
+    code: 'policy-drop',
+    family: 'inet',
+    table: 'filter',
+    chain: 'input',
+    hook: 'input',
+    direction: 'reply',
+  },
+  'rule-unknown': { code: 'rule-unknown', rule, hook: 'input', direction: 'request' },
   'source-not-ours': { code: 'source-not-ours', source: '10.0.0.9' },
 };
 const advice: Advice = { protocol: 'tcp', port: 80, shareable: '192.168.1.10', sockets: [] };

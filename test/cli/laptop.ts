@@ -184,7 +184,15 @@ export function laptop(changes: Partial<HostState> = {}): HostState {
     settings: {},
     sockets: [],
     firewall: {
-      nftables: { generation: 1, tables: [], chains: [] },
+      nftables: {
+        generation: 1,
+        byteOrder: 'little',
+        tables: [],
+        chains: [],
+        sets: [],
+        objects: [],
+        flowtables: [],
+      },
       legacy: { ipv4: [], ipv6: [] },
     },
     missing: [],

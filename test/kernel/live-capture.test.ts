@@ -101,8 +101,8 @@ live('a capture of a rich network is whole, and checks', async (t) => {
   );
   t.like(input, {
     base: { hook: 'input', priority: 0, policy: 'drop', type: 'filter', devices: [] },
-    rules: 3,
   });
+  t.is(input!.rules.length, 3);
 });
 
 live('a namespace by the process id of a process in it is the same namespace', async (t) => {
@@ -145,10 +145,9 @@ requires(
   here.run('iptables-nft', '-A', 'INPUT', '-p', 'tcp', '--dport', '80', '-j', 'DROP');
   const { firewall } = await capture({ netns: here.path });
   t.deepEqual(firewall.legacy, { ipv4: [], ipv6: [] });
-  t.like(
-    firewall.nftables!.chains.find(({ name }) => name === 'INPUT'),
-    { family: 'ip', table: 'filter', rules: 1, base: { hook: 'input', priority: 0 } },
-  );
+  const input = firewall.nftables!.chains.find(({ name }) => name === 'INPUT')!;
+  t.like(input, { family: 'ip', table: 'filter', base: { hook: 'input', priority: 0 } });
+  t.is(input.rules.length, 1);
 });
 
 live(

@@ -1,8 +1,9 @@
+import { endianness } from 'node:os';
 import test from 'ava';
 import { EarshotError } from '#earshot/errors.js';
 import { capture } from '#earshot/index.js';
 import { readFirewall } from '#earshot/kernel/firewall.js';
-import { generationRequest } from '#earshot/kernel/nftables.js';
+import { generationRequest } from '#earshot/kernel/nftables/tables.js';
 import { decodeSettings, parseSetting, SETTINGS } from '#earshot/kernel/settings.js';
 import { type NetlinkAnswer, type NetlinkQuery, native } from '#earshot/native.js';
 import { recorded } from './support/fixtures.js';
@@ -11,6 +12,15 @@ import { recorded } from './support/fixtures.js';
 
 const NETLINK_NETFILTER = 12;
 const GETGEN = generationRequest().type;
+const NO_RULE_SET = {
+  generation: 0,
+  byteOrder: endianness() === 'LE' ? ('little' as const) : ('big' as const),
+  tables: [],
+  chains: [],
+  sets: [],
+  objects: [],
+  flowtables: [],
+};
 
 /** Lets `answer` speak for nftables while a test runs. */
 function nftablesAnswers(
@@ -37,7 +47,7 @@ for (const [errno, why] of [
   test.serial(`a kernel with ${why} has no rule set`, async (t) => {
     nftablesAnswers(t, refuseAll(errno));
     const { firewall, missing } = await readFirewall(null);
-    t.deepEqual(firewall.nftables, { generation: 0, tables: [], chains: [] });
+    t.deepEqual(firewall.nftables, NO_RULE_SET);
     t.false(missing.some(({ what }) => what === 'nftables'));
   });
 }
@@ -47,7 +57,7 @@ test.serial('a kernel without NETLINK_NETFILTER has no rule set', async (t) => {
     throw new EarshotError('ERR_KERNEL', 'no such protocol', { syscall: 'socket', errno: 93 });
   });
   const { firewall } = await readFirewall(null);
-  t.deepEqual(firewall.nftables, { generation: 0, tables: [], chains: [] });
+  t.deepEqual(firewall.nftables, NO_RULE_SET);
 });
 
 for (const errno of [1, 13]) {

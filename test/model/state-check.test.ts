@@ -139,6 +139,7 @@ const STATE: HostState = {
   firewall: {
     nftables: {
       generation: 2,
+      byteOrder: 'little',
       tables: [{ family: 'inet', name: 'filter', handle: 1, flags: [] }],
       chains: [
         {
@@ -147,8 +148,63 @@ const STATE: HostState = {
           name: 'input',
           handle: 1,
           base: { hook: 'input', priority: 0, policy: 'accept', type: 'filter', devices: [] },
-          rules: 3,
+          rules: [
+            {
+              handle: 2,
+              comment: 'the web',
+              expressions: [
+                { kind: 'lookup', set: 'ports', source: 0, destination: 'verdict', invert: false },
+                { kind: 'immediate', destination: 'verdict', data: { verdict: { code: 'drop' } } },
+              ],
+            },
+          ],
         },
+      ],
+      sets: [
+        {
+          family: 'inet',
+          table: 'filter',
+          name: 'ports',
+          handle: 3,
+          flags: ['interval', 'map'],
+          keyType: 13,
+          keyLength: 2,
+          fields: [],
+          dataType: 0xffffff00,
+          dataLength: 16,
+          objectType: null,
+          size: 3,
+          keys: 'AAAAUABR',
+          keyEnds: null,
+          ends: 'BQ==',
+          data: null,
+          verdictOf: [-1, 0, -1],
+          verdicts: [{ code: 'jump', chain: 'input' }],
+          objects: null,
+          catchall: { data: { verdict: { code: 'drop' } }, object: null, expressions: [] },
+          expressionLists: [],
+          expressionsOf: null,
+          expressions: [],
+        },
+      ],
+      objects: [
+        {
+          family: 'inet',
+          table: 'filter',
+          name: 'ssh',
+          type: 4,
+          expression: {
+            kind: 'limit',
+            rate: 1,
+            unitSeconds: 60,
+            burst: 5,
+            bytes: false,
+            invert: false,
+          },
+        },
+      ],
+      flowtables: [
+        { family: 'inet', table: 'filter', name: 'fast', priority: 0, devices: ['lan0'] },
       ],
     },
     legacy: null,
@@ -157,6 +213,9 @@ const STATE: HostState = {
 };
 
 type Path = (string | number)[];
+
+const RULE: Path = ['firewall', 'nftables', 'chains', 0, 'rules', 0];
+const SET: Path = ['firewall', 'nftables', 'sets', 0];
 
 /** The capture with one value changed; `undefined` takes it away. */
 function changed(path: Path, value: unknown): unknown {
@@ -285,6 +344,19 @@ const WRONG: [Path, unknown, RegExp][] = [
   ],
   [['when'], 'yesterday', /when is "yesterday"/],
   [['firewall', 'nftables', 'chains', 0, 'base', 'hook'], 'in', /chains\[0\]\.base\.hook is "in"/],
+  [[...RULE, 'expressions', 0, 'kind'], 'guess', /expressions\[0\]\.kind is "guess"/],
+  [[...RULE, 'expressions', 0, 'source'], 16, /expressions\[0\]\.source is 16/],
+  [[...RULE, 'expressions', 0, 'destination'], 'verdikt', /destination is "verdikt"/],
+  [[...RULE, 'expressions', 1, 'data'], { value: 'f' }, /data\.value is "f"/],
+  [[...RULE, 'expressions', 1, 'data', 'verdict', 'code'], 'jump', /verdict\.chain is missing/],
+  [[...SET, 'keys'], 'AAAAUA==', /sets\[0\]\.keys is 4 bytes, not the 6 of 3 elements/],
+  [[...SET, 'keys'], 'AAAAUAB-', /sets\[0\]\.keys is "AAAAUAB-", not bytes in base64/],
+  [[...SET, 'ends'], 'AAAA', /sets\[0\]\.ends is 3 bytes, not the 1/],
+  [[...SET, 'size'], 4, /sets\[0\]\.keys is 6 bytes, not the 8/],
+  [[...SET, 'verdictOf'], [-1, 0], /sets\[0\]\.verdictOf has 2 entries for 3 elements/],
+  [[...SET, 'verdictOf'], [-1, 1, -1], /sets\[0\]\.verdictOf\[1\] is 1 in a list of 1/],
+  [[...SET, 'catchall', 'expressions'], null, /catchall\.expressions is null/],
+  [['firewall', 'nftables', 'objects', 0, 'expression', 'rate'], -1, /expression\.rate is -1/],
 ];
 
 for (const [path, value, message] of WRONG) {

@@ -53,7 +53,7 @@ test('what is unknown says what it depends on, and names no symptom', (t) => {
   const firewall = nftables([chain('inet filter input', 'input')]);
   t.is(
     says(onLan([server], { firewall }), asks(neighbour4, LAN, `${lan4}:3000`)),
-    'Whether 192.168.1.20 reaches 192.168.1.10:3000 (TCP) is unknown: nftables rules at input decide, and they are not evaluated (inet filter input).',
+    'Whether 192.168.1.20 reaches 192.168.1.10:3000 (TCP) is unknown: it depends on rule 2 of chain input in table inet filter at input, whose outcome cannot be known ([ novelty ]).',
   );
 });
 

@@ -253,7 +253,7 @@ test('rules at input make everybody but this host unknown, and so the scope', (t
   t.is(scope, 'unknown');
   t.deepEqual(who(reach), { 'lo 127.0.0.1': ['127.0.0.1/32'] });
   t.deepEqual(why(blocked), { 'lo ::1': 'ipv4-only' });
-  t.is(why(unknown)[`${LAN} ${lan4}`], 'firewall-not-evaluated');
+  t.is(why(unknown)[`${LAN} ${lan4}`], 'rule-unknown');
   t.deepEqual(who(unknown)[`${LAN} ${lan4}`], everybody4);
 });
 
@@ -286,7 +286,7 @@ test('a packet that may be redirected is unknown even where another socket would
   const wide = tcp('0.0.0.0:80');
   const firewall = nftables([chain('ip nat prerouting', 'prerouting')]);
   const { unknown, blocked } = exposureOf(onLan([wide, tcp(`${lan4}:80`)], { firewall }), wide);
-  t.is(why(unknown)[`${LAN} ${lan4}`], 'firewall-not-evaluated');
+  t.is(why(unknown)[`${LAN} ${lan4}`], 'rule-unknown');
   t.false(`${LAN} ${lan4}` in why(blocked));
 });
 

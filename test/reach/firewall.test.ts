@@ -23,7 +23,7 @@ import {
   unreadable,
 } from './support/state.js';
 
-/* Rules are not evaluated: what cannot act is passed, what may act makes what depends on it unknown. */
+/* Rules that cannot be read: what cannot act is passed, what may act makes what depends on it unknown. */
 
 const server = tcp('[::]:3000');
 const byLan = asks(neighbour4, LAN, `${lan4}:3000`);
@@ -43,10 +43,23 @@ function isUnknown(t: ExecutionContext, state: HostState, flow: Flow, cause: obj
 
 test('rules at input make the answer unknown, and the cause names family, table and chain', (t) => {
   const state = withChains(chain('inet filter input', 'input'));
-  const named = { chains: ['inet filter input'], hook: 'input', direction: 'request' };
-  isUnknown(t, state, byLan, { code: 'firewall-not-evaluated', backend: 'nftables', ...named });
-  isUnknown(t, state, byLan6, { code: 'firewall-not-evaluated', ...named });
-  t.true(trace(state, byLan).explanation.includes('inet filter input'));
+  const rule = { family: 'inet', table: 'filter', chain: 'input', handle: 2, text: '[ novelty ]' };
+  const named = { rule, hook: 'input', direction: 'request' };
+  isUnknown(t, state, byLan, { code: 'rule-unknown', ...named });
+  isUnknown(t, state, byLan6, { code: 'rule-unknown', ...named });
+  t.true(trace(state, byLan).explanation.includes('chain input in table inet filter'));
+});
+
+test('rules of a host whose byte order is the other one are not evaluated', (t) => {
+  const state = withChains(chain('inet filter input', 'input'));
+  const { firewall } = state;
+  const foreign: HostState = {
+    ...state,
+    firewall: { ...firewall, nftables: { ...firewall.nftables!, byteOrder: 'big' } },
+  };
+  const chains = ['inet filter input'];
+  isUnknown(t, foreign, byLan, { code: 'firewall-not-evaluated', hook: 'input', chains });
+  t.is(trace(foreign, toNobody).outcome, 'unreachable');
 });
 
 test('a base chain without rules that accepts changes nothing', (t) => {
@@ -60,9 +73,10 @@ test('a base chain without rules that accepts changes nothing', (t) => {
   t.is(trace(state, itself).outcome, 'reachable');
 });
 
-test('a base chain without rules that drops is not passed', (t) => {
+test('a base chain without rules that drops lets nothing pass', (t) => {
   const state = withChains(chain('inet filter input', 'input', { rules: 0, policy: 'drop' }));
-  isUnknown(t, state, byLan, { code: 'firewall-not-evaluated' });
+  const cause = { code: 'policy-drop', family: 'inet', table: 'filter', chain: 'input' };
+  t.like(trace(state, byLan), { outcome: 'unreachable', symptom: 'ETIMEDOUT', cause });
 });
 
 test('a chain that is no base chain is not hooked', (t) => {
@@ -79,16 +93,16 @@ test("a dormant table's chains are not hooked", (t) => {
 test('a chain of another family does not see the packet', (t) => {
   const only6 = withChains(chain('ip6 filter input', 'input'));
   t.is(trace(only6, byLan).outcome, 'reachable');
-  isUnknown(t, only6, byLan6, { code: 'firewall-not-evaluated' });
+  isUnknown(t, only6, byLan6, { code: 'rule-unknown' });
   const only4 = withChains(chain('ip filter input', 'input'));
-  isUnknown(t, only4, byLan, { code: 'firewall-not-evaluated' });
+  isUnknown(t, only4, byLan, { code: 'rule-unknown' });
   t.is(trace(only4, byLan6).outcome, 'reachable');
 });
 
 for (const family of ['netdev', 'inet']) {
   test(`an ingress chain of ${family} sees its own devices alone`, (t) => {
     const on = (...devices: string[]) => withChains(chain(`${family} f i`, 'ingress', { devices }));
-    isUnknown(t, on(LAN), byLan, { hook: 'ingress', chains: [`${family} f i`] });
+    isUnknown(t, on(LAN), byLan, { hook: 'ingress', rule: { family, chain: 'i' } });
     isUnknown(t, on('eth9', LAN), byLan, { hook: 'ingress' });
     t.is(trace(on('eth1'), byLan).outcome, 'reachable');
     t.is(trace(on(LAN), itself).outcome, 'reachable');
@@ -199,7 +213,7 @@ test('a martian is dropped for sure only if nothing before routing could redirec
   for (const hook of ['prerouting', 'ingress'] as const) {
     const family = hook === 'ingress' ? 'netdev' : 'ip';
     const state = withChains(chain(`${family} f c`, hook, { devices: [LAN] }));
-    isUnknown(t, state, martian, { code: 'firewall-not-evaluated', hook });
+    isUnknown(t, state, martian, { code: 'rule-unknown', hook });
   }
 });
 

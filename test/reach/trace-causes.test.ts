@@ -99,8 +99,11 @@ function withRouter(changes: Parameters<typeof onLan>[1] = {}): HostState {
   });
 }
 
-/** Those that have tests of their own: test/reach/stages/, test/lab/edges/. */
+/** Those that have tests of their own: test/reach/stages/, test/reach/nftables/, test/lab/edges/. */
 type TestedElsewhere =
+  | 'rule-drop'
+  | 'rule-reject'
+  | 'policy-drop'
   | 'outside-vrf'
   | 'neighbour-not-answered'
   | 'group-not-joined'
@@ -207,32 +210,34 @@ const cases: Record<Exclude<CauseCode, 'shadowed' | TestedElsewhere>, Case[]> = 
   ],
   'firewall-not-evaluated': [
     unknown(
-      'rules at prerouting',
-      onLan([everywhere6], { firewall: nftables([chain('ip nat prerouting', 'prerouting')]) }),
-      byLan,
-      'prerouting',
-      { backend: 'nftables', hook: 'prerouting', chains: ['ip nat prerouting'] },
-    ),
-    unknown(
-      'rules at input',
-      onLan([everywhere6], { firewall: nftables([chain('inet filter input', 'input')]) }),
-      byLan,
-      'input',
-      { hook: 'input', direction: 'request', chains: ['inet filter input'] },
-    ),
-    unknown(
-      'rules at output see what this host sends',
-      onLan([everywhere6], { firewall: nftables([chain('inet filter output', 'output')]) }),
-      asksItself('127.0.0.1:3000'),
-      'output',
-      { hook: 'output', direction: 'request' },
-    ),
-    unknown(
       'rules at output see the answer',
       onLan([everywhere6], { firewall: legacyTables('filter') }),
       byLan,
       'input',
       { backend: 'legacy', chains: ['table filter'] },
+    ),
+  ],
+  'rule-unknown': [
+    unknown(
+      'an unknown rule at prerouting',
+      onLan([everywhere6], { firewall: nftables([chain('ip nat prerouting', 'prerouting')]) }),
+      byLan,
+      'prerouting',
+      { hook: 'prerouting', direction: 'request' },
+    ),
+    unknown(
+      'an unknown rule at input',
+      onLan([everywhere6], { firewall: nftables([chain('inet filter input', 'input')]) }),
+      byLan,
+      'input',
+      { hook: 'input', direction: 'request' },
+    ),
+    unknown(
+      'an unknown rule at output sees what this host sends',
+      onLan([everywhere6], { firewall: nftables([chain('inet filter output', 'output')]) }),
+      asksItself('127.0.0.1:3000'),
+      'output',
+      { hook: 'output', direction: 'request' },
     ),
   ],
   'not-captured': [
@@ -737,7 +742,7 @@ test('a flow may end at each stage', (t) => {
   );
 });
 
-/** Where it is given; `false`: only a drop at output gives EPERM, and rules are not evaluated. */
+/** Where it is given; `false`: rules of a firewall alone give it (test/reach/nftables/). */
 const symptoms: Record<Symptom, boolean> = {
   ECONNREFUSED: true,
   ETIMEDOUT: true,
@@ -747,6 +752,8 @@ const symptoms: Record<Symptom, boolean> = {
   EINVAL: true,
   EADDRNOTAVAIL: true,
   EPERM: false,
+  ENOPROTOOPT: false,
+  ECONNRESET: false,
 };
 
 test('each symptom is met', (t) => {

@@ -1,6 +1,6 @@
 import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
-import type { Cause, Symptom } from '../../reach/verdict.js';
+import type { Cause, RuleReference, Symptom } from '../../reach/verdict.js';
 import { commandText } from './processes.js';
 import { enumerate, printable } from './text.js';
 
@@ -77,6 +77,30 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
             ? 'Read them yourself: nft list ruleset'
             : 'Read them yourself: iptables-save and ip6tables-save',
       };
+    case 'rule-drop':
+      return {
+        why: `A rule of the firewall drops the ${packet(cause.direction)}: ${ruleText(cause.rule)}.`,
+        brief: `dropped by a rule at ${cause.hook}`,
+        hint: seeChain(cause.rule),
+      };
+    case 'rule-reject':
+      return {
+        why: `A rule of the firewall rejects the ${packet(cause.direction)}: ${ruleText(cause.rule)}.`,
+        brief: `rejected by a rule at ${cause.hook}`,
+        hint: seeChain(cause.rule),
+      };
+    case 'policy-drop':
+      return {
+        why: `No rule of the firewall accepts the ${packet(cause.direction)}, and the policy of chain ${shown(cause.chain)} (table ${cause.family} ${shown(cause.table)}) is drop.`,
+        brief: `dropped by the policy at ${cause.hook}`,
+        hint: seeChain(cause),
+      };
+    case 'rule-unknown':
+      return {
+        why: `It depends on a rule of the firewall whose outcome cannot be known: ${ruleText(cause.rule)}.`,
+        brief: `a rule at ${cause.hook} that cannot be foretold`,
+        hint: seeChain(cause.rule),
+      };
     case 'not-captured':
       return {
         why: `${capitalised(shown(cause.what))} could not be read: ${stopped(cause.reason)}`,
@@ -138,7 +162,7 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
       };
     case 'forwarded':
       return {
-        why: `This host passes the packet on by ${shown(cause.interface)}${cause.gateway === null ? '' : ` to ${cause.gateway}`}: the destination is elsewhere, and so is what becomes of it.`,
+        why: `This host passes the packet on${cause.translatedTo === null ? '' : ` to ${endpointText(cause.translatedTo)}`} by ${shown(cause.interface)}${cause.gateway === null ? '' : ` via ${cause.gateway}`}: the destination is elsewhere, and so is what becomes of it.`,
         brief: `forwarded by ${shown(cause.interface)}`,
         hint: 'Ask on the host that it is forwarded to.',
       };
@@ -285,9 +309,29 @@ export function symptomWords(symptom: Symptom | null): string {
       return 'invalid argument (EINVAL)';
     case 'EADDRNOTAVAIL':
       return 'address not available (EADDRNOTAVAIL)';
+    case 'ENOPROTOOPT':
+      return 'protocol not available (ENOPROTOOPT)';
+    case 'ECONNRESET':
+      return 'connection reset (ECONNRESET)';
     case null:
       return 'a failure; which one depends on what could not be read';
   }
+}
+
+function ruleText({ text }: RuleReference): string {
+  return shown(text);
+}
+
+function seeChain({
+  family,
+  table,
+  chain,
+}: {
+  family: string;
+  table: string;
+  chain: string;
+}): string {
+  return `See it with: nft -a list chain ${family} ${shown(table)} ${shown(chain)}`;
 }
 
 /** The text as a sentence: a capital first, a full stop last. */

@@ -1,22 +1,25 @@
 import {
   type Address,
+  formatAddress,
   isLinkLocal,
   isLoopback,
   isUnspecified,
   parseAddress,
+  sameAddress,
   unspecified,
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import { type Found, type RouteKey, usable } from '../fib.js';
-import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
+import { type Device, LOOPBACK_INDEX, type OwnAddress, type Receiver } from '../host.js';
+import type { Frame } from '../nftables/frame.js';
 import type { RoutingAnswer } from '../policy.js';
-import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectOnDevice, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
-import { staysHere } from './origin.js';
+import { sourceFor, staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
 
-/** What the kernel answers by itself: a reset, or an ICMP error about a port or a route. */
-export type KernelAnswer = 'reset' | 'port-unreachable' | 'route-error';
+/** What the kernel answers by itself: a reset, that of a rule, or an ICMP error about a port or a route. */
+export type KernelAnswer = 'reset' | 'reject-reset' | 'port-unreachable' | 'route-error';
 
 /** What answers: the SYN-ACK of a listener or the datagram of a program, or the kernel by itself. */
 export type Answer = 'socket' | KernelAnswer;
@@ -38,7 +41,7 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
     return undecided(course, { code: 'not-captured', what: 'marks', reason, remedy }, reason);
   }
   const key = answerKey(course, answer, receiver);
-  const pinned = route(course, key, socket?.transparent === true);
+  const pinned = route(course, key, socket?.transparent === true || answer === 'reject-reset');
   if (packet.protocol === 'tcp' || receiver === null) return pinned;
   const steps = course.steps.length;
   const would = (changes: Partial<RouteKey>): Way => {
@@ -82,6 +85,8 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
   const { packet } = course;
   const output = answerDevice(course, answer, receiver);
   const icmp = answer === 'port-unreachable' || answer === 'route-error';
+  // ip_route_me_harder knows no ports, nf_send_reset6 does.
+  const bare = icmp || (answer === 'reject-reset' && packet.family === 'ipv4');
   return {
     destination: packet.source,
     source: answerSource(course, answer),
@@ -90,9 +95,9 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
     strict: packet.family === 'ipv6' && output !== 0,
     mark: answerMark(course, answer, receiver),
     tos: 0,
-    protocol: icmp ? (packet.family === 'ipv4' ? 1 : 58) : packet.protocolNumber,
-    sourcePort: icmp ? 0 : packet.destinationPort,
-    destinationPort: icmp ? 0 : packet.sourcePort,
+    protocol: icmp ? (packet.family === 'ipv4' ? 1 : 58) : bare ? 0 : packet.protocolNumber,
+    sourcePort: bare ? 0 : packet.destinationPort,
+    destinationPort: bare ? 0 : packet.sourcePort,
     uid: receiver?.socket.uid ?? 0,
   };
 }
@@ -105,6 +110,8 @@ function answerKey(course: Course, answer: Answer, receiver: Receiver | null): R
  */
 function answerDevice(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { device, packet } = course;
+  // ip_route_me_harder and nf_send_reset6 know of no link but that of a VRF.
+  if (answer === 'reject-reset') return device.vrf?.index ?? 0;
   const loopbackReset = answer === 'reset' && packet.family === 'ipv6' && isLoopback(packet.source);
   if (isLinkLocal(packet.source) || loopbackReset) {
     const link = course.portIndex || course.inputIndex;
@@ -119,7 +126,7 @@ function answerDevice(course: Course, answer: Answer, receiver: Receiver | null)
  * inet_request_mark, and IP4_REPLY_MARK and IP6_REPLY_MARK for the kernel's own answers. An answer
  * of a UDP program has its socket's mark and no other.
  */
-function answerMark(course: Course, answer: Answer, receiver: Receiver | null): number {
+export function answerMark(course: Course, answer: Answer, receiver: Receiver | null): number {
   const { host, packet } = course;
   const own = receiver?.socket.mark ?? 0;
   if (own !== 0 || packet.mark === 0) return own;
@@ -138,11 +145,81 @@ function answerSource(course: Course, answer: Answer): Address {
   const icmpv6 =
     packet.family === 'ipv6' && (answer === 'port-unreachable' || answer === 'route-error');
   if (icmpv6) {
-    if (host.owners(packet.destinationText).some(isReady)) return packet.destination;
+    // ipv6_chk_addr: an address of a link or of the host counts on its own device alone.
+    const narrow = isLinkLocal(packet.destination) || isLoopback(packet.destination);
+    const answers = (own: OwnAddress) => isReady(own) && (!narrow || own.device === course.device);
+    if (host.owners(packet.destinationText).some(answers)) return packet.destination;
     return selectSourceIpv6(host, packet.source, course.device) ?? unspecified('ipv6');
   }
-  const ours = course.destinationType === 'local' && answer !== 'route-error';
+  const ours =
+    answer === 'reject-reset' || (course.destinationType === 'local' && answer !== 'route-error');
   return ours ? packet.destination : unspecified(packet.family);
+}
+
+/**
+ * The addresses that a UDP program may answer from, each once: the one that was asked, where it is
+ * one host's; the one the kernel chooses, where the socket leaves that to it; and for a broadcast
+ * that of the interface (fib_compute_spec_dst).
+ */
+export function possibleSources(course: Course, receiver: Receiver): Address[] {
+  const { packet, host, destinationType } = course;
+  const one = destinationType === 'local' || destinationType === 'anycast';
+  const sources = one ? [packet.destination] : [];
+  const add = (source: Address | null) => {
+    if (source && !sources.some((other) => sameAddress(other, source))) sources.push(source);
+  };
+  if (!one || isUnspecified(receiver.address)) {
+    const key = { ...answerKey(course, 'socket', receiver), source: unspecified(packet.family) };
+    const answer = host.policy[packet.family].lookup(key);
+    // Without a route by the device a socket is bound to, the peer is taken to stand on its link.
+    const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
+    if (answer.kind === 'found') add(sourceFor(host, packet.source, answer.found));
+    else if (bound && packet.family === 'ipv4') add(selectOnDevice(host, bound, null));
+  }
+  if (destinationType === 'broadcast')
+    add(otherSource(course, answerKey(course, 'socket', receiver)));
+  return sources;
+}
+
+/**
+ * The source of an ICMP error of the kernel's own (icmp_send, icmp6_send), as rules on the way out
+ * see it; `null` where routing finds none.
+ */
+export function errorSource(course: Course, answer: KernelAnswer): Address | null {
+  const { packet, host } = course;
+  const key = answerKey(course, answer, null);
+  if (!isUnspecified(key.source)) return key.source;
+  const found = host.policy[packet.family].lookup(key);
+  return found.kind === 'found' ? sourceFor(host, packet.source, found.found) : null;
+}
+
+/** ip_route_me_harder and ip6_route_me_harder: routed by what rules made of the answer. */
+export function rerouted(course: Course, frame: Frame): Way {
+  const { packet, host } = course;
+  const { destination, source } = frame.tuple;
+  packet.source = destination;
+  packet.sourceText = formatAddress(destination);
+  packet.sourcePort = frame.tuple.destinationPort;
+  if (frame.mark === null && host.policy[packet.family].looksAtMarks) {
+    const what = 'the mark that the answer is routed by';
+    return undecided(course, { code: 'not-evaluated', what }, what);
+  }
+  // ip6_route_me_harder: what is of a link stays on the one that the answer would have left by.
+  const strict = isLinkLocal(destination);
+  const key: RouteKey = {
+    destination,
+    source,
+    input: LOOPBACK_INDEX,
+    output: course.receiver?.device || (strict ? (frame.output?.index ?? 0) : 0),
+    strict,
+    mark: frame.mark ?? 0,
+    tos: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    uid: course.receiver?.socket.uid ?? 0,
+  };
+  return route(course, key, true);
 }
 
 function sameWay(one: Way, other: Way): boolean {
@@ -184,12 +261,16 @@ function lookUp(course: Course, key: RouteKey): RoutingAnswer {
 
 /** The answer has a route: does it leave by it? Any way out of a multipath route may be taken. */
 function depart(course: Course, key: RouteKey, found: Found): Way {
-  const { packet, host, fromHere } = course;
+  const { packet, host, fromHere, asked } = course;
   const stays = staysHere(packet.family, found);
-  if (fromHere && !stays) {
+  // To whom a rule has translated the peer it is not sent: undone at output, it is routed once more.
+  const provisional = asked !== null && !sameAddress(asked.source, packet.source);
+  if (provisional && stays && host.loopback)
+    return { device: host.loopback, gateway: null, others: [] };
+  if (fromHere && !stays && !provisional) {
     return astray(course, `${describeRoute(found)} takes the answer out of this host`);
   }
-  if (stays && !fromHere) {
+  if (stays && !fromHere && !provisional) {
     const { name } = course.device;
     return lost(
       course,

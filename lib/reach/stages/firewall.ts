@@ -1,8 +1,13 @@
-import type { Hook, NftChain } from '../../model/firewall.js';
+import type { Hook, Nftables } from '../../model/firewall.js';
 import type { Missing } from '../../model/host-state.js';
 import type { Course } from '../course.js';
 import type { Device, Host } from '../host.js';
-import type { Direction, Stage } from '../verdict.js';
+import type { Frame } from '../nftables/frame.js';
+import { directionOf, redirecting, runHook, type Stop, stageOf } from '../nftables/hooks.js';
+import type { Direction } from '../verdict.js';
+import { bridgeAsks } from './bridge.js';
+import { arriveOn } from './packets.js';
+import { martianEnd } from './routing-ipv6.js';
 
 /** Which legacy tables stand at a hook (net/ipv4/netfilter/iptable_*.c). */
 const legacyTablesAt: Record<Hook, readonly string[]> = {
@@ -13,19 +18,6 @@ const legacyTablesAt: Record<Hook, readonly string[]> = {
   forward: ['mangle', 'filter', 'security'],
   output: ['raw', 'mangle', 'nat', 'filter', 'security'],
   postrouting: ['mangle', 'nat'],
-};
-
-/** Hooks at which a packet may be given another address or way, not only be stopped. */
-const redirecting: ReadonlySet<Hook> = new Set(['ingress', 'prerouting', 'output']);
-
-const stageOf: Record<Hook, Stage> = {
-  ingress: 'ingress',
-  egress: 'output',
-  prerouting: 'prerouting',
-  input: 'input',
-  forward: 'forward',
-  output: 'output',
-  postrouting: 'output',
 };
 
 /** XDP and tc programs on the way in cannot be read: what they do is unknown. */
@@ -78,11 +70,15 @@ function passedOn({ host }: Course, device: Device): readonly Device[] {
     device.seenAs === device
       ? [...host.devices.values()].filter((one) => one !== device && one.seenAs === device)
       : [];
-  const above = device.seenAs === device ? [device] : [device, device.seenAs];
   const devices = new Set([...ports.flatMap((port) => below(host, port)), ...ports]);
-  const all = [...devices, ...below(host, device), ...above];
+  const all = [...devices, ...below(host, device), ...aboveOf(device)];
   passed.set(device, all);
   return all;
+}
+
+/** The device and its master. */
+function aboveOf(device: Device): Device[] {
+  return device.seenAs === device ? [device] : [device, device.seenAs];
 }
 
 const standsOnAnother: ReadonlySet<string | null> = new Set(['vlan', 'macvlan', 'ipvlan']);
@@ -100,57 +96,196 @@ function below(host: Host, device: Device): Device[] {
   return found;
 }
 
+/** Which of the devices that a packet passes: all, the master alone, those before it, or all but the master above. */
+type Part = 'all' | 'master' | 'ports' | 'own';
+
+function takesPart(part: Part, one: Device, device: Device): boolean {
+  const isMaster = one === device.seenAs;
+  switch (part) {
+    case 'all':
+      return true;
+    case 'master':
+      return isMaster;
+    case 'ports':
+      return !isMaster;
+    case 'own':
+      return !isMaster || one === device;
+  }
+}
+
+/** What a packet that leaves by a device, or comes in by one, meets at that device's own hook. */
+function passDeviceHooks(
+  course: Course,
+  hook: 'ingress' | 'egress',
+  frame: Frame,
+  device: Device,
+  part: Part,
+): Stop | null {
+  const meets = (one: Device) => takesPart(part, one, device);
+  const devices = passedOn(course, device).filter(meets);
+  const certain = [...below(course.host, device), ...aboveOf(device)].filter(meets);
+  const inOrder = hook === 'ingress' ? certain : certain.reverse();
+  for (const one of devices) {
+    // By which of its ports a bridge or bond sends or took the packet is not known.
+    if (!certain.includes(one)) notEvaluated(course, hook, frame, chainsOn(course, hook, one));
+  }
+  for (const one of inOrder) {
+    if (hook === 'ingress') arriveOn(course, frame, one);
+    const stop = runHook(course, hook, frame, one.name);
+    if (stop) return stop;
+  }
+  return null;
+}
+
+function chainsOn({ host, packet }: Course, hook: Hook, device: Device): string[] {
+  const entries = host.ruleset?.at(hook, packet.family, device.name) ?? [];
+  return entries.flatMap((entry) => (entry.kind === 'chain' ? [entry.chain.name] : []));
+}
+
 /**
- * The firewall's hook for a packet. Rules are not evaluated: a chain that can do nothing is passed,
- * anything else makes what depends on it unknown.
+ * The firewall's hook for a packet: nftables is evaluated rule by rule; what other firewalls would
+ * do makes what depends on it unknown. `null`: it passes, as far as is known.
  */
 export function passHook(
   course: Course,
   hook: Hook,
+  frame: Frame | null,
   direction: Direction,
-  device: Device | null,
-): void {
+  device: Device,
+  part: Part = 'all',
+): Stop | null {
+  noteOthers(course, hook, direction);
+  if (!frame) return null;
+  noteUnevaluated(course, hook, frame, device);
+  if (hook === 'ingress' || hook === 'egress')
+    return passDeviceHooks(course, hook, frame, device, part);
+  if (!frame.input && !frame.output) frame.output = device;
+  return runHook(course, hook, frame, null);
+}
+
+/**
+ * What IPv6 drops before it asks rules (ip6_rcv_core): on a device where it is off, and what no packet
+ * may be. The stages behind say which it was.
+ */
+function isMartian({ packet, device, fromHere }: Course): boolean {
+  if (packet.family === 'ipv4' || fromHere) return false;
+  return !device.hasIpv6 || martianEnd(packet, device) !== null;
+}
+
+/** The hooks before routing: those of the devices that a packet comes in by, and prerouting. */
+export function passEntrance(
+  course: Course,
+  frame: Frame | null,
+  direction: Direction,
+  device: Device,
+): Stop | null {
+  const enter = (part: Part) => passHook(course, 'ingress', frame, direction, device, part);
+  const prerouting = () => {
+    if (frame) arriveOn(course, frame, device.seenAs);
+    return passHook(course, 'prerouting', frame, direction, device);
+  };
+  if (!bridgeAsks(course)) return enter('all') ?? (isMartian(course) ? null : prerouting());
+  const early = enter('ports') ?? prerouting();
+  if (early) return early;
+  // br_nf_pre_routing_finish: what is translated is addressed to the bridge itself from then on.
+  if (frame && course.asked && frame.tuple.destination !== course.asked.destination)
+    frame.packetType = 0;
+  return enter('master');
+}
+
+/** Rules of bridges and of ARP, and rules that a VRF has packets pass twice. */
+function noteUnevaluated(course: Course, hook: Hook, frame: Frame, device: Device): void {
+  const ruleset = course.host.ruleset!;
+  const chains: string[] = [];
+  // Frames that a bridge hands up to this host, or sends for it, pass its own hooks as well.
+  if (device.seenAs.link.kind === 'bridge') {
+    chains.push(...ruleset.unevaluated('bridge', hook).map(({ name }) => name));
+  }
+  // Without an answer to its question for the link-layer address no peer gets here.
+  const arp = frame.family === 'ipv4' && !course.fromHere && !course.arrival.link.noArp;
+  if (arp) chains.push(...ruleset.unevaluated('arp', hook).map(({ name }) => name));
+  if (device.vrf && (hook === 'prerouting' || hook === 'output' || hook === 'postrouting')) {
+    const entries = ruleset.at(hook, frame.family, null);
+    chains.push(...entries.flatMap((entry) => (entry.kind === 'chain' ? [entry.chain.name] : [])));
+  }
+  notEvaluated(course, hook, frame, chains);
+}
+
+function notEvaluated(course: Course, hook: Hook, frame: Frame, chains: string[]): void {
+  if (chains.length > 0) doubtChains(course, hook, directionOf(frame), chains);
+}
+
+function doubtChains(course: Course, hook: Hook, direction: Direction, chains: string[]): void {
+  const cause = {
+    code: 'firewall-not-evaluated',
+    backend: 'nftables',
+    hook,
+    direction,
+    chains,
+  } as const;
+  const detail = `nftables has a say at ${hook}: ${chains.join(', ')}`;
+  course.doubt(
+    direction === 'reply' ? 'reply' : stageOf[hook],
+    cause,
+    direction === 'request' && redirecting.has(hook),
+    detail,
+    direction,
+  );
+}
+
+/** What could not be read, and legacy tables. */
+function noteOthers(course: Course, hook: Hook, direction: Direction): void {
   const { host, packet } = course;
   if (host.withoutFirewall) return;
-  const stage = direction === 'reply' ? 'reply' : stageOf[hook];
-  const redirects = direction === 'request' && redirecting.has(hook);
   const { nftables, legacy } = host.state.firewall;
-  if (nftables?.chains.length === 0 && legacy?.[packet.family].length === 0) return;
-  const seen = (backend: 'nftables' | 'legacy', chains: string[]) => {
-    if (chains.length === 0) return;
-    course.doubt(
-      stage,
-      { code: 'firewall-not-evaluated', backend, hook, direction, chains },
-      redirects,
-      `${backend === 'nftables' ? 'nftables' : 'iptables'} has a say at ${hook}: ${chains.join(', ')}`,
-      direction,
-    );
-  };
-  const unread = (backend: 'nftables' | 'legacy', missing: Missing) =>
-    course.doubt(
-      stage,
-      {
-        code: 'firewall-unreadable',
-        backend,
-        hook,
-        direction,
-        reason: missing.reason,
-        remedy: missing.remedy,
-      },
-      redirects,
-      `what ${backend === 'nftables' ? 'nftables' : 'iptables'} does at ${hook} could not be read`,
-      direction,
-    );
-  if (nftables) seen('nftables', nftChainsAt(course, hook, direction, device));
-  else unread('nftables', missingPart(host, 'nftables'));
+  if (!nftables) unread(course, 'nftables', hook, direction);
+  else if (host.foreignRules) noteForeign(course, nftables, hook, direction);
   if (legacyTablesAt[hook].length === 0) return;
-  if (legacy) {
-    const loaded = legacy[packet.family].filter((name) => legacyTablesAt[hook].includes(name));
-    seen(
-      'legacy',
-      loaded.map((name) => `table ${name}`),
-    );
-  } else unread('legacy', missingPart(host, 'legacy-tables'));
+  if (!legacy) {
+    unread(course, 'legacy', hook, direction);
+    return;
+  }
+  const tables = legacy[packet.family];
+  if (tables.length === 0) return;
+  const chains = tables
+    .filter((name) => legacyTablesAt[hook].includes(name))
+    .map((name) => `table ${name}`);
+  if (chains.length === 0) return;
+  course.doubt(
+    direction === 'reply' ? 'reply' : stageOf[hook],
+    { code: 'firewall-not-evaluated', backend: 'legacy', hook, direction, chains },
+    direction === 'request' && redirecting.has(hook),
+    `iptables has a say at ${hook}: ${chains.join(', ')}`,
+    direction,
+  );
+}
+
+/** Registers hold numbers as the host that was captured does, and here they are read the other way. */
+function noteForeign(course: Course, { chains }: Nftables, hook: Hook, direction: Direction): void {
+  const own = course.packet.family === 'ipv4' ? 'ip' : 'ip6';
+  const names = chains
+    .filter(({ base, family }) => base?.hook === hook && [own, 'inet', 'netdev'].includes(family))
+    .map(({ family, table, name }) => `${family} ${table} ${name}`);
+  if (names.length > 0) doubtChains(course, hook, direction, names);
+}
+
+function unread(
+  course: Course,
+  backend: 'nftables' | 'legacy',
+  hook: Hook,
+  direction: Direction,
+): void {
+  const { reason, remedy } = missingPart(
+    course.host,
+    backend === 'nftables' ? 'nftables' : 'legacy-tables',
+  );
+  course.doubt(
+    direction === 'reply' ? 'reply' : stageOf[hook],
+    { code: 'firewall-unreadable', backend, hook, direction, reason, remedy },
+    direction === 'request' && redirecting.has(hook),
+    `what ${backend === 'nftables' ? 'nftables' : 'iptables'} does at ${hook} could not be read`,
+    direction,
+  );
 }
 
 function missingPart(host: Host, what: Missing['what']): Missing {
@@ -160,64 +295,5 @@ function missingPart(host: Host, what: Missing['what']): Missing {
       reason: 'the capture does not say why',
       remedy: 'capture again as root',
     }
-  );
-}
-
-/** The base chains that a packet meets at a hook and that may act on it. */
-function nftChainsAt(
-  course: Course,
-  hook: Hook,
-  direction: Direction,
-  device: Device | null,
-): string[] {
-  const { nftables } = course.host.state.firewall;
-  if (!nftables || nftables.chains.length === 0) return [];
-  const dormant = new Set(
-    nftables.tables
-      .filter((table) => table.flags.includes('dormant'))
-      .map((table) => `${table.family} ${table.name}`),
-  );
-  return nftables.chains
-    .filter(({ base, rules }) => {
-      // A base chain without rules does what its policy says; accept is nothing.
-      return base?.hook === hook && (rules > 0 || base.policy === 'drop');
-    })
-    .filter((chain) => meets(course, chain, direction, device))
-    .filter((chain) => !dormant.has(`${chain.family} ${chain.table}`))
-    .map((chain) => `${chain.family} ${chain.table} ${chain.name}`);
-}
-
-function meets(
-  course: Course,
-  { family, base }: NftChain,
-  direction: Direction,
-  device: Device | null,
-): boolean {
-  const ipv4 = course.packet.family === 'ipv4';
-  const byDevice = base?.hook === 'ingress' || base?.hook === 'egress';
-  switch (family) {
-    case 'ip':
-      return ipv4;
-    case 'ip6':
-      return !ipv4;
-    case 'inet':
-    case 'netdev':
-      if (!byDevice || device === null) return true;
-      return passedOn(course, device).some(({ name }) => hooksInto(base.devices, name));
-    case 'bridge':
-      // Frames that a bridge hands up to this host, or sends for it, pass its own hooks as well.
-      return (
-        (direction === 'request' ? course.device : course.wayBack?.device)?.link.kind === family
-      );
-    case 'arp':
-      // Without an answer to its question for the link-layer address no peer gets here.
-      return ipv4 && !course.fromHere && !course.arrival.link.noArp;
-  }
-}
-
-/** A star ends a name that stands for all that begin so (Linux 6.16). */
-function hooksInto(devices: readonly string[], name: string): boolean {
-  return devices.some((one) =>
-    one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : one === name,
   );
 }

@@ -13,11 +13,15 @@ import {
 import type { Family } from '../../model/socket.js';
 import type { Course, Fate } from '../course.js';
 import type { Found, RouteKey } from '../fib.js';
-import { LOOPBACK_INDEX } from '../host.js';
+import { type Device, type Host, LOOPBACK_INDEX } from '../host.js';
+import type { Frame } from '../nftables/frame.js';
 import { unknownUser } from '../policy.js';
 import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
+import type { Symptom } from '../verdict.js';
 import { passEgressPrograms, passHook } from './firewall.js';
+import { adopt, requestFrame } from './packets.js';
 import { describeRoute, refusalOf } from './routing.js';
+import { stopped } from './stopped.js';
 
 const limitedBroadcast = -1; // 255.255.255.255
 
@@ -43,9 +47,88 @@ export function passOrigin(course: Course): Fate | null {
   if (isMulticast(packet.destination) || packet.destination.a === limitedBroadcast) {
     return toMany(course, isMulticast(packet.destination) ? 'multicast' : 'broadcast');
   }
-  const route = chooseRoute(course, given);
-  if ('outcome' in route) return route;
+  const chosen = chooseRoute(course, given);
+  if ('outcome' in chosen) return chosen;
   const { loopback } = host;
+  const stays = staysHere(packet.family, chosen);
+  const out = (stays ? loopback : chosen.device) ?? null;
+  const frame = out && requestFrame(course, out.link.mtu);
+  const martian = stays ? null : martianSource(course, chosen, 'EINVAL');
+  if (martian) return martian;
+  if (!stays && !frame) return leaves(course, chosen);
+  const sent = frame ? passOutput(course, frame, chosen, out!) : chosen;
+  if ('outcome' in sent) return sent;
+  return staysHere(packet.family, sent) ? overLoopback(course, sent) : leaves(course, sent);
+}
+
+/** The output hooks; a packet whose destination or mark they change is routed once more. */
+function passOutput(course: Course, frame: Frame, chosen: Found, out: Device): Found | Fate {
+  const { packet, host } = course;
+  let found = chosen;
+  let device: Device = out;
+  course.arrival = device;
+  course.device = device;
+  frame.output = device;
+  const stop = passHook(course, 'output', frame, 'request', device);
+  adopt(course, frame);
+  if (stop) return stopped(course, stop, frame);
+  if (frame.isRerouted) {
+    const answer = reroute(course, frame);
+    if ('outcome' in answer) return answer;
+    found = answer;
+    const next = staysHere(packet.family, found) ? host.loopback : found.device;
+    if (!next) return leaves(course, found);
+    device = next;
+    frame.output = device;
+  }
+  course.requestAtRouting = { ...frame.tuple };
+  for (const hook of ['postrouting', 'egress'] as const) {
+    const late = passHook(course, hook, frame, 'request', device);
+    if (late) return stopped(course, late, frame);
+  }
+  course.requestAtRouting = { ...frame.tuple };
+  adopt(course, frame);
+  return found;
+}
+
+/** ip_route_me_harder, ip6_route_me_harder. */
+function reroute(course: Course, frame: Frame): Found | Fate {
+  const { packet, host } = course;
+  const { source, destination } = frame.tuple;
+  const policy = host.policy[packet.family];
+  if (frame.mark === null && policy.looksAtMarks) {
+    const what = 'the mark that the packet is routed by';
+    return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
+  }
+  const strict = isLinkLocal(destination);
+  const answer = policy.lookup({
+    destination,
+    source,
+    input: LOOPBACK_INDEX,
+    output: strict ? (frame.output?.index ?? 0) : 0,
+    strict,
+    mark: frame.mark ?? 0,
+    tos: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    uid: course.flow.uid ?? unknownUser,
+  });
+  if (answer.kind === 'found') {
+    const symptom = packet.protocol === 'udp' ? 'EINVAL' : 'ETIMEDOUT';
+    const martian = martianSource(course, answer.found, symptom);
+    if (martian) return martian;
+    course.step('routing', 'pass', `${describeRoute(answer.found)}: routed again`);
+    return answer.found;
+  }
+  const error = answer.kind === 'refused' ? answer.error : 'ENETUNREACH';
+  const symptom = packet.protocol === 'udp' ? error : 'ETIMEDOUT';
+  return refusalOf(course, 'routing', answer, 'request', symptom, packet.destinationText);
+}
+
+/** What stays here comes in again by lo. */
+function overLoopback(course: Course, route: Found): Fate | null {
+  const { loopback } = course.host;
   if (!loopback?.link.up) {
     const cause = { code: 'interface-down', interface: loopback?.name ?? 'lo' } as const;
     const detail = 'packets of this host to itself go over lo, which is down';
@@ -57,9 +140,10 @@ export function passOrigin(course: Course): Fate | null {
   // goes over lo: rt_iif in ip_route_output_key_hash_rcu, IP6CB(skb)->iif in ip6_rcv_core.
   course.inputIndex = route.device?.index ?? LOOPBACK_INDEX;
   course.step('routing', 'pass', `${describeRoute(route)}: stays on this host, over lo`);
-  passHook(course, 'output', 'request', null);
-  passHook(course, 'postrouting', 'request', null);
-  passHook(course, 'egress', 'request', loopback);
+  if (!course.request) {
+    for (const hook of ['output', 'postrouting', 'egress'] as const)
+      passHook(course, hook, null, 'request', loopback);
+  }
   passEgressPrograms(course, loopback, 'request');
   course.step('device', 'pass', 'arrives on lo');
   return null;
@@ -103,8 +187,8 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
     const { found } = answer;
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
     const stays = staysHere(packet.family, found);
-    if (looks > 0 || (!ipv4 && !stays)) return stays ? found : leaves(course, found);
-    const source = sourceFor(course, found);
+    if (looks > 0 || (!ipv4 && !stays && !host.ruleset)) return found;
+    const source = sourceFor(host, packet.destination, found);
     if (!source) return nothingToSendFrom(course);
     setSource(course, source);
     if (!ipv4) return found;
@@ -146,15 +230,14 @@ function nothingToSendFrom(course: Course): Fate {
 }
 
 /** The source that a route gives a packet; null where there is none. */
-function sourceFor(course: Course, found: Found): Address | null {
-  const { packet, host } = course;
+export function sourceFor(host: Host, destination: Address, found: Found): Address | null {
   const preferred = found.route.preferredSource;
-  if (preferred !== null) return parseAddress(preferred) ?? packet.destination;
-  if (packet.family === 'ipv4') {
+  if (preferred !== null) return parseAddress(preferred) ?? destination;
+  if (destination.family === 'ipv4') {
     const local = found.route.type === 'local';
-    return local ? packet.destination : selectSourceIpv4(host, found);
+    return local ? destination : selectSourceIpv4(host, found);
   }
-  return selectSourceIpv6(host, packet.destination, found.device);
+  return selectSourceIpv6(host, destination, found.device);
 }
 
 function setSource(course: Course, address: Address): void {
@@ -167,19 +250,23 @@ function setDestination(course: Course, address: Address): void {
   course.packet.destinationText = formatAddress(address);
 }
 
+/** __mkroute_output (net/ipv4/route.c): what is from 127.0.0.0/8 does not leave. */
+function martianSource(course: Course, found: Found, symptom: Symptom): Fate | null {
+  const { source, sourceText, family } = course.packet;
+  const out = found.nexthop?.interface;
+  if (family !== 'ipv4' || !isLoopback(source) || !out || found.device?.routeLocalnet) return null;
+  if (staysHere(family, found)) return null;
+  return course.fails(
+    'routing',
+    { code: 'martian-source', source: sourceText, interface: out },
+    symptom,
+    `${describeRoute(found)}: a packet from ${sourceText} may not leave by ${out} (route_localnet is off)`,
+  );
+}
+
 function leaves(course: Course, found: Found): Fate {
   const out = found.nexthop?.interface ?? null;
   const gateway = found.nexthop?.gateway ?? null;
-  const { source, sourceText, family } = course.packet;
-  // __mkroute_output (net/ipv4/route.c)
-  if (family === 'ipv4' && isLoopback(source) && out && !found.device?.routeLocalnet) {
-    return course.fails(
-      'routing',
-      { code: 'martian-source', source: sourceText, interface: out },
-      'EINVAL',
-      `${describeRoute(found)}: a packet from ${sourceText} may not leave by ${out} (route_localnet is off)`,
-    );
-  }
   return course.cannotTell(
     'routing',
     { code: 'leaves-this-host', interface: out, gateway },

@@ -1,15 +1,32 @@
-import type { Course, Fate } from '../course.js';
-import type { Receiver } from '../host.js';
+import { type Address, isLinkLocal, isLoopback } from '../../model/address.js';
+import type { Course, Fate, WayBack } from '../course.js';
+import type { Device, Receiver } from '../host.js';
+import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
+import type { Frame } from '../nftables/frame.js';
+import { sameTuple } from '../nftables/hooks.js';
 import type { Symptom } from '../verdict.js';
-import { type KernelAnswer, type Way, wayOf } from './answer-route.js';
-import { passEgressPrograms, passHook } from './firewall.js';
+import {
+  answerMark,
+  errorSource,
+  type KernelAnswer,
+  possibleSources,
+  rerouted,
+  type Way,
+  wayOf,
+} from './answer-route.js';
+import { bridgeAsks } from './bridge.js';
+import { passEgressPrograms, passEntrance, passHook } from './firewall.js';
+import { replyFrame } from './packets.js';
+import { stopped } from './stopped.js';
+
+const ETHERNET = 1; // ARPHRD_ETHER
+const NO_HEADER = 0xfffe; // ARPHRD_NONE
 
 /** The answer is routed back, passes the output hooks, and is seen off by its interface. */
 export function passReply(course: Course): Fate | null {
-  const way = wayOfTakers(course);
-  if ('lost' in way) return way.lost;
-  leave(course, way);
-  const { device, gateway, others } = way;
+  const left = course.destinationType === 'broadcast' ? leaveForAny(course) : leaveForOne(course);
+  if ('outcome' in left) return left;
+  const { device, gateway, others } = left;
   const via = gateway ? ` via ${gateway}` : '';
   const also = others.map((other) => ` or ${other.name}`).join('');
   const stray = !course.fromHere && device !== course.device;
@@ -18,42 +35,251 @@ export function passReply(course: Course): Fate | null {
   return null;
 }
 
+function leaveForOne(course: Course): WayBack | Fate {
+  const way = wayOfTakers(course);
+  if ('lost' in way) return way.lost;
+  return leave(course, way, answerOfSocket(course, way, course.receiver!));
+}
+
+/** All takers of a broadcast get it, and one answer is enough. */
+function leaveForAny(course: Course): WayBack | Fate {
+  let fate: Fate | null = null;
+  const before = course.steps.length;
+  for (const taker of course.takers) {
+    const steps = course.steps.length;
+    const way = wayOf(course, 'socket', taker);
+    const left = 'lost' in way ? way.lost : leave(course, way, answerOfSocket(course, way, taker));
+    if (!('outcome' in left)) return left;
+    if (fate === null || (left.outcome === 'unknown' && fate.outcome !== 'unknown')) {
+      course.steps.splice(before, steps - before);
+      fate = left;
+    } else course.steps.length = steps;
+  }
+  return fate!;
+}
+
+/** The SYN-ACK of a listener, or the datagram of a program. */
+function answerOfSocket(course: Course, way: WayBack, receiver: Receiver): Frame | null {
+  if (!course.request) return null;
+  const tcp = course.packet.protocol === 'tcp';
+  const { mark, uid } = receiver.socket;
+  const frame = replyFrame(
+    course,
+    tcp ? 'syn-ack' : 'udp',
+    way.device,
+    uid,
+    mark === null ? null : answerMark(course, 'socket', receiver),
+  );
+  const sources = tcp || !frame ? [] : possibleSources(course, receiver);
+  if (frame && sources.length > 0) {
+    const chosen =
+      sources.length > 1 ? course.choices.choose(sources.length, 'reply', leftToProgram) : 0;
+    frame.setSource(sources[chosen]!, frame.tuple.sourcePort);
+  }
+  return frame;
+}
+
+function leftToProgram() {
+  const what = 'whether the program answers from the address it was asked at';
+  return { code: 'not-evaluated', what } as const;
+}
+
 /**
  * A symptom that needs an answer of the kernel's own: silence where that answer finds no way; null
  * where it cannot be told whether it does.
  */
-export function withAnswer(course: Course, symptom: Symptom, answer: KernelAnswer): Symptom | null {
+export function withAnswer(
+  course: Course,
+  symptom: Symptom,
+  answer: KernelAnswer,
+  refused: Frame | null = null,
+  by: 'route' | 'device' = 'route',
+): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
+  // What rules have translated is answered from where it was sent to; no host takes that from all.
+  const { asked } = course;
+  if (asked && isLimitedBroadcast(asked.destination)) return 'ETIMEDOUT';
+  // No other host takes what comes from ::1 (ip6_rcv_core), as a reset does.
+  const { fromHere } = course;
+  const reset = answer === 'reset' || answer === 'reject-reset' || by === 'device';
+  if (reset && asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
+    return 'ETIMEDOUT';
   const recorded = course.steps.length;
-  const way = wayOf(course, answer, null);
+  const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
-  if ('lost' in way) return way.lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
-  leave(course, way);
+  if (lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
   return symptom;
 }
 
-function leave(course: Course, way: Exclude<Way, { lost: Fate }>): void {
-  course.wayBack = way;
-  passHook(course, 'output', 'reply', null);
-  passHook(course, 'postrouting', 'reply', null);
-  passHook(course, 'egress', 'reply', way.device);
-  passEgressPrograms(course, way.device);
+function isLimitedBroadcast({ family, a }: Address): boolean {
+  return family === 'ipv4' && a === -1;
+}
+
+/** What the kernel answers by itself, on its way: its fate where it is lost. */
+function send(course: Course, answer: KernelAnswer, refused: Frame | null): Fate | null {
+  const way = wayOf(course, answer, null);
+  if ('lost' in way) return way.lost;
+  const frame = answerOfKernel(course, way, answer, refused);
+  if (answer === 'reject-reset') {
+    // What a bridge has brought is reset by the port it came in by (nf_send_reset, nf_send_reset6).
+    if (frame && bridgeAsks(course)) return leaveAtOnce(course, course.arrival, frame, 'ports');
+    // nf_send_reset6 names no interface: a link-local peer is looked for by whichever comes first.
+    if (isLinkLocal(course.packet.source) && way.device !== course.device) {
+      const what = `whether ${course.packet.sourceText} stands on the link of ${way.device.name} too`;
+      return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
+    }
+  }
+  const left = leave(course, way, frame);
+  return 'outcome' in left ? left : null;
+}
+
+/** nft_reject_netdev_eval: the answer is sent back by the device, past routing and conntrack. */
+function returnBy(course: Course, answer: KernelAnswer, refused: Frame): Fate | null {
+  const device = refused.input!;
+  const kind = answer === 'reject-reset' ? 'reset' : 'icmp-error';
+  const frame = replyFrame(course, kind, device, 'none', 0);
+  if (!frame) return null;
+  const headless = withoutHeader(course, device);
+  if (headless) return headless;
+  const lost = leaveAtOnce(course, device, frame, 'own');
+  return lost ?? (course.fromHere ? martianOverLoopback(course, device) : null);
 }
 
 /**
- * The way of whoever answers. All takers of a broadcast get it, and one answer is enough; of a
- * group any one member may, so that all must have the same way.
+ * nft_reject_netdev_eval looks at the link header whether many were meant. Where there is none it
+ * looks at the IP header instead, and an IPv4 one begins as an address for many does.
  */
+function withoutHeader(course: Course, { link, name }: Device): Fate | null {
+  const { packet } = course;
+  if (link.hardwareType === ETHERNET || link.loopback) return null;
+  if (link.hardwareType === NO_HEADER) {
+    if (packet.family === 'ipv6') return null;
+    const cause = { code: 'no-route', destination: packet.sourceText, direction: 'reply' } as const;
+    const detail = `${name} has no link header to answer by`;
+    return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
+  }
+  const what = `how a packet is answered on ${name}, which is no Ethernet`;
+  return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
+}
+
+/** What comes by lo without having been routed is routed there, and IPv4 takes it to be forged. */
+function martianOverLoopback(course: Course, device: Device): Fate | null {
+  const { family, source, sourceText, destination } = course.packet;
+  const loopback = isLoopback(source) || isLoopback(destination);
+  const taken = device.acceptLocal && (device.routeLocalnet || !loopback);
+  if (family === 'ipv6' || taken) return null;
+  const cause = { code: 'martian-source', source: sourceText, interface: device.name } as const;
+  return course.fails(
+    'reply',
+    cause,
+    'ETIMEDOUT',
+    `${sourceText} is a martian on ${device.name}`,
+    'reply',
+  );
+}
+
+/** Out by a device, and for what comes back by lo in again. */
+function leaveAtOnce(
+  course: Course,
+  device: Device,
+  frame: Frame,
+  part: 'ports' | 'own',
+): Fate | null {
+  frame.output = device;
+  const stop = passHook(course, 'egress', frame, 'reply', device, part);
+  if (stop) return stopped(course, stop, frame);
+  passEgressPrograms(course, device);
+  return course.fromHere ? comeIn(course, device, frame) : null;
+}
+
+/** What goes over lo arrives there. */
+function comeIn(course: Course, device: Device, frame: Frame): Fate | null {
+  const early = passEntrance(course, frame, 'reply', device);
+  if (early) return stopped(course, early, frame);
+  const stop = passHook(course, 'input', frame, 'reply', device);
+  return stop && stopped(course, stop, frame);
+}
+
+/**
+ * What a rule or routing answers belongs to the connection it speaks of (nf_ct_attach). A packet
+ * that has come as far as its protocol has shed that (nf_reset_ct): conntrack finds it out again.
+ */
+function answerOfKernel(
+  course: Course,
+  way: WayBack,
+  answer: KernelAnswer,
+  refused: Frame | null,
+): Frame | null {
+  const resets = answer === 'reset' || answer === 'reject-reset';
+  const mark = answerMark(course, answer, null);
+  const kind = resets ? 'reset' : 'icmp-error';
+  const frame = replyFrame(course, kind, way.device, 'none', mark);
+  if (!frame) return null;
+  if (!resets) {
+    const source = errorSource(course, answer);
+    if (source) frame.setSource(source, frame.tuple.sourcePort);
+  }
+  const about = answer === 'route-error' ? (refused ?? course.request) : refused;
+  if (!about) return frame;
+  const { tracking } = about;
+  if (tracking !== null && tracking !== 'untracked')
+    frame.tracking = { connection: tracking.connection, state: 'related', direction: 'reply' };
+  return frame;
+}
+
+/** The way out: the hooks, the device's own, and for what goes over lo those of its arrival. */
+function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fate {
+  course.wayBack = way;
+  let { device } = way;
+  let taken = way;
+  if (frame) frame.output = device;
+  const stopAt = passHook(course, 'output', frame, 'reply', device);
+  if (stopAt) return stopped(course, stopAt, frame!);
+  if (frame?.isRerouted) {
+    const other = rerouted(course, frame);
+    if ('lost' in other) return other.lost;
+    taken = other;
+    course.wayBack = other;
+    device = other.device;
+    frame.output = device;
+  }
+  for (const hook of ['postrouting', 'egress'] as const) {
+    const stop = passHook(course, hook, frame, 'reply', device);
+    if (stop) return stopped(course, stop, frame!);
+  }
+  passEgressPrograms(course, device);
+  if (!frame) return taken;
+  const lost = course.fromHere ? comeIn(course, device, frame) : null;
+  return lost ?? strange(course, frame) ?? taken;
+}
+
+/** An answer whose translation was not undone comes from somebody whom the peer never asked. */
+function strange(course: Course, frame: Frame): Fate | null {
+  const { asked, request } = course;
+  if (!asked || !request || !frame.hasPorts) return null;
+  if (isLimitedBroadcast(frame.tuple.source)) {
+    const name = frame.output?.name ?? course.device.name;
+    const cause = { code: 'martian-source', source: '255.255.255.255', interface: name } as const;
+    const detail = 'the answer is from 255.255.255.255, which no host takes';
+    return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
+  }
+  const { tracking } = request;
+  const translated =
+    tracking !== null && tracking !== 'untracked' && tracking.connection.has(SRC_NAT | DST_NAT);
+  if (!translated || sameTuple(frame.tuple, inverted(asked))) return null;
+  const what = 'an answer whose translation is not undone';
+  return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
+}
+
+/** The way of whoever answers: of a group any one member may, so that all must have the same way. */
 function wayOfTakers(course: Course): Way {
   const [first, ...rest] = course.takers as [Receiver, ...Receiver[]];
-  let way = wayOf(course, 'socket', first);
+  const way = wayOf(course, 'socket', first);
   for (const taker of rest) {
     const steps = course.steps.length;
     const other = wayOf(course, 'socket', taker);
     course.steps.length = steps;
-    if (course.destinationType === 'broadcast') {
-      if ('lost' in way) way = other;
-    } else if ('lost' in way !== 'lost' in other) {
+    if ('lost' in way !== 'lost' in other) {
       const what = 'which member of the group takes it: their answers go different ways';
       return { lost: course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply') };
     }

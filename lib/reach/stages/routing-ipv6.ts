@@ -5,7 +5,8 @@ import {
   isUnspecified,
   isV4Mapped,
 } from '../../model/address.js';
-import type { Course, Fate } from '../course.js';
+import type { Course, Fate, Packet } from '../course.js';
+import type { Device } from '../host.js';
 import { withAnswer } from './reply.js';
 import {
   describeRoute,
@@ -18,12 +19,21 @@ import {
 } from './routing.js';
 import { multicast, notUnicast } from './routing-ipv4.js';
 
-/** ip6_rcv_core (net/ipv6/ip6_input.c) and ip6_route_input (net/ipv6/route.c). */
-export function routeIncomingIpv6(course: Course): Fate | null {
-  const { packet, device, host } = course;
-  const { source, destination } = packet;
-  const onLoopback = device.link.loopback;
-  if (isMulticast(source) || isV4Mapped(source) || (isLoopback(source) && !onLoopback)) {
+/** Which end of a packet no packet may have (ip6_rcv_core in net/ipv6/ip6_input.c). */
+export function martianEnd(
+  { source, destination }: Packet,
+  { link: { loopback } }: Device,
+): 'source' | 'destination' | null {
+  if (isMulticast(source) || isV4Mapped(source) || (isLoopback(source) && !loopback))
+    return 'source';
+  return isUnspecified(destination) || (isLoopback(destination) && !loopback)
+    ? 'destination'
+    : null;
+}
+
+function martian(course: Course, end: 'source' | 'destination'): Fate {
+  const { packet, device } = course;
+  if (end === 'source') {
     return course.fails(
       'routing',
       { code: 'martian-source', source: packet.sourceText, interface: device.name },
@@ -31,19 +41,25 @@ export function routeIncomingIpv6(course: Course): Fate | null {
       `${packet.sourceText} is no source that a packet on ${device.name} may have`,
     );
   }
-  if (isUnspecified(destination) || (isLoopback(destination) && !onLoopback)) {
-    return course.fails(
-      'routing',
-      {
-        code: 'martian-destination',
-        destination: packet.destinationText,
-        interface: device.name,
-        setting: null,
-      },
-      'ETIMEDOUT',
-      `a packet for ${packet.destinationText} on ${device.name} is dropped: that address never leaves a host`,
-    );
-  }
+  return course.fails(
+    'routing',
+    {
+      code: 'martian-destination',
+      destination: packet.destinationText,
+      interface: device.name,
+      setting: null,
+    },
+    'ETIMEDOUT',
+    `a packet for ${packet.destinationText} on ${device.name} is dropped: that address never leaves a host`,
+  );
+}
+
+/** ip6_route_input (net/ipv6/route.c). */
+export function routeIncomingIpv6(course: Course): Fate | null {
+  const { packet, device, host } = course;
+  const end = martianEnd(packet, device);
+  if (end) return martian(course, end);
+  const { destination } = packet;
   if (isMulticast(destination)) return multicast(course);
   const key = incomingKey(course);
   // Inside a VRF the packet comes in on the VRF; for its link alone the port counts (vrf_ip6_rcv).

@@ -3,8 +3,10 @@ import type { Course, Fate } from '../course.js';
 import type { Found, RouteError, RouteKey } from '../fib.js';
 import type { RoutingAnswer } from '../policy.js';
 import type { Direction, Stage, Symptom } from '../verdict.js';
+import { passHook } from './firewall.js';
 import { routeIncomingIpv4 } from './routing-ipv4.js';
 import { routeIncomingIpv6 } from './routing-ipv6.js';
+import { stopped } from './stopped.js';
 
 /** Where an arriving packet goes: to this host, onward, or nowhere. */
 export function routeIncoming(course: Course): Fate | null {
@@ -149,14 +151,39 @@ export function notReady(course: Course, symptom: Symptom | null = 'ETIMEDOUT'):
   return null;
 }
 
+/** The hooks of a packet that is sent on. */
+function passForwarding(course: Course, { device }: Found): Fate | null {
+  const { request } = course;
+  if (!device) return null;
+  if (request) request.output = device;
+  const at = passHook(course, 'forward', request, 'request', device);
+  if (at) return stopped(course, at, request!);
+  if (!request) return null;
+  request.input = null;
+  for (const hook of ['postrouting', 'egress'] as const) {
+    const stop = passHook(course, hook, request, 'request', device);
+    if (stop) return stopped(course, stop, request);
+  }
+  return null;
+}
+
 /** The destination is not ours and would be sent on. */
 export function forwarded(course: Course, found: Found): Fate {
   const out = found.nexthop?.interface ?? 'nowhere';
   const gateway = found.nexthop?.gateway ?? null;
   course.step('routing', 'forward', `${describeRoute(found)}: not an address of this host`);
+  const stop = passForwarding(course, found);
+  if (stop) return stop;
+  const { packet, asked } = course;
+  const translated =
+    asked !== null &&
+    (asked.destination !== packet.destination || asked.destinationPort !== packet.destinationPort);
+  const translatedTo = translated
+    ? { address: packet.destinationText, port: packet.destinationPort }
+    : null;
   return course.cannotTell(
     'forward',
-    { code: 'forwarded', interface: out, gateway },
+    { code: 'forwarded', interface: out, gateway, translatedTo },
     `sent on by ${out}; what ${formatAddress(course.packet.destination)} does with it is not known here`,
   );
 }

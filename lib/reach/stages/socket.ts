@@ -224,7 +224,11 @@ function bestUdp(course: Course, receivers: readonly Receiver[]): Receiver[] | n
 /** Nobody takes it: a reset for TCP, an ICMP port unreachable for UDP, nothing for a broadcast. */
 function refuse(course: Course, candidates: readonly Receiver[]): Fate {
   const { packet } = course;
-  const silent = course.destinationType === 'broadcast' || course.destinationType === 'multicast';
+  // What was sent to many is not answered, even where rules have translated it to one (icmp_send).
+  const silent =
+    course.destinationType === 'broadcast' ||
+    course.destinationType === 'multicast' ||
+    (course.request !== null && course.request.packetType !== 0);
   const answer = packet.protocol === 'tcp' ? 'reset' : 'port-unreachable';
   const symptom: Symptom | null = silent ? 'ETIMEDOUT' : withAnswer(course, 'ECONNREFUSED', answer);
   const cause = nearMiss(course, candidates);

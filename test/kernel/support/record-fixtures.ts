@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { addressesRequest } from '#earshot/kernel/addresses.js';
 import { linksRequest } from '#earshot/kernel/links.js';
 import { nexthopsRequest } from '#earshot/kernel/nexthops.js';
-import * as nftables from '#earshot/kernel/nftables.js';
+import { chainsRequest } from '#earshot/kernel/nftables/chains.js';
+import { rulesRequest as nftRulesRequest } from '#earshot/kernel/nftables/rules.js';
+import { generationRequest, tablesRequest } from '#earshot/kernel/nftables/tables.js';
 import { filtersRequest, qdiscsRequest } from '#earshot/kernel/qdiscs.js';
 import { routesRequest } from '#earshot/kernel/routes.js';
 import { rulesRequest } from '#earshot/kernel/rules.js';
@@ -40,10 +42,10 @@ try {
     'filters-lan0-egress': filtersRequest({ index: lan0, direction: 'egress' }),
   });
   record(12, {
-    'nft-generation': nftables.generationRequest(),
-    'nft-tables': nftables.tablesRequest(),
-    'nft-chains': nftables.chainsRequest(),
-    'nft-rules': nftables.rulesRequest(),
+    'nft-generation': generationRequest(),
+    'nft-tables': tablesRequest(),
+    'nft-chains': chainsRequest(),
+    'nft-rules': nftRulesRequest(),
   });
   const oracles: Record<string, string[]> = {
     links: ['-d', 'link', 'show'],

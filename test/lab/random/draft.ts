@@ -27,6 +27,7 @@ export class Draft {
   readonly ip: string[] = [];
   readonly sysctls: Sysctls = {};
   readonly listeners: ListenerSpec[] = [];
+  readonly nft: string[] = [];
 
   constructor(readonly seed: number) {
     this.family = families[seed % families.length]!;

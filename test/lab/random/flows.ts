@@ -27,7 +27,7 @@ function fromHost(draft: Draft): LabFlow {
         isIpv6(source) === isIpv6(address) && !/^255\.|::67$/.test(source),
     );
     flow.source = { address: random.pick(fitting) };
-    if (protocol === 'udp' && random.chance(0.2)) flow.source.port = 5555;
+    if (protocol === 'udp' && draft.nft.length === 0 && random.chance(0.2)) flow.source.port = 5555;
   }
   return flow;
 }
@@ -38,7 +38,10 @@ function fromOutside(draft: Draft): LabFlow {
   const protocol = random.pick(['tcp', 'udp'] as const);
   // Who may send to many at once is a matter of the sender; TCP never may.
   const many = protocol === 'udp' && asker.near ? broadcasts(draft, asker) : [];
-  const address = destination(draft, draft.own.get(asker.link)!.filter(isNear(asker)), many);
+  const own = draft.own.get(asker.link)!.filter(isNear(asker));
+  const wanted = destination(draft, own, many);
+  // No router passes on what is for ::1.
+  const address = asker.near === null && wanted === '::1' ? own.find(isIpv6)! : wanted;
   const flow: LabFlow = {
     from: asker.machine,
     protocol,
@@ -53,7 +56,8 @@ function fromOutside(draft: Draft): LabFlow {
   const source = random.pick(fitting);
   flow.source = { address: source };
   if (isLinkLocalText(address) || isLinkLocalText(source)) flow.scope = 'eth0';
-  if (protocol === 'udp' && random.chance(0.08)) flow.source.port = 5555;
+  // To conntrack a second flow from the same port is the first one still.
+  if (protocol === 'udp' && draft.nft.length === 0 && random.chance(0.08)) flow.source.port = 5555;
   return flow;
 }
 

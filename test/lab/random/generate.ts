@@ -3,6 +3,7 @@ import { Draft } from './draft.js';
 import { makeFlow } from './flows.js';
 import { addLinks, disturbLinks } from './links.js';
 import { addListeners } from './listeners.js';
+import { addNftables } from './nftables.js';
 import { addDefaultRoutes, addRoutes, addRules } from './routes.js';
 import type { Scenario } from './scenario.js';
 import { addSettings } from './settings.js';
@@ -20,7 +21,8 @@ export function generate(seed: number, flows?: number): Scenario {
   if (draft.often(0.7, 'routes', 'ipv6')) addRules(draft);
   disturbLinks(draft);
   addListeners(draft);
-  const { family, links, before, ip, sysctls, listeners } = draft;
+  addNftables(draft);
+  const { family, links, before, ip, sysctls, listeners, nft } = draft;
   return {
     seed,
     family,
@@ -29,6 +31,7 @@ export function generate(seed: number, flows?: number): Scenario {
     ip,
     sysctls,
     listeners,
+    nft,
     flows: random.times(flows ?? 60, flows ?? 90, () => makeFlow(draft)),
   };
 }

@@ -6,6 +6,7 @@ import { Lab, type LabFlow } from '../harness.js';
 import type { Namespace } from '../namespaces.js';
 import type { FlowResult, Listener } from '../sockets.js';
 import { type Held, judge } from './judge.js';
+import { loadNftables } from './nftables.js';
 import { WORLD, withOutside, worldListeners } from './outside.js';
 import { plain, type Scenario } from './scenario.js';
 
@@ -13,7 +14,7 @@ import { plain, type Scenario } from './scenario.js';
 export interface ScenarioResult {
   held: Held[];
   state: HostState;
-  /** Lines for ip(8) that the kernel did not take. */
+  /** Lines for ip(8) and nft(8) that the kernel did not take. */
   refused: string[];
 }
 
@@ -64,7 +65,7 @@ function judgeAll(lab: Lab, state: HostState, flows: LabFlow[], results: FlowRes
   return flows.map((flow, index) => judge(lab, state, flow, results[index]!, index));
 }
 
-async function setUp(lab: Lab, { links, before, ip, sysctls, listeners }: Scenario) {
+async function setUp(lab: Lab, { links, before, ip, sysctls, listeners, nft }: Scenario) {
   const host = lab.namespace('host');
   host.sysctl(before, true);
   const refused = await host.tryIp(ip);
@@ -83,7 +84,7 @@ async function setUp(lab: Lab, { links, before, ip, sysctls, listeners }: Scenar
   if (lab.machines.has(WORLD)) lab.listen(worldListeners, WORLD);
   lab.tryListen(listeners);
   await fillQueues(lab);
-  return refused;
+  return [...refused, ...(await loadNftables(host, nft))];
 }
 
 const dadFailed = 0x08; // IFA_F_DADFAILED

@@ -1,4 +1,4 @@
-import { isLinkLocal } from '#earshot/model/address.js';
+import { formatAddress, isLinkLocal } from '#earshot/model/address.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import type { Course } from '#earshot/reach/course.js';
 import type { Flow } from '#earshot/reach/flow.js';
@@ -77,13 +77,17 @@ function compare(
   }
   const members = course.takers.map(({ socket }) => socket.inode);
   if (here.some(({ inode }) => !members.includes(inode))) return ['wrong', 'the accepting socket'];
+  // The handshake is what is foretold; rules may still drop what is said afterwards.
+  const shaken = flow.protocol === 'tcp' && result.connected && here.length > 0;
+  if (outcome === 'reachable' && shaken) return ['agrees', ''];
   if (outcome !== result.outcome) return ['wrong', 'the outcome'];
   if (outcome !== 'reachable' && symptom === null) return ['unknown', 'the symptom'];
   if (outcome !== 'reachable') {
     return symptom === result.symptom ? ['agrees', ''] : ['wrong', 'the symptom'];
   }
   const from = result.askedFrom?.address;
-  const chosen = from === undefined || from === course.packet.sourceText;
+  const source = course.asked ? formatAddress(course.asked.source) : course.packet.sourceText;
+  const chosen = from === undefined || from === source;
   return chosen ? ['agrees', ''] : ['wrong', 'the source address'];
 }
 

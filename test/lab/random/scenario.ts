@@ -11,6 +11,7 @@ export const families = [
   'local',
   'addresses',
   'links',
+  'nftables',
 ] as const;
 export type ScenarioFamily = (typeof families)[number];
 
@@ -52,6 +53,8 @@ export interface Scenario {
   /** What does not open is left out. Those that do not serve are filled before the flows. */
   listeners: ListenerSpec[];
   flows: LabFlow[];
+  /** Lines for nft(8), loaded last; what it refuses is left out. */
+  nft: string[];
 }
 
 /** One who asks: a machine, and the addresses it may ask from. */

@@ -9,7 +9,7 @@ export function showScenario(scenario: Scenario): string {
 }
 
 /** What makes the host, for a shell in a new network namespace. */
-function replay({ links, before, ip, sysctls, listeners, flows }: Scenario): string[] {
+function replay({ links, before, ip, sysctls, listeners, flows, nft }: Scenario): string[] {
   const set = (settings: Record<string, string | number>): string[] =>
     Object.entries(settings).map(([name, value]) => `sysctl -w ${name}=${value}`);
   return [
@@ -25,6 +25,7 @@ function replay({ links, before, ip, sysctls, listeners, flows }: Scenario): str
     ...set(sysctls),
     '# its listeners',
     ...listeners.map((listener) => `#   ${inspect(listener, { breakLength: Infinity })}`),
+    ...nft.map((line) => `nft '${line}'`),
     `# asked: ${flows.length} ${flows.length === 1 ? 'flow' : 'flows'}`,
   ];
 }

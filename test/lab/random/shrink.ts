@@ -52,7 +52,7 @@ interface Part {
   with(scenario: Scenario, list: unknown[]): Scenario;
 }
 
-const listPart = (key: 'flows' | 'ip' | 'listeners' | 'links'): Part => ({
+const listPart = (key: 'flows' | 'nft' | 'ip' | 'listeners' | 'links'): Part => ({
   list: (scenario) => scenario[key],
   with: (scenario, list) => ({ ...scenario, [key]: list }),
 });
@@ -87,6 +87,7 @@ const linkPart = (
 
 const parts: Part[] = [
   listPart('flows'),
+  listPart('nft'),
   listPart('ip'),
   recordPart('sysctls'),
   listPart('listeners'),

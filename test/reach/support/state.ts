@@ -1,5 +1,5 @@
 import { isLinkLocal, maskAddress, parseAddress, parsePrefix } from '#earshot/model/address.js';
-import type { Hook, NftChain, NftFamily } from '#earshot/model/firewall.js';
+import type { Hook, Nftables, NftChain, NftFamily } from '#earshot/model/firewall.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import type {
   Interface,
@@ -9,6 +9,7 @@ import type {
 } from '#earshot/model/interface.js';
 import type { Route } from '#earshot/model/route.js';
 import type { Rule } from '#earshot/model/rule.js';
+import type { NftRule } from '#earshot/model/ruleset.js';
 import type { Family, Socket, Transport } from '#earshot/model/socket.js';
 import { checkState } from '#earshot/model/state-check.js';
 import type { Flow } from '#earshot/reach/flow.js';
@@ -311,7 +312,14 @@ export function asksItself(destination: string, protocol: Transport = 'tcp'): Fl
   return { protocol, ingress: 'lo', destination: endpoint(destination) };
 }
 
-/** A base chain by 'FAMILY TABLE NAME', with a rule if nothing else is said. */
+/** A rule of an expression that nobody knows: what it does cannot be told. */
+const opaqueRule = (handle: number): NftRule => ({
+  handle,
+  expressions: [{ kind: 'unknown', name: 'novelty', data: '' }],
+  comment: null,
+});
+
+/** A base chain by 'FAMILY TABLE NAME', with a rule that cannot be read if nothing else is said. */
 export function chain(
   where: string,
   hook: Hook,
@@ -320,11 +328,22 @@ export function chain(
   const [family, table = '', name = ''] = where.split(' ');
   const { rules = 1, policy = 'accept', devices = [] } = changes;
   const base = { hook, priority: 0, policy, type: 'filter', devices };
-  return { family: family as NftFamily, table, name, handle: 1, base, rules };
+  const made = Array.from({ length: rules }, (_, place) => opaqueRule(place + 2));
+  return { family: family as NftFamily, table, name, handle: 1, base, rules: made };
 }
 
+const noRules: Nftables = {
+  generation: 1,
+  byteOrder: 'little',
+  tables: [],
+  chains: [],
+  sets: [],
+  objects: [],
+  flowtables: [],
+};
+
 const noFirewall: HostState['firewall'] = {
-  nftables: { generation: 1, tables: [], chains: [] },
+  nftables: noRules,
   legacy: { ipv4: [], ipv6: [] },
 };
 
@@ -335,7 +354,7 @@ export function nftables(chains: NftChain[], flags: string[] = []): HostState['f
     const [family, table = ''] = name.split(' ');
     return { family: family as NftFamily, name: table, handle: place + 1, flags };
   });
-  return { ...noFirewall, nftables: { generation: 2, tables: made, chains } };
+  return { ...noFirewall, nftables: { ...noRules, generation: 2, tables: made, chains } };
 }
 
 /** A firewall of legacy tables, loaded for both families. */

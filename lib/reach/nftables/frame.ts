@@ -1,0 +1,100 @@
+import { type Address, writeAddress } from '../../model/address.js';
+import type { Family } from '../../model/socket.js';
+import type { Device } from '../host.js';
+import type { Tracking, Tuple } from './connection.js';
+
+/** What kind of packet of a flow's life it is. */
+export type FrameKind = 'syn' | 'syn-ack' | 'ack' | 'udp' | 'reset' | 'icmp-error';
+
+/** Bytes of which some bits are not known: those set in `unknown`. */
+export interface PartlyKnown {
+  readonly bytes: Uint8Array;
+  readonly unknown: Uint8Array;
+}
+
+/** Who holds the socket a packet belongs to: a user, somebody unknown, or no socket. */
+export type FrameOwner = number | 'unknown' | 'none';
+
+/** What is told of a packet when it is made. */
+export interface FrameParts extends PartlyKnown {
+  readonly kind: FrameKind;
+  readonly family: Family;
+  /** IPPROTO_*. */
+  readonly protocol: number;
+  /** Where the transport header begins. */
+  readonly transport: number;
+  /** The packet goes on behind these bytes, nobody knows how far. */
+  readonly open: boolean;
+  readonly tuple: Tuple;
+  readonly isReply: boolean;
+}
+
+const sourceAt = { ipv4: 12, ipv6: 8 } as const;
+const destinationAt = { ipv4: 16, ipv6: 24 } as const;
+
+/** One packet on its way through the hooks (struct sk_buff, as far as rules can see it). */
+export class Frame implements PartlyKnown {
+  readonly kind: FrameKind;
+  readonly family: Family;
+  readonly protocol: number;
+  readonly bytes: Uint8Array;
+  readonly unknown: Uint8Array;
+  readonly transport: number;
+  readonly open: boolean;
+  readonly tuple: Tuple;
+  /** The Ethernet header; `null` where there is none, as on the way out. */
+  link: PartlyKnown | null = null;
+  input: Device | null = null;
+  output: Device | null = null;
+  mark: number | null = 0;
+  tracking: Tracking | 'untracked' | null = null;
+  /** The zone that a rule gave before conntrack. */
+  zone = 0;
+  owner: FrameOwner = 'none';
+  /** PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST. */
+  packetType = 0;
+  /** At output it was given other addresses or another mark that count: it is routed once more. */
+  isRerouted = false;
+  /** It goes from who was asked back to who asked. */
+  readonly isReply: boolean;
+
+  constructor(parts: FrameParts) {
+    this.kind = parts.kind;
+    this.family = parts.family;
+    this.protocol = parts.protocol;
+    this.bytes = parts.bytes;
+    this.unknown = parts.unknown;
+    this.transport = parts.transport;
+    this.open = parts.open;
+    this.tuple = { ...parts.tuple };
+    this.isReply = parts.isReply;
+  }
+
+  /** The packet's length in bytes; `null` where it is not known. */
+  get length(): number | null {
+    return this.open ? null : this.bytes.length;
+  }
+
+  get hasPorts(): boolean {
+    return this.protocol === 6 || this.protocol === 17;
+  }
+
+  setSource(address: Address, port: number): void {
+    this.tuple.source = address;
+    this.tuple.sourcePort = port;
+    writeAddress(address, this.bytes, sourceAt[this.family]);
+    if (this.hasPorts) this.#writePort(0, port);
+  }
+
+  setDestination(address: Address, port: number): void {
+    this.tuple.destination = address;
+    this.tuple.destinationPort = port;
+    writeAddress(address, this.bytes, destinationAt[this.family]);
+    if (this.hasPorts) this.#writePort(2, port);
+  }
+
+  #writePort(at: number, port: number): void {
+    this.bytes[this.transport + at] = port >>> 8;
+    this.bytes[this.transport + at + 1] = port;
+  }
+}

@@ -1,0 +1,182 @@
+import { writeAddress } from '../../model/address.js';
+import type { Family } from '../../model/socket.js';
+import type { Tuple } from './connection.js';
+import { Frame, type FrameKind } from './frame.js';
+
+/** What of a packet depends on who sends it and by what. */
+export interface Sender {
+  /** The time to live it arrives with; `null` where routers may stand between. */
+  ttl: number | null;
+  /** The MTU of the link, which the TCP segment size follows from. */
+  mtu: number;
+}
+
+const protocolOf: Record<FrameKind, (family: Family) => number> = {
+  syn: () => 6,
+  'syn-ack': () => 6,
+  ack: () => 6,
+  reset: () => 6,
+  udp: () => 17,
+  'icmp-error': (family) => (family === 'ipv4' ? 1 : 58),
+};
+
+const tcpFlags = { syn: 0x02, 'syn-ack': 0x12, ack: 0x10, reset: 0x14 } as const;
+
+/** The packet as Linux sends it, header by header. What the sender is free to choose is unknown. */
+export function makeFrame(
+  kind: FrameKind,
+  family: Family,
+  tuple: Tuple,
+  sender: Sender,
+  isReply: boolean,
+): Frame {
+  const protocol = protocolOf[kind](family);
+  const network = family === 'ipv4' ? 20 : 40;
+  const length = network + transportLength(kind);
+  const draft = new Draft(length);
+  if (family === 'ipv4') writeIpv4(draft, kind, protocol, tuple, sender);
+  else writeIpv6(draft, kind, protocol, tuple, sender);
+  if (kind === 'udp') writeUdp(draft, network, tuple);
+  else if (kind === 'icmp-error') draft.unknownFrom(network, 8);
+  else writeTcp(draft, network, kind, family, tuple, sender);
+  return new Frame({
+    kind,
+    family,
+    protocol,
+    bytes: draft.bytes,
+    unknown: draft.unknown,
+    transport: network,
+    open: kind === 'udp' || kind === 'icmp-error',
+    tuple,
+    isReply,
+  });
+}
+
+function transportLength(kind: FrameKind): number {
+  switch (kind) {
+    case 'syn':
+    case 'syn-ack':
+      return 40;
+    case 'ack':
+      return 32;
+    case 'reset':
+      return 20;
+    case 'udp':
+    case 'icmp-error':
+      return 8;
+  }
+}
+
+/** Bytes being written, with the bits that are not known. */
+class Draft {
+  readonly bytes: Uint8Array;
+  readonly unknown: Uint8Array;
+
+  constructor(length: number) {
+    this.bytes = new Uint8Array(length);
+    this.unknown = new Uint8Array(length);
+  }
+
+  put(at: number, value: number): void {
+    this.bytes[at] = value;
+  }
+
+  put16(at: number, value: number): void {
+    this.bytes[at] = value >>> 8;
+    this.bytes[at + 1] = value;
+  }
+
+  put32(at: number, value: number): void {
+    this.put16(at, value >>> 16);
+    this.put16(at + 2, value);
+  }
+
+  unknownFrom(at: number, length: number): void {
+    this.unknown.fill(0xff, at, at + length);
+  }
+
+  ttl(at: number, { ttl }: Sender): void {
+    if (ttl === null) this.unknownFrom(at, 1);
+    else this.put(at, ttl);
+  }
+}
+
+/** ip_build_and_send_pkt, __ip_queue_xmit: not to be fragmented, and only TCP's own id is zero. */
+function writeIpv4(
+  draft: Draft,
+  kind: FrameKind,
+  protocol: number,
+  tuple: Tuple,
+  sender: Sender,
+): void {
+  const icmp = kind === 'icmp-error';
+  draft.put(0, 0x45);
+  draft.put(1, icmp ? 0xc0 : 0);
+  if (kind === 'udp' || icmp) draft.unknownFrom(2, 2);
+  else draft.put16(2, draft.bytes.length);
+  draft.unknownFrom(4, 2);
+  if (icmp) draft.unknownFrom(6, 1);
+  else draft.put(6, 0x40);
+  draft.ttl(8, sender);
+  draft.put(9, protocol);
+  draft.unknownFrom(10, 2);
+  writeAddress(tuple.source, draft.bytes, 12);
+  writeAddress(tuple.destination, draft.bytes, 16);
+}
+
+function writeIpv6(
+  draft: Draft,
+  kind: FrameKind,
+  protocol: number,
+  tuple: Tuple,
+  sender: Sender,
+): void {
+  draft.put(0, 0x60);
+  draft.unknownFrom(1, 3); // the flow label
+  draft.unknown[1] = 0x0f;
+  if (kind === 'udp' || kind === 'icmp-error') draft.unknownFrom(4, 2);
+  else draft.put16(4, draft.bytes.length - 40);
+  draft.put(6, protocol);
+  draft.ttl(7, sender);
+  writeAddress(tuple.source, draft.bytes, 8);
+  writeAddress(tuple.destination, draft.bytes, 24);
+}
+
+function writeUdp(draft: Draft, at: number, tuple: Tuple): void {
+  draft.put16(at, tuple.sourcePort);
+  draft.put16(at + 2, tuple.destinationPort);
+  draft.unknownFrom(at + 4, 4);
+}
+
+/** tcp_options_write: segment size, SACK permitted, timestamps, window scale; then only timestamps. */
+function writeTcp(
+  draft: Draft,
+  at: number,
+  kind: keyof typeof tcpFlags,
+  family: Family,
+  tuple: Tuple,
+  sender: Sender,
+): void {
+  draft.put16(at, tuple.sourcePort);
+  draft.put16(at + 2, tuple.destinationPort);
+  draft.unknownFrom(at + 4, 4);
+  if (kind !== 'syn') draft.unknownFrom(at + 8, 4);
+  draft.put(at + 12, ((draft.bytes.length - at) >>> 2) << 4);
+  draft.put(at + 13, tcpFlags[kind]);
+  if (kind !== 'reset') draft.unknownFrom(at + 14, 2);
+  draft.unknownFrom(at + 16, 2);
+  const options = at + 20;
+  if (kind === 'ack') {
+    draft.put32(options, 0x0101080a);
+    draft.unknownFrom(options + 4, 8);
+  } else if (kind !== 'reset') {
+    draft.put16(options, 0x0204);
+    draft.put16(options + 2, Math.min(sender.mtu, 65535) - (family === 'ipv4' ? 40 : 60));
+    draft.put32(options + 4, 0x0402080a);
+    draft.unknownFrom(options + 8, 4);
+    if (kind === 'syn-ack') draft.unknownFrom(options + 12, 4);
+    draft.put16(options + 16, 0x0103);
+    draft.put(options + 18, 3);
+    draft.unknownFrom(options + 19, 1);
+  }
+}

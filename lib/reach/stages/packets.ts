@@ -1,0 +1,174 @@
+import { type Address, formatAddress, isLinkLocal, unspecified } from '../../model/address.js';
+import type { Family } from '../../model/socket.js';
+import type { Course } from '../course.js';
+import { type Device, LOOPBACK_INDEX } from '../host.js';
+import { inverted, type Tuple } from '../nftables/connection.js';
+import type { Frame, FrameKind, FrameOwner } from '../nftables/frame.js';
+import { makeFrame } from '../nftables/headers.js';
+
+/** PACKET_BROADCAST, PACKET_MULTICAST (linux/if_packet.h). */
+const BROADCAST = 1;
+const MULTICAST = 2;
+const OTHER_HOST = 3;
+
+const ETHERNET = 1; // ARPHRD_ETHER
+const LOOPBACK = 772; // ARPHRD_LOOPBACK
+
+/** The first packet of a flow, as rules see it; null where there are none to see it. */
+export function requestFrame(course: Course, mtu: number): Frame | null {
+  if (!course.host.ruleset) return null;
+  const { packet, fromHere } = course;
+  const tuple = tupleOf(course);
+  course.asked = tuple;
+  const ttl = fromHere ? ownTtl(course) : isOnLink(course, packet.source) ? 64 : null;
+  const kind = packet.protocol === 'tcp' ? 'syn' : 'udp';
+  course.request = makeFrame(kind, packet.family, tuple, { ttl, mtu }, false);
+  if (fromHere) course.request.owner = course.flow.uid ?? 'unknown';
+  return course.request;
+}
+
+/** The peer's third packet, which completes a handshake. */
+export function acknowledgement(course: Course, mtu: number): Frame | null {
+  const { asked, request, packet, fromHere } = course;
+  if (!asked || !request) return null;
+  const ttl = fromHere ? ownTtl(course) : isOnLink(course, asked.source) ? 64 : null;
+  const frame = makeFrame('ack', packet.family, asked, { ttl, mtu }, false);
+  if (fromHere) frame.owner = course.flow.uid ?? 'unknown';
+  return frame;
+}
+
+/** What goes back: from where the request ended up to whom it then came from. */
+export function replyFrame(
+  course: Course,
+  kind: FrameKind,
+  device: Device,
+  owner: FrameOwner,
+  mark: number | null,
+): Frame | null {
+  if (!course.request) return null;
+  const { packet } = course;
+  const sender = { ttl: ownTtl(course), mtu: device.link.mtu };
+  const frame = makeFrame(kind, packet.family, inverted(tupleOf(course)), sender, true);
+  frame.owner = owner;
+  frame.mark = mark;
+  frame.output = device;
+  return frame;
+}
+
+function tupleOf({ packet }: Course): Tuple {
+  const { source, sourcePort, destination, destinationPort } = packet;
+  return { source, sourcePort, destination, destinationPort };
+}
+
+function ownTtl({ host, packet }: Course): number {
+  return packet.family === 'ipv4' ? host.setting('net.ipv4.ip_default_ttl', 64) : 64;
+}
+
+/** Nobody stands between: then the time to live is what Linux begins with. */
+function isOnLink({ host, device }: Course, peer: Address): boolean {
+  if (isLinkLocal(peer)) return true;
+  const answer = host.policy[peer.family].lookup({
+    destination: peer,
+    source: unspecified(peer.family),
+    input: LOOPBACK_INDEX,
+    output: 0,
+    strict: false,
+    mark: 0,
+    tos: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    uid: 0,
+  });
+  if (answer.kind !== 'found') return false;
+  const { nexthop, device: out } = answer.found;
+  return nexthop?.gateway == null && out === device;
+}
+
+/** The packet stands before an interface's hooks on the way in. */
+export function arriveOn(course: Course, frame: Frame, device: Device): void {
+  // On the same device it keeps the type that a rule gave it.
+  if (frame.input !== device)
+    frame.packetType = course.fromHere ? 0 : packetTypeOn(course, frame, device);
+  frame.input = device;
+  frame.output = null;
+  frame.owner = 'none';
+  frame.link = linkHeader(frame, device, course.device);
+}
+
+/**
+ * eth_type_trans: a port of a bridge, or the card below a macvlan, has another address than the one
+ * that the packet is for. What has no link layer brings packets for this host alone.
+ */
+function packetTypeOn(course: Course, frame: Frame, { link }: Device): number {
+  if (link.hardwareType !== ETHERNET) return 0;
+  if (isMulticastAddress(frame)) return MULTICAST;
+  if (isBroadcast(course)) return BROADCAST;
+  const { mac } = course.device.link;
+  return mac === null || link.mac === null || link.mac === mac ? 0 : OTHER_HOST;
+}
+
+function isBroadcast({ packet, device, host }: Course): boolean {
+  if (packet.family !== 'ipv4') return false;
+  if (packet.destination.a === -1) return true;
+  const entry = host.policy.ipv4.localEntry(packet.destination);
+  return entry?.route.type === 'broadcast' && entry.device === device;
+}
+
+function isMulticastAddress({ tuple: { destination } }: Frame): boolean {
+  return destination.family === 'ipv4' ? destination.a >>> 28 === 14 : destination.a >>> 24 === 255;
+}
+
+/** Made once for each device that packets are for; no rule writes to them. */
+const linkHeaders = new WeakMap<Device, Frame['link'][]>();
+
+/** The Ethernet header that a packet has on a device; `owner` has the address that it is for. */
+function linkHeader(frame: Frame, device: Device, owner: Device): Frame['link'] {
+  const { hardwareType } = device.link;
+  if (hardwareType !== ETHERNET && hardwareType !== LOOPBACK) return null;
+  const isEthernet = hardwareType === ETHERNET;
+  const toMany = frame.packetType === BROADCAST || frame.packetType === MULTICAST;
+  const headers = linkHeaders.get(owner) ?? [];
+  if (headers.length === 0) linkHeaders.set(owner, headers);
+  const kind = (frame.family === 'ipv4' ? 0 : 1) + (isEthernet ? 2 : 0) + (toMany ? 4 : 0);
+  headers[kind] ??= makeLinkHeader(frame.family, isEthernet, toMany ? null : owner.link.mac);
+  return headers[kind];
+}
+
+/** Destination, source, type: the peer's own address is not known to anyone here. */
+function makeLinkHeader(family: Family, isEthernet: boolean, mac: string | null): Frame['link'] {
+  const bytes = new Uint8Array(14);
+  const unknown = new Uint8Array(14);
+  bytes.set(family === 'ipv4' ? [0x08, 0x00] : [0x86, 0xdd], 12);
+  if (isEthernet) {
+    if (mac === null) unknown.fill(0xff, 0, 6);
+    else
+      bytes.set(
+        mac
+          .split(':')
+          .map((part) => Number.parseInt(part, 16))
+          .slice(0, 6),
+        0,
+      );
+    unknown.fill(0xff, 6, 12);
+  }
+  return { bytes, unknown };
+}
+
+/** What rules made of the packet is what the next stages see. */
+export function adopt(course: Course, frame: Frame | null): void {
+  if (!frame) return;
+  const { packet } = course;
+  const { source, sourcePort, destination, destinationPort } = frame.tuple;
+  if (source !== packet.source) {
+    packet.source = source;
+    packet.sourceText = formatAddress(source);
+  }
+  if (destination !== packet.destination) {
+    packet.destination = destination;
+    packet.destinationText = formatAddress(destination);
+  }
+  packet.sourcePort = sourcePort;
+  packet.destinationPort = destinationPort;
+  if (frame.mark !== null) packet.mark = frame.mark;
+}
