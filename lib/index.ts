@@ -12,6 +12,7 @@ export type {
   NftFamily,
   NftTable,
 } from './model/firewall.js';
+export type { HeldPorts } from './model/held-ports.js';
 export {
   type CapturePlace,
   HOST_STATE_VERSION,
@@ -28,6 +29,7 @@ export type {
 export type { NextHop, Route, RouteType } from './model/route.js';
 export type { Rule, RuleAction } from './model/rule.js';
 export type {
+  CaptureOptions,
   Endpoint,
   Family,
   PortRange,
@@ -40,6 +42,8 @@ export type {
 } from './model/socket.js';
 export type { SocketTable, TypedArray } from './model/socket-table.js';
 export { checkState, parseState } from './model/state-check.js';
+export type { BindError } from './reach/bind/address.js';
+export { type BindCheck, type BindSpec, checkBind, type HeldPort } from './reach/bind.js';
 export { exposure } from './reach/exposure.js';
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './reach/exposure-row.js';
 export type { Flow } from './reach/flow.js';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import nodeGypBuild from 'node-gyp-build';
 import { EarshotError } from './errors.js';
 import type { SocketColumns, SocketTableData } from './model/socket-columns.js';
 
@@ -71,6 +71,53 @@ export interface NetlinkAnswer {
   changed: boolean;
 }
 
+/** What has to be known of an nftables set to read its elements. */
+export interface SetShape {
+  /** Bytes. */
+  keyLength: number;
+  /** Bytes of a value; 0 where the set maps to none. */
+  valueLength: number;
+  /** It maps to verdicts. */
+  verdicts: boolean;
+  /** An element is a first and a last key. */
+  ranges: boolean;
+}
+
+export interface SetElementsQuery {
+  /** The dump of each set's elements, asked one after the other. */
+  sets: { request: NetlinkRequest; shape: SetShape }[];
+  netns: string | null;
+}
+
+/** What elements of a set carry: whole netlink attributes, each once, in the order in which they were met. */
+export interface SharedAttributes {
+  bytes: Uint8Array;
+  /** Where each attribute ends. */
+  ends: Uint32Array;
+  /** For each element the number of its attribute, -1 for none; empty where only `catchall` has one. */
+  rows: Int32Array;
+}
+
+/** The elements of a set, sorted by key; of equal keys those first that close an interval. */
+export interface SetElements {
+  size: number;
+  keys: Uint8Array;
+  keyEnds: Uint8Array | null;
+  /** Bit `row & 7` of byte `row >> 3`: the element closes an interval. */
+  closes: Uint8Array;
+  values: Uint8Array;
+  verdicts: SharedAttributes | null;
+  objects: SharedAttributes | null;
+  expressions: SharedAttributes | null;
+  /** The element for every other key; numbers as in `rows`. */
+  catchall: {
+    value: Uint8Array | null;
+    verdict: number;
+    object: number;
+    expressions: number;
+  } | null;
+}
+
 export interface FileQuery {
   /** Absolute paths. What depends on the namespace is read through /proc/thread-self/net and /proc/sys/net. */
   paths: string[];
@@ -94,6 +141,23 @@ export interface OwnerTable {
   /** How many processes' descriptors this user may not see. */
   denied: number;
 }
+
+/** Descriptors of sockets, by row, as an owner table has them. */
+export interface DescriptorTable {
+  pid: Uint32Array;
+  fd: Uint32Array;
+  inode: Uint32Array;
+}
+
+/** Bits of what `socketOptions` tells of one socket. */
+export const SocketOption = {
+  /** The options could be asked; else nothing is told. */
+  known: 1,
+  reuseAddress: 2,
+  reusePort: 4,
+  v6onlyKnown: 8,
+  v6only: 16,
+} as const;
 
 /** What the addon throws: lib/native.ts makes EarshotErrors of it. */
 interface NativeError extends Error {
@@ -122,11 +186,16 @@ interface Addon {
   ): SocketColumns;
   netlink(query: NetlinkQuery): Promise<NetlinkAnswer>;
   netlinkSync(query: NetlinkQuery): NetlinkAnswer;
+  readSetElements(query: SetElementsQuery): Promise<(SetElements | NetlinkRefusal)[]>;
+  /** Pure: what `readSetElements` makes of recorded messages; `swapped` where their host's byte order is the other. */
+  packSetElements(bytes: Uint8Array, shape: SetShape, swapped: boolean): SetElements;
   /** The bytes of each file, or the positive errno it was refused with. */
   readFiles(query: FileQuery): Promise<(Uint8Array | number)[]>;
   readFilesSync(query: FileQuery): (Uint8Array | number)[];
   owners(query: OwnerQuery): Promise<OwnerTable>;
   ownersSync(query: OwnerQuery): OwnerTable;
+  /** A byte of `SocketOption` bits for each row; 0 for a socket that could not be asked. */
+  socketOptions(descriptors: DescriptorTable): Promise<Uint8Array>;
 }
 
 let addon: Addon | undefined;
@@ -143,19 +212,28 @@ function load(): Addon {
   }
   const root = packageRoot();
   try {
-    addon = nodeGypBuild(root) as Addon;
+    // Not before it is needed: importing earshot is to cost next to nothing.
+    const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Addon;
+    addon = load(root);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new EarshotError(
-      'ERR_NO_BINARY',
-      `no addon binary for linux-${process.arch} could be loaded from ${join(root, 'prebuilds')} or ` +
-        `${join(root, 'build', 'Release')} (${why}): reinstall earshot, or build it from source ` +
-        `with 'npm install --no-save node-addon-api@8 && npx node-gyp rebuild' in ${root}`,
-      undefined,
-      cause,
-    );
+    throw new EarshotError('ERR_NO_BINARY', whyNotLoaded(root, cause), undefined, cause);
   }
   return addon;
+}
+
+function whyNotLoaded(root: string, cause: unknown): string {
+  if ((cause as NodeJS.ErrnoException | null)?.code === 'ERR_DLOPEN_DISABLED') {
+    return (
+      'this process was started without leave to load addons, and earshot reads the kernel by one: ' +
+      'start node with --allow-addons beside --permission, or without --no-addons'
+    );
+  }
+  const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+  return (
+    `no addon binary for linux-${process.arch} could be loaded from ${join(root, 'prebuilds')} or ` +
+    `${join(root, 'build', 'Release')} (${why}): reinstall earshot, or build it from source ` +
+    `with 'node ${join(root, 'native', 'build.mjs')}'`
+  );
 }
 
 function packageRoot(): string {
@@ -177,10 +255,13 @@ export const native: Addon = {
   decodeProcSockets: translated('decodeProcSockets'),
   netlink: promised('netlink'),
   netlinkSync: translated('netlinkSync'),
+  readSetElements: promised('readSetElements'),
+  packSetElements: translated('packSetElements'),
   readFiles: promised('readFiles'),
   readFilesSync: translated('readFilesSync'),
   owners: promised('owners'),
   ownersSync: translated('ownersSync'),
+  socketOptions: promised('socketOptions'),
 };
 
 type Call = (...values: unknown[]) => unknown;

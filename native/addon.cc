@@ -2,7 +2,9 @@
 
 #include "binding/files.h"
 #include "binding/netlink.h"
+#include "binding/options.h"
 #include "binding/owners.h"
+#include "binding/set_elements.h"
 #include "binding/sockets.h"
 
 namespace earshot::binding {
@@ -19,10 +21,13 @@ Napi::Object exportAll(Napi::Env env, Napi::Object exports) {
   set("decodeProcSockets", decodeProcSockets);
   set("netlink", answer<kNetlink>);
   set("netlinkSync", answerSync<kNetlink>);
+  set("readSetElements", answer<kReadSetElements>);
+  set("packSetElements", packSetElements);
   set("readFiles", answer<kReadFiles>);
   set("readFilesSync", answerSync<kReadFiles>);
   set("owners", answer<kOwners>);
   set("ownersSync", answerSync<kOwners>);
+  set("socketOptions", answer<kSocketOptions>);
   return exports;
 }
 

@@ -121,6 +121,12 @@ export class Bytes {
     return utf8.decode(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
+  /** A character a byte: equal where the bytes are. */
+  latin1(): string {
+    const { buffer, byteOffset } = this.#view;
+    return Buffer.from(buffer, byteOffset + this.#start, this.length).toString('latin1');
+  }
+
   /** The bytes themselves, not copied. */
   raw(): Uint8Array {
     return new Uint8Array(
@@ -163,11 +169,7 @@ export class Bytes {
 
   /** The error that says these bytes are not of their form. */
   malformed(offset: number, why: string): EarshotError {
-    return new EarshotError(
-      'ERR_KERNEL',
-      `the kernel's message about ${this.#what} is not of its form at byte ${this.#start + offset}: ${why}; ` +
-        'if these are bytes straight from a kernel, please report them with its release (uname -r)',
-    );
+    return malformed(this.#what, `at byte ${this.#start + offset}: ${why}`);
   }
 
   #at(offset: number, size: number): number {
@@ -177,6 +179,15 @@ export class Bytes {
     }
     return at;
   }
+}
+
+/** The error that says that the bytes of `what` are not of their form, where and why. */
+export function malformed(what: string, why: string): EarshotError {
+  return new EarshotError(
+    'ERR_KERNEL',
+    `the kernel's message about ${what} is not of its form ${why}; ` +
+      'if these are bytes straight from a kernel, please report them with its release (uname -r)',
+  );
 }
 
 /** One netlink message: its type, and what follows the header. */

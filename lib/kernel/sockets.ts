@@ -131,6 +131,12 @@ export function readStates(states: StateMasks, options: CheckedOptions): Promise
   return read({ ...query, tcpStates: states.tcp, udpStates: states.udp, keyedPeers: true }, false);
 }
 
+/** The same for TCP connections, of which there may be very many: no more is asked than is listed. */
+export function readConnections(states: StateMasks, options: CheckedOptions): Promise<SocketTable> {
+  const query = socketQuery({}, options);
+  return read({ ...query, tcpStates: states.tcp, udpStates: states.udp }, false);
+}
+
 async function read(query: SocketQuery, withOwners: boolean): Promise<SocketTable> {
   const data = asksNothing(query) ? NOTHING : await native.readSockets(query);
   if (isEmptyForUntold(query, data)) refuseUntold(query, await native.readSockets(told(query)));

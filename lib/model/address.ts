@@ -60,12 +60,25 @@ function word(bytes: Uint8Array, offset: number): number {
 
 /** The address as network-order bytes. */
 export function addressToBytes(address: Address): Uint8Array {
-  const words =
-    address.family === 'ipv4' ? [address.a] : [address.a, address.b, address.c, address.d];
-  const bytes = new Uint8Array(words.length * 4);
-  const view = new DataView(bytes.buffer);
-  for (const [index, value] of words.entries()) view.setInt32(index * 4, value);
+  const bytes = new Uint8Array(address.family === 'ipv4' ? 4 : 16);
+  writeAddress(address, bytes, 0);
   return bytes;
+}
+
+/** The bytes of an address, in network order, into others. */
+export function writeAddress(address: Address, bytes: Uint8Array, at: number): void {
+  writeWord(address.a, bytes, at);
+  if (address.family === 'ipv4') return;
+  writeWord(address.b, bytes, at + 4);
+  writeWord(address.c, bytes, at + 8);
+  writeWord(address.d, bytes, at + 12);
+}
+
+function writeWord(word: number, bytes: Uint8Array, at: number): void {
+  bytes[at] = word >>> 24;
+  bytes[at + 1] = word >>> 16;
+  bytes[at + 2] = word >>> 8;
+  bytes[at + 3] = word;
 }
 
 const DOT = 46;

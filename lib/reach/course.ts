@@ -6,6 +6,7 @@ import type { Device, Host, Receiver } from './host.js';
 import type { Connection, Tuple } from './nftables/connection.js';
 import type { Frame } from './nftables/frame.js';
 import type { AnyOrder } from './nftables/order.js';
+import type { PeerWatch } from './nftables/peer-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import type { CompiledSet } from './nftables/sets.js';
 import type {
@@ -96,8 +97,6 @@ export class Course {
   readonly touched = new Set<CompiledSet>();
   /** Which order chains are asked in whose order is not known. */
   readonly orders = new Map<AnyOrder, number>();
-  /** A rule that looked at the peer's address: another peer may fare otherwise. */
-  looksAtPeer: CompiledRule | null = null;
 
   constructor(
     readonly host: Host,
@@ -106,6 +105,8 @@ export class Course {
     /** This host itself is the peer. */
     readonly fromHere: boolean,
     readonly choices: Choices = new Choices(),
+    /** What is asked of the peer's address; `null` where nobody wants to know. */
+    readonly peer: PeerWatch<CompiledRule> | null = null,
   ) {}
 
   get receiver(): Receiver | null {

@@ -4,6 +4,21 @@
 #include "namespaces/run.h"
 
 namespace earshot::binding {
+
+netlink::Request toRequest(const Napi::Object& object) {
+  const auto payload = optionalBytes(object, "payload").value_or(std::span<const uint8_t>());
+  return {static_cast<uint16_t>(number(object, "type")),
+          static_cast<uint16_t>(number(object, "flags")),
+          {payload.begin(), payload.end()}};
+}
+
+Napi::Object toRefusal(Napi::Env env, const netlink::Refusal& refusal) {
+  auto refused = Napi::Object::New(env);
+  refused.Set("errno", Napi::Number::New(env, refusal.code));
+  refused.Set("detail", Napi::String::New(env, refusal.detail));
+  return refused;
+}
+
 namespace {
 
 NetlinkQuery query(const Napi::CallbackInfo& info) {
@@ -13,11 +28,7 @@ NetlinkQuery query(const Napi::CallbackInfo& info) {
   query.protocol = static_cast<int>(number(object, "protocol"));
   const Napi::Array requests = array(object, "requests");
   for (uint32_t at = 0; at < requests.Length(); at++) {
-    const Napi::Object request = requests.Get(at).ToObject();
-    const auto payload = optionalBytes(request, "payload").value_or(std::span<const uint8_t>());
-    query.requests.push_back({static_cast<uint16_t>(number(request, "type")),
-                              static_cast<uint16_t>(number(request, "flags")),
-                              {payload.begin(), payload.end()}});
+    query.requests.push_back(toRequest(requests.Get(at).ToObject()));
   }
   const Napi::Array groups = array(object, "watchGroups");
   for (uint32_t at = 0; at < groups.Length(); at++) {
@@ -39,11 +50,7 @@ Napi::Value present(Napi::Env env, netlink::Answer& answer) {
     if (const auto* bytes = std::get_if<std::vector<uint8_t>>(&answer.replies[at])) {
       replies.Set(at, toBytes(env, *bytes));
     } else {
-      const auto& refusal = std::get<netlink::Refusal>(answer.replies[at]);
-      auto refused = Napi::Object::New(env);
-      refused.Set("errno", Napi::Number::New(env, refusal.code));
-      refused.Set("detail", Napi::String::New(env, refusal.detail));
-      replies.Set(at, refused);
+      replies.Set(at, toRefusal(env, std::get<netlink::Refusal>(answer.replies[at])));
     }
   }
   auto result = Napi::Object::New(env);

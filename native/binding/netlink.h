@@ -14,6 +14,12 @@ struct NetlinkQuery {
   std::optional<std::string> netns;
 };
 
+/** The request in an object of JavaScript. */
+netlink::Request toRequest(const Napi::Object& object);
+
+/** A refusal as JavaScript sees it. */
+Napi::Object toRefusal(Napi::Env env, const netlink::Refusal& refusal);
+
 extern const Question<NetlinkQuery, netlink::Answer> kNetlink;
 
 }  // namespace earshot::binding

@@ -15,6 +15,8 @@
 
 #include "error.h"
 #include "netlink/message.h"
+#include "nftables/elements.h"
+#include "nftables/order.h"
 #include "sockets/diag.h"
 #include "sockets/procfs.h"
 
@@ -78,8 +80,32 @@ void walk(Bytes bytes) {
         "a walk ends at the end or says why");
 }
 
+/** As the elements of sets of several shapes: the columns fit to each other, whatever is read. */
+void pack(Bytes bytes) {
+  using namespace earshot::nftables;
+  constexpr struct {
+    Shape shape;
+    bool swapped;
+  } kReadAs[] = {
+      {{4, 4, false, false}, false}, {{8, 0, true, true}, false}, {{2, 0, true, false}, true}};
+  for (const auto& [shape, swapped] : kReadAs) {
+    try {
+      const Elements elements = packAll(shape, bytes, swapped);
+      check(elements.keys.size() == elements.size * shape.keyLength, "each element has a key");
+      check(elements.values.size() == elements.size * shape.valueLength, "and its value");
+      check(elements.closes.size() == (elements.size + 7) / 8, "and a bit");
+      for (const auto* column :
+           {&elements.verdictOf, &elements.objectOf, &elements.expressionsOf}) {
+        check(column->empty() || column->size() == elements.size, "and a number, or none has");
+      }
+    } catch (const earshot::Failure&) {
+    }
+  }
+}
+
 void decode(Bytes bytes) {
   using namespace earshot::sockets;
+  pack(bytes);
   try {
     diag::decodeAll(bytes, 6);
   } catch (const earshot::Failure&) {
@@ -89,6 +115,16 @@ void decode(Bytes bytes) {
                    [](const Row&) {});
   } catch (const earshot::Failure&) {
   }
+}
+
+void sortedOrderIsThatOfKeys() {
+  using namespace earshot::nftables;
+  const std::vector<uint8_t> keys{3, 1, 2, 2, 0};
+  const std::vector<uint8_t> closes{0, 0, 0, 1, 0};
+  check(sortedOrder(keys, 1, closes) == std::vector<uint32_t>{4, 1, 3, 2, 0},
+        "rows are in the order of their keys, those that close first");
+  check(sortedOrder({}, 4, {}).empty(), "no rows are in order");
+  check(sortedOrder({}, 0, {0, 1}) == std::vector<uint32_t>{1, 0}, "keys may be of no bytes");
 }
 
 void failedLoadLeavesItsOutput() {
@@ -102,6 +138,7 @@ void failedLoadLeavesItsOutput() {
 
 int main(int count, char** paths) {
   failedLoadLeavesItsOutput();
+  sortedOrderIsThatOfKeys();
   const unsigned seed = std::random_device{}();
   std::printf("SEED=%u\n", seed);
   std::mt19937 random(seed);

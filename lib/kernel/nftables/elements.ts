@@ -1,59 +1,34 @@
+import { endianness } from 'node:os';
+import { EarshotError } from '../../errors.js';
 import type { NftData, NftExpression, NftSet, NftVerdict } from '../../model/ruleset.js';
-import { type Bytes, messages } from '../netlink-message.js';
 import {
-  ATTRIBUTE_HEADER,
-  ATTRIBUTE_TYPE,
-  Attributes,
-  attributeAt,
-  NotUnderstood,
-  table,
-} from './attributes.js';
-import { decodeVerdict } from './data.js';
+  type NetlinkRefusal,
+  native,
+  type SetElements,
+  type SetShape,
+  type SharedAttributes,
+} from '../../native.js';
+import { Bytes, malformed } from '../netlink-message.js';
+import { ATTRIBUTE_HEADER, ATTRIBUTE_TYPE, NotUnderstood } from './attributes.js';
+import { decodeVerdict, hex } from './data.js';
 import { decodeExpression, decodeExpressions } from './expression.js';
-import { NFT_MSG } from './messages.js';
-import { sortedOrder } from './order.js';
 
 /*
- * A set may hold a million elements, so nothing is made for each but its place in typed arrays:
- *
- *   NFTA_SET_ELEM_LIST_ELEMENTS
- *     NFTA_LIST_ELEM
- *       NFTA_SET_ELEM_KEY        NFTA_DATA_VALUE     bytes
- *       NFTA_SET_ELEM_DATA       NFTA_DATA_VALUE     bytes, or NFTA_DATA_VERDICT
- *       NFTA_SET_ELEM_FLAGS      be32
- *       …
- *
- * What few elements have (a verdict, an expression) is decoded once for each run of equal bytes.
+ * A set may hold a million elements. The addon puts them into sorted columns (native/nftables); what
+ * few of them have, a verdict, an expression, comes as netlink attributes, each once, and is decoded
+ * here.
  */
 
-/** enum nft_set_elem_list_attributes */
-const NFTA_SET_ELEM_LIST = table('NFTA_SET_ELEM_LIST', 'TABLE', 'SET', 'ELEMENTS', 'SET_ID');
-
 /** enum nft_set_elem_attributes */
-const NFTA_SET_ELEM = {
-  KEY: 1,
-  DATA: 2,
-  FLAGS: 3,
-  EXPIRATION: 5,
-  EXPR: 7,
-  OBJREF: 9,
-  KEY_END: 10,
-  EXPRESSIONS: 11,
-} as const;
-
-/** NFT_SET_ELEM_*: flags of an element. */
-const NFT_SET_ELEM_INTERVAL_END = 1;
-const NFT_SET_ELEM_CATCHALL = 2;
+const NFTA_SET_ELEM_EXPR = 7;
 
 /** enum nft_data_attributes */
-const NFTA_DATA_VALUE = 1;
 const NFTA_DATA_VERDICT = 2;
 const NFT_DATA_VERDICT = 0xffffff00;
 
-const NFGENMSG_SIZE = 4;
-const NONE = -1;
+const WHAT = 'nftables set elements';
 
-const align4 = (length: number): number => (length + 3) & ~3;
+const hostIsLittleEndian = endianness() === 'LE';
 
 /** The elements of a set in the form of the model. */
 export type PackedElements = Pick<
@@ -71,213 +46,145 @@ export type PackedElements = Pick<
   | 'catchall'
 >;
 
-type Shape = Pick<NftSet, 'flags' | 'keyLength' | 'fields' | 'dataType' | 'dataLength'>;
+type Described = Pick<NftSet, 'flags' | 'keyLength' | 'fields' | 'dataType' | 'dataLength'>;
+
+const isMap = ({ flags }: Described): boolean => flags.includes('map');
+const mapsToVerdicts = (set: Described): boolean => isMap(set) && set.dataType === NFT_DATA_VERDICT;
+const mapsToValues = (set: Described): boolean => isMap(set) && set.dataType !== NFT_DATA_VERDICT;
+
+/** nft_set_pipapo takes these: each element is a first and a last key, field by field. */
+const isConcatenatedRange = ({ flags, fields }: Described): boolean =>
+  flags.includes('interval') && fields.length > 1;
+
+/** What the addon has to know of a set. */
+export function shapeOf(set: Described): SetShape {
+  return {
+    keyLength: set.keyLength,
+    valueLength: mapsToValues(set) ? set.dataLength : 0,
+    verdicts: mapsToVerdicts(set),
+    ranges: isConcatenatedRange(set),
+  };
+}
 
 /** The elements in the answer to a set's `elementsRequest`, sorted; expired ones are left out. */
 export function packElements(
-  set: Shape,
+  set: Described,
   bytes: Uint8Array,
-  littleEndian?: boolean,
+  littleEndian = hostIsLittleEndian,
 ): PackedElements {
-  const lists: Bytes[] = [];
-  for (const { type, payload } of messages(bytes, 'nftables set elements', littleEndian)) {
-    if (type !== NFT_MSG.NEWSETELEM) continue;
-    const list = new Attributes(payload, NFTA_SET_ELEM_LIST, NFGENMSG_SIZE).optional('ELEMENTS');
-    if (list) lists.push(list);
-  }
-  const packer = new Packer(
-    set,
-    lists.reduce((sum, list) => sum + countOf(list), 0),
+  const columns = asKernels(() =>
+    native.packSetElements(bytes, shapeOf(set), littleEndian !== hostIsLittleEndian),
   );
-  for (const list of lists) packer.add(list);
-  return packer.finish();
+  return describeElements(set, columns, littleEndian);
 }
 
-const lengthAt = (bytes: Bytes, at: number, end: number): number =>
-  attributeAt(bytes, at, end, 'NFTA_SET_ELEM');
-
-function countOf(list: Bytes): number {
-  let count = 0;
-  for (let at = 0; at < list.length; at += align4(lengthAt(list, at, list.length))) count++;
-  return count;
+/** What is not of its form is the kernel's, or the recording's, and no argument's. */
+function asKernels<Value>(read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    throw kernels(error);
+  }
 }
 
-class Packer {
-  readonly #set: Shape;
-  readonly #keys: Uint8Array;
-  #keyEnds: Uint8Array | null;
-  readonly #ends: Uint8Array;
-  readonly #data: Uint8Array;
-  readonly #hasData: boolean;
-  readonly #verdictOf: Int32Array;
-  readonly #expressionsOf: Int32Array;
-  readonly #objects: string[] = [];
-  readonly #verdicts = new Distinct<NftVerdict>();
-  readonly #lists = new Distinct<NftExpression[]>();
-  #catchall: NftSet['catchall'] = null;
-  #size = 0;
-
-  constructor(set: Shape, capacity: number) {
-    const isMap = set.flags.includes('map');
-    const isVerdictMap = isMap && set.dataType === NFT_DATA_VERDICT;
-    this.#set = set;
-    this.#hasData = isMap && !isVerdictMap;
-    this.#keys = new Uint8Array(capacity * set.keyLength);
-    this.#keyEnds = isConcatenatedRange(set) ? new Uint8Array(this.#keys.length) : null;
-    this.#ends = new Uint8Array(capacity);
-    this.#data = new Uint8Array(this.#hasData ? capacity * set.dataLength : 0);
-    this.#verdictOf = new Int32Array(isVerdictMap ? capacity : 0).fill(NONE);
-    this.#expressionsOf = new Int32Array(capacity).fill(NONE);
+/** As `native.readSetElements`, for one lane of sets. */
+export async function readElements(
+  ...query: Parameters<typeof native.readSetElements>
+): Promise<(SetElements | NetlinkRefusal)[]> {
+  try {
+    return await native.readSetElements(...query);
+  } catch (error) {
+    throw kernels(error);
   }
+}
 
-  add(list: Bytes): void {
-    const raw = list.raw();
-    for (let at = 0; at < list.length; ) {
-      const length = lengthAt(list, at, list.length);
-      this.#element(list, raw, at + ATTRIBUTE_HEADER, at + length);
-      at += align4(length);
-    }
-  }
+function kernels(error: unknown): unknown {
+  const isForm = error instanceof EarshotError && error.code === 'ERR_INVALID_ARGUMENT';
+  return isForm ? malformed(WHAT, error.message) : error;
+}
 
-  #element(list: Bytes, raw: Uint8Array, from: number, end: number): void {
-    // Offsets of the payloads with their ends: an element is one of few attributes, in any order.
-    let key = NONE;
-    let keyEnd = NONE;
-    let value = NONE;
-    let flags = 0;
-    let verdict = NONE;
-    let expressions = NONE;
-    let object: string | null = null;
-    for (let at = from; at < end; ) {
-      const length = lengthAt(list, at, end);
-      const start = at + ATTRIBUTE_HEADER;
-      const stop = at + length;
-      switch (list.u16(at + 2) & ATTRIBUTE_TYPE) {
-        case NFTA_SET_ELEM.KEY:
-          key = valueAt(list, start, stop, this.#set.keyLength, 'NFTA_SET_ELEM_KEY');
-          break;
-        case NFTA_SET_ELEM.KEY_END:
-          keyEnd = valueAt(list, start, stop, this.#set.keyLength, 'NFTA_SET_ELEM_KEY_END');
-          break;
-        case NFTA_SET_ELEM.DATA:
-          if (this.#hasData) {
-            value = valueAt(list, start, stop, this.#set.dataLength, 'NFTA_SET_ELEM_DATA');
-          } else if (this.#verdictOf.length > 0) {
-            verdict = this.#verdicts.indexOf(list, raw, start, stop, verdictIn);
-          }
-          break;
-        case NFTA_SET_ELEM.FLAGS:
-          if (stop - start !== 4) {
-            throw list.malformed(start, `NFTA_SET_ELEM_FLAGS is ${stop - start} bytes long, not 4`);
-          }
-          flags = list.be32(start);
-          break;
-        case NFTA_SET_ELEM.EXPIRATION:
-          if (stop - start !== 8) {
-            throw list.malformed(
-              start,
-              `NFTA_SET_ELEM_EXPIRATION is ${stop - start} bytes long, not 8`,
-            );
-          }
-          // What is left of its time, in milliseconds: none means that it has gone.
-          if (list.be32(start) === 0 && list.be32(start + 4) === 0) return;
-          break;
-        case NFTA_SET_ELEM.EXPR:
-          expressions = this.#lists.indexOf(list, raw, start, stop, (one) => [
-            decodeExpression(one),
-          ]);
-          break;
-        case NFTA_SET_ELEM.EXPRESSIONS:
-          expressions = this.#lists.indexOf(list, raw, start, stop, decodeExpressions);
-          break;
-        case NFTA_SET_ELEM.OBJREF:
-          object = list.slice(start, stop - start).text();
-          break;
+/** The addon's columns in the form of the model. */
+export function describeElements(
+  set: Described,
+  columns: SetElements,
+  littleEndian = hostIsLittleEndian,
+): PackedElements {
+  const { size, catchall } = columns;
+  const verdicts = distinct(columns.verdicts, littleEndian, (_, value) => verdictIn(value));
+  const objects = distinct(columns.objects, littleEndian, (_, value) => value.text());
+  const lists = distinct(columns.expressions, littleEndian, expressionsIn);
+  return {
+    size,
+    keys: base64(columns.keys),
+    keyEnds: columns.keyEnds && base64(columns.keyEnds),
+    ends:
+      set.flags.includes('interval') && !isConcatenatedRange(set) ? base64(columns.closes) : null,
+    data: mapsToValues(set) ? base64(columns.values) : null,
+    verdictOf: mapsToVerdicts(set) ? verdicts.rows(size) : null,
+    verdicts: verdicts.values,
+    objects: set.flags.includes('object')
+      ? objects.rows(size).map((index) => objects.values[index] ?? '')
+      : null,
+    expressionLists: lists.values,
+    expressionsOf: lists.values.length > 0 ? lists.rows(size) : null,
+    catchall: catchall && {
+      data: catchallData(catchall.value, verdicts.at(catchall.verdict)),
+      object: objects.at(catchall.object),
+      expressions: lists.at(catchall.expressions) ?? [],
+    },
+  };
+}
+
+function catchallData(value: Uint8Array | null, verdict: NftVerdict | null): NftData | null {
+  if (value) return { value: hex(Bytes.of(value, WHAT)) };
+  return verdict && { verdict };
+}
+
+/** The attributes that elements share, decoded; those that say the same have one number. */
+interface Distinct<Value> {
+  values: Value[];
+  at(attribute: number): Value | null;
+  /** The number of each element's value, -1 for none. */
+  rows(size: number): number[];
+}
+
+function distinct<Value>(
+  shared: SharedAttributes | null,
+  littleEndian: boolean,
+  decode: (type: number, value: Bytes) => Value,
+): Distinct<Value> {
+  const values: Value[] = [];
+  const numbers: number[] = [];
+  if (shared) {
+    const known = new Map<string, number>();
+    const all = Bytes.of(shared.bytes, WHAT, littleEndian);
+    for (let index = 0, start = 0; index < shared.ends.length; index++) {
+      const end = shared.ends[index]!;
+      const type = all.u16(start + 2) & ATTRIBUTE_TYPE;
+      const value = decode(
+        type,
+        all.slice(start + ATTRIBUTE_HEADER, end - start - ATTRIBUTE_HEADER),
+      );
+      const text = JSON.stringify(value);
+      let number = known.get(text);
+      if (number === undefined) {
+        number = values.push(value) - 1;
+        known.set(text, number);
       }
-      at += align4(length);
+      numbers.push(number);
+      start = end;
     }
-    if ((flags & NFT_SET_ELEM_CATCHALL) !== 0) {
-      this.#catchall = {
-        data: this.#catchallData(raw, value, verdict),
-        object,
-        expressions: this.#lists.at(expressions) ?? [],
-      };
-      return;
-    }
-    if (key === NONE) throw list.malformed(from, 'NFTA_SET_ELEM_KEY is not there');
-    const row = this.#size++;
-    const width = this.#set.keyLength;
-    copy(raw, key, this.#keys, row * width, width);
-    // One key alone is a range of itself.
-    if (keyEnd !== NONE) this.#keyEnds ??= this.#keys.slice();
-    if (this.#keyEnds) copy(raw, keyEnd === NONE ? key : keyEnd, this.#keyEnds, row * width, width);
-    if ((flags & NFT_SET_ELEM_INTERVAL_END) !== 0) this.#ends[row] = 1;
-    if (value !== NONE)
-      copy(raw, value, this.#data, row * this.#set.dataLength, this.#set.dataLength);
-    if (this.#verdictOf.length > 0) this.#verdictOf[row] = verdict;
-    this.#expressionsOf[row] = expressions;
-    if (object !== null) this.#objects[row] = object;
   }
-
-  #catchallData(raw: Uint8Array, value: number, verdict: number): NftData | null {
-    if (value !== NONE) {
-      return {
-        value: Buffer.from(raw.subarray(value, value + this.#set.dataLength)).toString('hex'),
-      };
-    }
-    const met = this.#verdicts.at(verdict);
-    return met ? { verdict: met } : null;
-  }
-
-  finish(): PackedElements {
-    const { flags, keyLength, dataLength } = this.#set;
-    const size = this.#size;
-    const order = sortedOrder(this.#keys, keyLength, this.#ends, size);
-    const gather = (column: Uint8Array, width: number): string =>
-      base64(gathered(column, width, order));
-    return {
-      size,
-      keys: gather(this.#keys, keyLength),
-      keyEnds: this.#keyEnds ? gather(this.#keyEnds, keyLength) : null,
-      ends:
-        flags.includes('interval') && !isConcatenatedRange(this.#set)
-          ? base64(bitmap(this.#ends, order))
-          : null,
-      data: this.#hasData ? gather(this.#data, dataLength) : null,
-      verdictOf:
-        this.#set.dataType === NFT_DATA_VERDICT && flags.includes('map')
-          ? Array.from(order, (row) => this.#verdictOf[row]!)
-          : null,
-      verdicts: this.#verdicts.values,
-      objects: flags.includes('object')
-        ? Array.from(order, (row) => this.#objects[row] ?? '')
-        : null,
-      expressionLists: this.#lists.values,
-      expressionsOf:
-        this.#lists.values.length > 0
-          ? Array.from(order, (row) => this.#expressionsOf[row]!)
-          : null,
-      catchall: this.#catchall,
-    };
-  }
+  const numberOf = (attribute: number | undefined): number => numbers[attribute ?? -1] ?? -1;
+  return {
+    values,
+    at: (attribute) => values[numberOf(attribute)] ?? null,
+    rows: (size) => Array.from({ length: size }, (_, row) => numberOf(shared?.rows[row])),
+  };
 }
 
-/** nft_set_pipapo takes these: each element is a first and a last key, field by field. */
-function isConcatenatedRange({ flags, fields }: Shape): boolean {
-  return flags.includes('interval') && fields.length > 1;
-}
-
-/** Where the bytes of a value begin; they have to be as many as the set says. */
-function valueAt(list: Bytes, from: number, end: number, length: number, name: string): number {
-  for (let at = from; at < end; ) {
-    const whole = lengthAt(list, at, end);
-    if ((list.u16(at + 2) & ATTRIBUTE_TYPE) === NFTA_DATA_VALUE) {
-      if (whole - ATTRIBUTE_HEADER === length) return at + ATTRIBUTE_HEADER;
-      throw list.malformed(at, `${name} is ${whole - ATTRIBUTE_HEADER} bytes long, not ${length}`);
-    }
-    at += align4(whole);
-  }
-  throw list.malformed(from, `${name} has no NFTA_DATA_VALUE`);
+function expressionsIn(type: number, value: Bytes): NftExpression[] {
+  return type === NFTA_SET_ELEM_EXPR ? [decodeExpression(value)] : decodeExpressions(value);
 }
 
 function verdictIn(data: Bytes): NftVerdict {
@@ -291,67 +198,6 @@ function verdictIn(data: Bytes): NftVerdict {
     }
   }
   throw data.malformed(0, 'NFTA_SET_ELEM_DATA has no NFTA_DATA_VERDICT');
-}
-
-/** What elements share, numbered as it is first met. */
-class Distinct<Value> {
-  readonly values: Value[] = [];
-  readonly #indexes = new Map<string, number>();
-  #last: Uint8Array | null = null;
-  #lastIndex = NONE;
-
-  at(index: number): Value | null {
-    return this.values[index] ?? null;
-  }
-
-  /** The number of what these bytes say; bytes equal to the last ones are not read again. */
-  indexOf(
-    list: Bytes,
-    raw: Uint8Array,
-    from: number,
-    end: number,
-    decode: (bytes: Bytes) => Value,
-  ): number {
-    if (this.#last && equal(this.#last, raw, from, end)) return this.#lastIndex;
-    const value = decode(list.slice(from, end - from));
-    const text = JSON.stringify(value);
-    let index = this.#indexes.get(text);
-    if (index === undefined) {
-      index = this.values.push(value) - 1;
-      this.#indexes.set(text, index);
-    }
-    this.#last = raw.subarray(from, end);
-    this.#lastIndex = index;
-    return index;
-  }
-}
-
-function equal(known: Uint8Array, raw: Uint8Array, from: number, end: number): boolean {
-  if (known.length !== end - from) return false;
-  for (let at = 0; at < known.length; at++) if (known[at] !== raw[from + at]) return false;
-  return true;
-}
-
-/** Keys are short: a loop costs less than a view and `set`. */
-function copy(from: Uint8Array, at: number, to: Uint8Array, offset: number, length: number): void {
-  for (let byte = 0; byte < length; byte++) to[offset + byte] = from[at + byte]!;
-}
-
-function gathered(column: Uint8Array, width: number, order: Uint32Array): Uint8Array {
-  const result = new Uint8Array(order.length * width);
-  for (let place = 0; place < order.length; place++) {
-    copy(column, order[place]! * width, result, place * width, width);
-  }
-  return result;
-}
-
-/** Bit `place & 7` of byte `place >> 3`. */
-function bitmap(flags: Uint8Array, order: Uint32Array): Uint8Array {
-  const result = new Uint8Array((order.length + 7) >> 3);
-  for (let place = 0; place < order.length; place++) {
-    if (flags[order[place]!] === 1) result[place >> 3]! |= 1 << (place & 7);
-  }
-  return result;
 }
 
 function base64({ buffer, byteOffset, byteLength }: Uint8Array): string {

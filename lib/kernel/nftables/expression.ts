@@ -66,6 +66,23 @@ export function decodeExpressions(list: Bytes): NftExpression[] {
   return listOf(list, decodeExpression);
 }
 
+/**
+ * As `decodeExpressions`, for the lists of many rules: what is equal byte for byte, as the loads and
+ * verdicts that most rules are made of, is read once, and is one object.
+ */
+export function expressionReader(): (list: Bytes) => NftExpression[] {
+  const known = new Map<string, NftExpression>();
+  const read = (bytes: Bytes): NftExpression => {
+    const key = bytes.latin1();
+    const met = known.get(key);
+    if (met) return met;
+    const made = decodeExpression(bytes);
+    known.set(key, made);
+    return made;
+  };
+  return (list) => listOf(list, read);
+}
+
 /** One expression: its name and what it says; one that is not understood is `unknown`. */
 export function decodeExpression(bytes: Bytes): NftExpression {
   return decodeNamed(bytes, decodeNested);

@@ -1,11 +1,20 @@
 import { endianness } from 'node:os';
 import type { Nftables } from '../../model/firewall.js';
+import type { NftSet } from '../../model/ruleset.js';
 import { type NetlinkRefusal, type NetlinkRequest, native } from '../../native.js';
 import { chainsRequest, decodeChains } from './chains.js';
+import { readElements, shapeOf } from './elements.js';
 import { NETLINK_NETFILTER } from './messages.js';
 import { decodeFlowtables, decodeObjects, flowtablesRequest, objectsRequest } from './objects.js';
 import { decodeRules, rulesRequest } from './rules.js';
-import { decodeSets, elementsRequest, fillSet, type SetHead, setsRequest } from './sets.js';
+import {
+  decodeSets,
+  elementsRequest,
+  fillSet,
+  fillSetFrom,
+  type SetHead,
+  setsRequest,
+} from './sets.js';
 import { decodeGeneration, decodeTables, generationRequest, tablesRequest } from './tables.js';
 
 const ENOENT = 2;
@@ -16,47 +25,62 @@ const hostIsLittleEndian = endianness() === 'LE';
 
 type Reply = Uint8Array | NetlinkRefusal;
 
-/** The answers that say all but what is in the sets. */
-export interface NftReplies {
+/** The answers from which a rule set is put together, as they are recorded. */
+export interface NftRecord extends NftReplies {
   generation: Uint8Array;
+  sets: Uint8Array;
+  /** The elements of each set, in the order in which `sets` tells the sets. */
+  elements: Uint8Array[];
+}
+
+/** The answers that say all but what sets there are. */
+interface NftReplies {
   tables: Uint8Array;
   chains: Uint8Array;
   rules: Uint8Array;
-  sets: Uint8Array;
   objects: Uint8Array;
   flowtables: Uint8Array;
-}
-
-/** The answers from which a rule set is put together, as they are recorded. */
-export interface NftRecord extends NftReplies {
-  /** The elements of each set, in the order in which `sets` tells the sets. */
-  elements: Uint8Array[];
 }
 
 /** Not a rule set: the kernel refused, or changed it meanwhile. */
 export type NftFailure = NetlinkRefusal | 'changed';
 
+/**
+ * Sets that are read meanwhile, on threads and sockets of their own: the kernel goes through a set
+ * again from its start for each datagram, so that a large one takes longer than all else together.
+ */
+const LANES = 2;
+
+/** Sets that a lane takes at a time. */
+const SETS_AT_A_TIME = 32;
+
 /** Reads the rule set once; 'changed' where the generation after it is not the one before it. */
 export async function readNftables(netns: string | null): Promise<Nftables | NftFailure> {
-  const replies = await askForRules(netns);
-  if (isFailure(replies)) return replies;
-  const heads = decodeSets(replies.sets);
-  // Rules are decoded here while the kernel tells the elements to another thread.
-  const [elements, rest] = await Promise.all([
-    askForElements(netns, heads, decodeGeneration(replies.generation)),
-    Promise.resolve().then(() => decodeRest(replies)),
+  const opening = await askForSets(netns);
+  if (isFailure(opening)) return opening;
+  const heads = decodeSets(opening.sets);
+  const [sets, rest] = await Promise.all([
+    readSets(netns, heads),
+    askForRest(netns).then((replies) => (isFailure(replies) ? replies : decodeRest(replies))),
   ]);
-  if (isFailure(elements)) return elements;
-  return { ...rest, sets: heads.map((head, index) => fillSet(head, elements[index]!)) };
+  if (isFailure(sets)) return sets;
+  if (isFailure(rest)) return rest;
+  const generation = decodeGeneration(opening.generation);
+  const changed = await hasChanged(netns, generation);
+  return changed || { generation, ...rest, sets };
 }
 
 /** As `readNftables`, not decoded: for recording. */
 export async function recordNftables(netns: string | null): Promise<NftRecord | NftFailure> {
-  const replies = await askForRules(netns);
-  if (isFailure(replies)) return replies;
-  const generation = decodeGeneration(replies.generation);
-  const elements = await askForElements(netns, decodeSets(replies.sets), generation);
-  return isFailure(elements) ? elements : { ...replies, elements };
+  const opening = await askForSets(netns);
+  if (isFailure(opening)) return opening;
+  const rest = await askForRest(netns);
+  if (isFailure(rest)) return rest;
+  const elements = await ask(netns, decodeSets(opening.sets).map(elementsRequest));
+  const refusal = elements.find(isRefusal);
+  if (refusal) return goneOr(refusal);
+  const changed = await hasChanged(netns, decodeGeneration(opening.generation));
+  return changed || { ...opening, ...rest, elements: elements as Uint8Array[] };
 }
 
 /** The rule set in recorded answers. `littleEndian` is the byte order of the host that gave them. */
@@ -64,16 +88,16 @@ export function decodeNftables(record: NftRecord, littleEndian = hostIsLittleEnd
   const sets = decodeSets(record.sets, littleEndian).map((head, index) =>
     fillSet(head, record.elements[index] ?? new Uint8Array(0), littleEndian),
   );
-  return { ...decodeRest(record, littleEndian), sets };
+  const generation = decodeGeneration(record.generation, littleEndian);
+  return { generation, ...decodeRest(record, littleEndian), sets };
 }
 
 function decodeRest(
   replies: NftReplies,
   littleEndian = hostIsLittleEndian,
-): Omit<Nftables, 'sets'> {
+): Omit<Nftables, 'generation' | 'sets'> {
   const rulesOf = decodeRules(replies.rules, littleEndian);
   return {
-    generation: decodeGeneration(replies.generation, littleEndian),
     byteOrder: littleEndian ? 'little' : 'big',
     tables: decodeTables(replies.tables, littleEndian),
     chains: decodeChains(replies.chains, rulesOf, littleEndian),
@@ -82,19 +106,26 @@ function decodeRest(
   };
 }
 
-async function askForRules(netns: string | null): Promise<NftReplies | NftFailure> {
+async function askForSets(
+  netns: string | null,
+): Promise<{ generation: Uint8Array; sets: Uint8Array } | NftFailure> {
+  const replies = await ask(netns, [generationRequest(), setsRequest()]);
+  const refusal = replies.find(isRefusal);
+  if (refusal) return refusal;
+  const [generation, sets] = replies as [Uint8Array, Uint8Array];
+  return { generation, sets };
+}
+
+async function askForRest(netns: string | null): Promise<NftReplies | NftFailure> {
   const replies = await ask(netns, [
-    generationRequest(),
     tablesRequest(),
     chainsRequest(),
     rulesRequest(),
-    setsRequest(),
     objectsRequest(),
     flowtablesRequest(),
-    generationRequest(),
   ]);
   // Objects came with Linux 4.10, flowtables with 4.16: a kernel that has not heard of them has none.
-  for (const late of [5, 6]) {
+  for (const late of [3, 4]) {
     const reply = replies[late]!;
     if (isRefusal(reply) && [EINVAL, EOPNOTSUPP].includes(reply.errno)) {
       replies[late] = new Uint8Array(0);
@@ -102,32 +133,47 @@ async function askForRules(netns: string | null): Promise<NftReplies | NftFailur
   }
   const refusal = replies.find(isRefusal);
   if (refusal) return refusal;
-  const [generation, tables, chains, rules, sets, objects, flowtables, after] = replies as [
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
+  const [tables, chains, rules, objects, flowtables] = replies as [
     Uint8Array,
     Uint8Array,
     Uint8Array,
     Uint8Array,
     Uint8Array,
   ];
-  if (decodeGeneration(after) !== decodeGeneration(generation)) return 'changed';
-  return { generation, tables, chains, rules, sets, objects, flowtables };
+  return { tables, chains, rules, objects, flowtables };
 }
 
-async function askForElements(
-  netns: string | null,
-  sets: readonly SetHead[],
-  generation: number,
-): Promise<Uint8Array[] | NftFailure> {
-  if (sets.length === 0) return [];
-  const replies = await ask(netns, [...sets.map(elementsRequest), generationRequest()]);
-  const refusal = replies.find(isRefusal);
-  // A set that is not there any more was taken away since it was told.
-  if (refusal) return refusal.errno === ENOENT ? 'changed' : refusal;
-  const after = replies.pop() as Uint8Array;
-  return decodeGeneration(after) === generation ? (replies as Uint8Array[]) : 'changed';
+/** The sets with their elements. Each lane takes the next sets when it is done with those before. */
+async function readSets(netns: string | null, heads: SetHead[]): Promise<NftSet[] | NftFailure> {
+  const sets: NftSet[] = [];
+  let failure: NftFailure | null = null;
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < heads.length && !failure) {
+      const first = next;
+      const mine = heads.slice(first, first + SETS_AT_A_TIME);
+      next += mine.length;
+      const asked = mine.map((set) => ({ request: elementsRequest(set), shape: shapeOf(set) }));
+      const answers = await readElements({ sets: asked, netns });
+      for (const [index, answer] of answers.entries()) {
+        if ('errno' in answer) failure ??= goneOr(answer);
+        else sets[first + index] = fillSetFrom(mine[index]!, answer);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return failure ?? sets;
+}
+
+/** A set that is not there any more was taken away since it was told. */
+function goneOr(refusal: NetlinkRefusal): NftFailure {
+  return refusal.errno === ENOENT ? 'changed' : refusal;
+}
+
+async function hasChanged(netns: string | null, generation: number): Promise<NftFailure | null> {
+  const [reply] = await ask(netns, [generationRequest()]);
+  if (isRefusal(reply!)) return reply;
+  return decodeGeneration(reply!) === generation ? null : 'changed';
 }
 
 async function ask(netns: string | null, requests: NetlinkRequest[]): Promise<Reply[]> {

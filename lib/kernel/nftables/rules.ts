@@ -3,7 +3,7 @@ import type { NetlinkRequest } from '../../native.js';
 import type { Bytes } from '../netlink-message.js';
 import { table } from './attributes.js';
 import type { RulesOf } from './chains.js';
-import { decodeExpressions } from './expression.js';
+import { expressionReader } from './expression.js';
 import { answers, dumpRequest, familyOf, NFT_MSG } from './messages.js';
 
 /** enum nft_rule_attributes */
@@ -31,6 +31,7 @@ export const rulesRequest = (): NetlinkRequest => dumpRequest(NFT_MSG.GETRULE);
 /** The rules in the answer to `rulesRequest`, by their chain. */
 export function decodeRules(bytes: Uint8Array, littleEndian?: boolean): RulesOf {
   const chains = new Map<string, NftRule[]>();
+  const decodeExpressions = expressionReader();
   const keyOf = (...names: string[]): string => names.join('\0'); // no name holds a NUL
   for (const { payload, attributes } of answers(
     bytes,

@@ -1,9 +1,9 @@
 import type { NftFamily } from '../../model/firewall.js';
 import type { NftExpression, NftSet } from '../../model/ruleset.js';
-import type { NetlinkRequest } from '../../native.js';
+import type { NetlinkRequest, SetElements } from '../../native.js';
 import type { Bytes } from '../netlink-message.js';
 import { Attributes, listOf, table } from './attributes.js';
-import { type PackedElements, packElements } from './elements.js';
+import { describeElements, type PackedElements, packElements } from './elements.js';
 import { decodeExpression, decodeExpressions } from './expression.js';
 import { answers, dumpRequest, dumpRequestFor, familyOf, NFT_MSG } from './messages.js';
 
@@ -102,21 +102,57 @@ export function decodeSets(bytes: Uint8Array, littleEndian?: boolean): SetHead[]
 }
 
 /** A set with its elements, from the answer to `elementsRequest`. */
-export function fillSet(
-  { declared, ...head }: SetHead,
-  bytes: Uint8Array,
-  littleEndian?: boolean,
-): NftSet {
-  const elements = packElements(head, bytes, littleEndian);
-  const met = [...elements.expressionLists.flat(), ...(elements.catchall?.expressions ?? [])];
-  return { ...head, ...elements, expressions: distinct([...declared, ...met]) };
+export function fillSet(head: SetHead, bytes: Uint8Array, littleEndian?: boolean): NftSet {
+  return filled(head, packElements(head, bytes, littleEndian));
+}
+
+/** A set with its elements, as the addon read them. */
+export function fillSetFrom(head: SetHead, columns: SetElements): NftSet {
+  return filled(head, describeElements(head, columns));
+}
+
+/** Written out: for an object of so many members, spreading two costs more than reading the set. */
+function filled(head: SetHead, elements: PackedElements): NftSet {
+  const { expressionLists, catchall } = elements;
+  return {
+    family: head.family,
+    table: head.table,
+    name: head.name,
+    handle: head.handle,
+    flags: head.flags,
+    keyType: head.keyType,
+    keyLength: head.keyLength,
+    fields: head.fields,
+    dataType: head.dataType,
+    dataLength: head.dataLength,
+    objectType: head.objectType,
+    size: elements.size,
+    keys: elements.keys,
+    keyEnds: elements.keyEnds,
+    ends: elements.ends,
+    data: elements.data,
+    verdictOf: elements.verdictOf,
+    verdicts: elements.verdicts,
+    objects: elements.objects,
+    catchall,
+    expressionLists,
+    expressionsOf: elements.expressionsOf,
+    expressions: distinct([
+      ...head.declared,
+      ...expressionLists.flat(),
+      ...(catchall?.expressions ?? []),
+    ]),
+  };
 }
 
 /** A bit without a name keeps its number: what it changes is not known. */
 function flagsOf(bits: number): string[] {
-  return Array.from({ length: 32 }, (_, bit) => bit)
-    .filter((bit) => ((bits >>> bit) & 1) !== 0)
-    .map((bit) => SET_FLAGS[bit] ?? `0x${(2 ** bit).toString(16)}`);
+  const flags: string[] = [];
+  for (let bit = 0; bit < 32; bit++) {
+    if (((bits >>> bit) & 1) === 0) continue;
+    flags.push(SET_FLAGS[bit] ?? `0x${(2 ** bit).toString(16)}`);
+  }
+  return flags;
 }
 
 function lengthOf<Name extends string>(attributes: Attributes<Name>, name: Name): number {

@@ -41,6 +41,14 @@ export function fromBigEndian(bytes: Uint8Array, offset = 0, length = bytes.leng
   return value;
 }
 
+/** The number that bytes hold, most significant first. */
+export function fromBytes(bytes: Uint8Array, offset = 0, length = bytes.length): bigint {
+  let value = 0n;
+  for (let index = offset; index < offset + length; index++)
+    value = (value << 8n) | BigInt(bytes[index]!);
+  return value;
+}
+
 /** memcmp of a stretch of one array and of another. */
 export function compareBytes(
   one: Uint8Array,
@@ -56,9 +64,16 @@ export function compareBytes(
   return 0;
 }
 
-/** A name as the kernel pads it to IFNAMSIZ. */
+const paddedNames = new Map<string, Uint8Array>();
+const mostNames = 4096;
+
+/** A name as the kernel pads it to IFNAMSIZ. Not to be written to: interfaces are few, and asked often. */
 export function paddedName(name: string): Uint8Array {
+  const known = paddedNames.get(name);
+  if (known) return known;
   const bytes = new Uint8Array(16);
   bytes.set(new TextEncoder().encode(name).subarray(0, 15));
+  if (paddedNames.size === mostNames) paddedNames.clear();
+  paddedNames.set(name, bytes);
   return bytes;
 }

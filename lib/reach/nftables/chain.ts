@@ -1,6 +1,7 @@
 import type { NftVerdict } from '../../model/ruleset.js';
+import { Cursor, type IndexedRun } from './rule-index.js';
 import type { CompiledChain, CompiledRule } from './ruleset.js';
-import type { Refusal, Run } from './run.js';
+import type { Refusal } from './run.js';
 
 /** How deep jumps may go (NFT_JUMP_STACK_SIZE). */
 const deepest = 16;
@@ -12,25 +13,48 @@ export type ChainOutcome =
   | { readonly kind: 'unknown'; readonly rule: CompiledRule };
 
 /** The run of a chain, and how it asks at a fork. */
-export interface ChainRun extends Run {
+export interface ChainRun extends IndexedRun {
   /** The rule being followed. */
   rule: CompiledRule | null;
 }
 
-/** nft_do_chain: rule by rule, into other chains and back; the end is the policy's. */
-export function runChain(base: CompiledChain, run: ChainRun): ChainOutcome {
-  const stack: { chain: CompiledChain; next: number }[] = [];
-  let chain = base;
-  let next = 0;
+/** Where a packet is in a chain: of its rules those that it has to be held against. */
+class Walk {
+  #next = 0;
+  readonly #cursor: Cursor | null;
+
+  constructor(
+    readonly chain: CompiledChain,
+    run: ChainRun,
+    everyRule: boolean,
+  ) {
+    const index = everyRule ? null : chain.whenAsked(run.peer !== null);
+    this.#cursor = index && new Cursor(index, run);
+  }
+
+  next(): CompiledRule | undefined {
+    if (this.#cursor) this.#next = this.#cursor.from(this.#next);
+    return this.#next < 0 ? undefined : this.chain.rules[this.#next++];
+  }
+}
+
+/**
+ * nft_do_chain: rule by rule, into other chains and back; the end is the policy's. `everyRule`: those
+ * too that the index says cannot matter.
+ */
+export function runChain(base: CompiledChain, run: ChainRun, everyRule = false): ChainOutcome {
+  const stack: Walk[] = [];
+  let walk = new Walk(base, run, everyRule);
   for (;;) {
-    const rule = chain.rules[next++];
+    const rule = walk.next();
     if (!rule) {
       const back = stack.pop();
       if (!back) return policyOf(base);
-      ({ chain, next } = back);
+      walk = back;
       continue;
     }
     const verdict = runRule(rule, run);
+    if (rule.changesPacket) run.values.forget();
     if (verdict === null) continue;
     if (verdict === 'unknown') return { kind: 'unknown', rule };
     switch (verdict.code) {
@@ -40,17 +64,16 @@ export function runChain(base: CompiledChain, run: ChainRun): ChainOutcome {
         return { kind: 'drop', rule, refusal: run.refusal };
       case 'jump':
       case 'goto': {
-        const target = chain.tables.chains.get(verdict.chain);
+        const target = base.tables.chains.get(verdict.chain);
         if (!target || stack.length === deepest) return { kind: 'unknown', rule };
-        if (verdict.code === 'jump') stack.push({ chain, next });
-        chain = target;
-        next = 0;
+        if (verdict.code === 'jump') stack.push(walk);
+        walk = new Walk(target, run, everyRule);
         break;
       }
       case 'return': {
         const back = stack.pop();
         if (!back) return policyOf(base);
-        ({ chain, next } = back);
+        walk = back;
         break;
       }
       case 'continue':

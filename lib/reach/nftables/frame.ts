@@ -1,4 +1,4 @@
-import { type Address, addressToBytes } from '../../model/address.js';
+import { type Address, writeAddress } from '../../model/address.js';
 import type { Family } from '../../model/socket.js';
 import type { Device } from '../host.js';
 import type { Tracking, Tuple } from './connection.js';
@@ -82,14 +82,14 @@ export class Frame implements PartlyKnown {
   setSource(address: Address, port: number): void {
     this.tuple.source = address;
     this.tuple.sourcePort = port;
-    this.bytes.set(addressToBytes(address), sourceAt[this.family]);
+    writeAddress(address, this.bytes, sourceAt[this.family]);
     if (this.hasPorts) this.#writePort(0, port);
   }
 
   setDestination(address: Address, port: number): void {
     this.tuple.destination = address;
     this.tuple.destinationPort = port;
-    this.bytes.set(addressToBytes(address), destinationAt[this.family]);
+    writeAddress(address, this.bytes, destinationAt[this.family]);
     if (this.hasPorts) this.#writePort(2, port);
   }
 

@@ -1,4 +1,4 @@
-import { addressToBytes } from '../../model/address.js';
+import { writeAddress } from '../../model/address.js';
 import type { Family } from '../../model/socket.js';
 import type { Tuple } from './connection.js';
 import { Frame, type FrameKind } from './frame.js';
@@ -77,12 +77,18 @@ class Draft {
     this.unknown = new Uint8Array(length);
   }
 
-  put(at: number, ...values: number[]): void {
-    this.bytes.set(values, at);
+  put(at: number, value: number): void {
+    this.bytes[at] = value;
   }
 
   put16(at: number, value: number): void {
-    this.put(at, value >>> 8, value & 0xff);
+    this.bytes[at] = value >>> 8;
+    this.bytes[at + 1] = value;
+  }
+
+  put32(at: number, value: number): void {
+    this.put16(at, value >>> 16);
+    this.put16(at + 2, value);
   }
 
   unknownFrom(at: number, length: number): void {
@@ -104,7 +110,8 @@ function writeIpv4(
   sender: Sender,
 ): void {
   const icmp = kind === 'icmp-error';
-  draft.put(0, 0x45, icmp ? 0xc0 : 0);
+  draft.put(0, 0x45);
+  draft.put(1, icmp ? 0xc0 : 0);
   if (kind === 'udp' || icmp) draft.unknownFrom(2, 2);
   else draft.put16(2, draft.bytes.length);
   draft.unknownFrom(4, 2);
@@ -113,8 +120,8 @@ function writeIpv4(
   draft.ttl(8, sender);
   draft.put(9, protocol);
   draft.unknownFrom(10, 2);
-  draft.bytes.set(addressToBytes(tuple.source), 12);
-  draft.bytes.set(addressToBytes(tuple.destination), 16);
+  writeAddress(tuple.source, draft.bytes, 12);
+  writeAddress(tuple.destination, draft.bytes, 16);
 }
 
 function writeIpv6(
@@ -125,13 +132,14 @@ function writeIpv6(
   sender: Sender,
 ): void {
   draft.put(0, 0x60);
-  draft.unknown.set([0, 0x0f, 0xff, 0xff], 0); // the flow label
+  draft.unknownFrom(1, 3); // the flow label
+  draft.unknown[1] = 0x0f;
   if (kind === 'udp' || kind === 'icmp-error') draft.unknownFrom(4, 2);
   else draft.put16(4, draft.bytes.length - 40);
   draft.put(6, protocol);
   draft.ttl(7, sender);
-  draft.bytes.set(addressToBytes(tuple.source), 8);
-  draft.bytes.set(addressToBytes(tuple.destination), 24);
+  writeAddress(tuple.source, draft.bytes, 8);
+  writeAddress(tuple.destination, draft.bytes, 24);
 }
 
 function writeUdp(draft: Draft, at: number, tuple: Tuple): void {
@@ -153,20 +161,22 @@ function writeTcp(
   draft.put16(at + 2, tuple.destinationPort);
   draft.unknownFrom(at + 4, 4);
   if (kind !== 'syn') draft.unknownFrom(at + 8, 4);
-  draft.put(at + 12, ((draft.bytes.length - at) >>> 2) << 4, tcpFlags[kind]);
+  draft.put(at + 12, ((draft.bytes.length - at) >>> 2) << 4);
+  draft.put(at + 13, tcpFlags[kind]);
   if (kind !== 'reset') draft.unknownFrom(at + 14, 2);
   draft.unknownFrom(at + 16, 2);
   const options = at + 20;
   if (kind === 'ack') {
-    draft.put(options, 1, 1, 8, 10);
+    draft.put32(options, 0x0101080a);
     draft.unknownFrom(options + 4, 8);
   } else if (kind !== 'reset') {
-    draft.put(options, 2, 4);
+    draft.put16(options, 0x0204);
     draft.put16(options + 2, Math.min(sender.mtu, 65535) - (family === 'ipv4' ? 40 : 60));
-    draft.put(options + 4, 4, 2, 8, 10);
+    draft.put32(options + 4, 0x0402080a);
     draft.unknownFrom(options + 8, 4);
     if (kind === 'syn-ack') draft.unknownFrom(options + 12, 4);
-    draft.put(options + 16, 1, 3, 3);
+    draft.put16(options + 16, 0x0103);
+    draft.put(options + 18, 3);
     draft.unknownFrom(options + 19, 1);
   }
 }

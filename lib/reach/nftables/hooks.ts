@@ -1,10 +1,13 @@
 import { sameAddress } from '../../model/address.js';
-import type { Hook } from '../../model/firewall.js';
+import type { Hook, NftFamily } from '../../model/firewall.js';
+import type { NftVerdict } from '../../model/ruleset.js';
 import type { Course } from '../course.js';
+import type { Host } from '../host.js';
 import { bridgeAsks } from '../stages/bridge.js';
 import type { Direction, RuleReference, Stage } from '../verdict.js';
-import { type ChainOutcome, runChain } from './chain.js';
+import { type ChainOutcome, type ChainRun, runChain } from './chain.js';
 import { ASSURED, CONFIRMED, Connection, SEEN_REPLY, type Tuple } from './connection.js';
+import { FieldValues } from './field.js';
 import type { Frame } from './frame.js';
 import {
   type AnyOrder,
@@ -14,9 +17,11 @@ import {
   permutation,
   withOrders,
 } from './order.js';
+import type { PeerWatch } from './peer-watch.js';
 import { Registers } from './registers.js';
 import type { CompiledChain, CompiledRule, HookEntry } from './ruleset.js';
 import type { Refusal } from './run.js';
+import type { CompiledSet } from './sets.js';
 import { endAt, isSettled, settle, translate } from './translation.js';
 
 /** A packet ends here. */
@@ -163,29 +168,57 @@ function runNat(
   return null;
 }
 
+/**
+ * Chains are run one after the other, never one inside of another, and their packets make up most
+ * of the garbage of a trace: all use the same registers, empty at the start of each.
+ */
+const registers = new Registers();
+
+/** A packet in one base chain. */
+class Asked implements ChainRun {
+  readonly host: Host;
+  readonly family: NftFamily;
+  readonly registers = registers;
+  readonly values = new FieldValues();
+  readonly touched: Set<CompiledSet>;
+  verdict: NftVerdict = { code: 'continue' };
+  refusal: Refusal | null = null;
+  rule: CompiledRule | null = null;
+  readonly #course: Course;
+
+  constructor(
+    course: Course,
+    readonly hook: Hook,
+    readonly frame: Frame,
+    { chain }: CompiledChain,
+  ) {
+    this.host = course.host;
+    this.family = chain.family;
+    this.touched = course.touched;
+    this.#course = course;
+    registers.clear();
+  }
+
+  get peer(): PeerWatch<CompiledRule> | null {
+    return this.#course.peer;
+  }
+
+  looksAtPeer(): void {
+    if (this.rule) this.peer?.blur(this.rule);
+  }
+
+  choose(ways: number): number {
+    const { frame, hook, rule } = this;
+    const stage = frame.isReply ? 'reply' : stageOf[hook];
+    return this.#course.choices.choose(ways, stage, () =>
+      unknownRule(rule!, hook, directionOf(frame)),
+    );
+  }
+}
+
 function ask(course: Course, hook: Hook, frame: Frame, chain: CompiledChain): Stop | null {
-  const direction = directionOf(frame);
-  const stage = frame.isReply ? 'reply' : stageOf[hook];
-  const run = {
-    host: course.host,
-    frame,
-    hook,
-    family: chain.chain.family,
-    registers: new Registers(),
-    verdict: { code: 'continue' as const },
-    refusal: null,
-    touched: course.touched,
-    rule: null as CompiledRule | null,
-    looksAtPeer: () => {
-      course.looksAtPeer ??= run.rule;
-    },
-    choose: (ways: number) => {
-      const { rule } = run;
-      return course.choices.choose(ways, stage, () => unknownRule(rule!, hook, direction));
-    },
-  };
   const { mark } = frame;
-  const outcome = runChain(chain, run);
+  const outcome = runChain(chain, new Asked(course, hook, frame, chain));
   // nft_chain_route: a chain of this type has the packet routed again where its mark changed.
   if (chain.chain.base?.type === 'route' && frame.mark !== mark) frame.isRerouted = true;
   return conclude(course, hook, frame, chain, outcome);

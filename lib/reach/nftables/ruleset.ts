@@ -1,8 +1,12 @@
 import type { Hook, Nftables, NftChain, NftFamily } from '../../model/firewall.js';
-import type { NftExpression, NftRule } from '../../model/ruleset.js';
+import type { NftExpression, NftRule, NftSet } from '../../model/ruleset.js';
 import type { Family } from '../../model/socket.js';
-import { compile, hasEffect, type Names } from './compile.js';
+import { changesPacket, compile, hasEffect, type Names } from './compile.js';
+import { type Condition, type ConditionTable, leadingConditions } from './conditions.js';
+import { Fields } from './field.js';
 import { printRule } from './print/rule.js';
+import { loadsWhatItReads } from './reads.js';
+import { RuleIndex } from './rule-index.js';
 import type { Evaluate } from './run.js';
 import { CompiledSet } from './sets.js';
 
@@ -19,7 +23,11 @@ const natPriority: Partial<Record<Hook, number>> = {
 
 /** A rule in its chain, ready to be asked. */
 export class CompiledRule {
+  /** Its expressions up to the last one that can do anything. */
+  readonly expressions: readonly NftExpression[];
   readonly steps: readonly Evaluate[];
+  /** It may change what rules behind it see of the packet. */
+  readonly changesPacket: boolean;
   #text: string | null = null;
 
   constructor(
@@ -30,7 +38,9 @@ export class CompiledRule {
     const { expressions } = rule;
     let length = expressions.length;
     while (length > 0 && !hasEffect(expressions[length - 1]!)) length--;
-    this.steps = expressions.slice(0, length).map((expression) => compile(expression, tables));
+    this.expressions = expressions.slice(0, length);
+    this.steps = this.expressions.map((expression) => compile(expression, tables));
+    this.changesPacket = this.expressions.some(changesPacket);
   }
 
   /** As nft(8) prints it. */
@@ -45,9 +55,19 @@ export class CompiledRule {
   }
 }
 
+/** Chains with fewer rules than these are gone through. */
+const leastIndexed = 8;
+
+/** So often a chain is gone through first: who asks once does not wait for an index. */
+const leastAsked = 8;
+
 /** A chain, whose rules are made ready when it is first asked. */
 export class CompiledChain {
   #rules: readonly CompiledRule[] | null = null;
+  #index: RuleIndex | null | undefined;
+  #indexBesidePeers: RuleIndex | null | undefined;
+  #name: string | null = null;
+  #asked = 0;
 
   constructor(
     readonly chain: NftChain,
@@ -59,9 +79,39 @@ export class CompiledChain {
     return this.#rules;
   }
 
+  /** Its index, once it is asked often. */
+  whenAsked(watchesPeer: boolean): RuleIndex | null {
+    if (++this.#asked <= leastAsked) return null;
+    return watchesPeer ? this.indexBesidePeers : this.index;
+  }
+
+  /** Which rules to hold a packet against; `null` where it has to be all of them. */
+  get index(): RuleIndex | null {
+    if (this.#index === undefined) this.#index = this.#makeIndex(() => true);
+    return this.#index;
+  }
+
+  /** The same, but that every rule which asks only for addresses is held against the packet. */
+  get indexBesidePeers(): RuleIndex | null {
+    if (this.#indexBesidePeers === undefined)
+      this.#indexBesidePeers = this.#makeIndex(({ field }) => !field.mayBePeers);
+    return this.#indexBesidePeers;
+  }
+
+  #makeIndex(counts: (condition: Condition) => boolean): RuleIndex | null {
+    const { rules, tables } = this;
+    if (rules.length < leastIndexed || !tables.loadsWhatItReads) return null;
+    return new RuleIndex(
+      rules.map(({ steps, expressions }) =>
+        steps.length === 0 ? null : leadingConditions(expressions, tables).filter(counts),
+      ),
+    );
+  }
+
   /** `inet filter input`. */
   get name(): string {
-    return `${this.chain.family} ${this.chain.table} ${this.chain.name}`;
+    this.#name ??= `${this.chain.family} ${this.chain.table} ${this.chain.name}`;
+    return this.#name;
   }
 }
 
@@ -71,10 +121,16 @@ export type HookEntry =
   | { readonly kind: 'conntrack'; readonly priority: number }
   | { readonly kind: 'nat'; readonly priority: number; readonly chains: readonly CompiledChain[] };
 
+type EntriesByHook = Partial<Record<Hook, readonly HookEntry[]>>;
+
 /** The names of one table: chains, sets, objects. */
-export class TableNames implements Names {
+export class TableNames implements Names, ConditionTable {
   readonly chains = new Map<string, CompiledChain>();
+  readonly fields = new Fields((expression) => compile(expression, this));
+  #loadsWhatItReads: boolean | null = null;
+  #changedSets: ReadonlySet<string> | null = null;
   readonly #sets = new Map<string, CompiledSet | null>();
+  #byName: Map<string, NftSet> | null = null;
 
   constructor(
     private readonly nftables: Nftables,
@@ -86,10 +142,21 @@ export class TableNames implements Names {
   set(name: string): CompiledSet | null {
     const known = this.#sets.get(name);
     if (known !== undefined) return known;
-    const found = this.nftables.sets.find((set) => set.name === name && this.#isMine(set));
+    const found = this.#mySets().get(name);
     const made = found ? new CompiledSet(found) : null;
     this.#sets.set(name, made);
     return made;
+  }
+
+  /** A table may have a set for each of ten thousand rules. */
+  #mySets(): ReadonlyMap<string, NftSet> {
+    if (!this.#byName) {
+      this.#byName = new Map();
+      for (const set of this.nftables.sets) {
+        if (this.#isMine(set) && !this.#byName.has(set.name)) this.#byName.set(set.name, set);
+      }
+    }
+    return this.#byName;
   }
 
   object(type: number | null, name: string): NftExpression | null | undefined {
@@ -97,6 +164,31 @@ export class TableNames implements Names {
       (object) =>
         object.name === name && (type === null || object.type === type) && this.#isMine(object),
     )?.expression;
+  }
+
+  /** No rule reads what another one has left in a register. */
+  get loadsWhatItReads(): boolean {
+    this.#loadsWhatItReads ??= this.#allRules().every(({ expressions }) =>
+      loadsWhatItReads(
+        expressions,
+        (set) => this.set(set)?.keyLength ?? 0,
+        (set) => this.set(set)?.set.dataLength ?? 0,
+      ),
+    );
+    return this.#loadsWhatItReads;
+  }
+
+  isFixed(name: string): boolean {
+    this.#changedSets ??= new Set(
+      this.#allRules().flatMap(({ expressions }) =>
+        expressions.flatMap((one) => (one.kind === 'dynset' ? [one.set] : [])),
+      ),
+    );
+    return !this.#changedSets.has(name);
+  }
+
+  #allRules(): NftRule[] {
+    return [...this.chains.values()].flatMap(({ chain }) => chain.rules);
   }
 
   #isMine({ family, table }: { family: NftFamily; table: string }): boolean {
@@ -109,7 +201,11 @@ export class Ruleset {
   /** No chain can do anything to any packet. */
   readonly idle: boolean;
   readonly #bases: CompiledChain[] = [];
-  readonly #entries = new Map<string, readonly HookEntry[]>();
+  /** By the name of the device, or '' for none. */
+  readonly #entries: Readonly<Record<Family, Map<string, EntriesByHook>>> = {
+    ipv4: new Map(),
+    ipv6: new Map(),
+  };
 
   constructor(nftables: Nftables, interfaceOf: (index: number) => string | null = () => null) {
     const tables = new Map<string, TableNames>();
@@ -142,11 +238,11 @@ export class Ruleset {
 
   /** What a packet of a family meets at a hook; for ingress and egress, on that device. */
   at(hook: Hook, family: Family, device: string | null): readonly HookEntry[] {
-    const key = `${hook} ${family} ${device ?? ''}`;
-    const known = this.#entries.get(key);
+    const name = device ?? '';
+    const known = this.#entries[family].get(name)?.[hook];
     if (known) return known;
     const made = this.#entriesAt(hook, family, device);
-    this.#entries.set(key, made);
+    this.#entries[family].set(name, { ...this.#entries[family].get(name), [hook]: made });
     return made;
   }
 

@@ -1,4 +1,5 @@
 import { type Address, formatAddress, isLinkLocal, unspecified } from '../../model/address.js';
+import type { Family } from '../../model/socket.js';
 import type { Course } from '../course.js';
 import { type Device, LOOPBACK_INDEX } from '../host.js';
 import { inverted, type Tuple } from '../nftables/connection.js';
@@ -92,7 +93,7 @@ export function arriveOn(course: Course, frame: Frame, device: Device): void {
   frame.input = device;
   frame.output = null;
   frame.owner = 'none';
-  frame.link = linkHeader(frame, device, course.device.link.mac);
+  frame.link = linkHeader(frame, device, course.device);
 }
 
 /**
@@ -118,16 +119,29 @@ function isMulticastAddress({ tuple: { destination } }: Frame): boolean {
   return destination.family === 'ipv4' ? destination.a >>> 28 === 14 : destination.a >>> 24 === 255;
 }
 
-/** Destination, source, type: the peer's own address is not known to anyone here. */
-function linkHeader(frame: Frame, device: Device, mac: string | null): Frame['link'] {
+/** Made once for each device that packets are for; no rule writes to them. */
+const linkHeaders = new WeakMap<Device, Frame['link'][]>();
+
+/** The Ethernet header that a packet has on a device; `owner` has the address that it is for. */
+function linkHeader(frame: Frame, device: Device, owner: Device): Frame['link'] {
   const { hardwareType } = device.link;
   if (hardwareType !== ETHERNET && hardwareType !== LOOPBACK) return null;
+  const isEthernet = hardwareType === ETHERNET;
+  const toMany = frame.packetType === BROADCAST || frame.packetType === MULTICAST;
+  const headers = linkHeaders.get(owner) ?? [];
+  if (headers.length === 0) linkHeaders.set(owner, headers);
+  const kind = (frame.family === 'ipv4' ? 0 : 1) + (isEthernet ? 2 : 0) + (toMany ? 4 : 0);
+  headers[kind] ??= makeLinkHeader(frame.family, isEthernet, toMany ? null : owner.link.mac);
+  return headers[kind];
+}
+
+/** Destination, source, type: the peer's own address is not known to anyone here. */
+function makeLinkHeader(family: Family, isEthernet: boolean, mac: string | null): Frame['link'] {
   const bytes = new Uint8Array(14);
   const unknown = new Uint8Array(14);
-  bytes.set(frame.family === 'ipv4' ? [0x08, 0x00] : [0x86, 0xdd], 12);
-  if (hardwareType === ETHERNET) {
-    if (mac === null || frame.packetType === BROADCAST || frame.packetType === MULTICAST)
-      unknown.fill(0xff, 0, 6);
+  bytes.set(family === 'ipv4' ? [0x08, 0x00] : [0x86, 0xdd], 12);
+  if (isEthernet) {
+    if (mac === null) unknown.fill(0xff, 0, 6);
     else
       bytes.set(
         mac

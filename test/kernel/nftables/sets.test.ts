@@ -1,6 +1,5 @@
 import test from 'ava';
 import { NFT_MSG } from '#earshot/kernel/nftables/messages.js';
-import { sortedOrder } from '#earshot/kernel/nftables/order.js';
 import { fillSet, type SetHead } from '#earshot/kernel/nftables/sets.js';
 import type { NftSet } from '#earshot/model/ruleset.js';
 import { randomFrom } from '../../native/support.js';
@@ -208,13 +207,36 @@ test('keys of any length are sorted by their bytes, those that close first', (t)
   t.log(`seed ${seed}`);
   const random = randomFrom(seed);
   for (const width of [1, 2, 4, 5, 16, 24]) {
-    const count = 300;
-    const keys = Uint8Array.from({ length: count * width }, () => random(4));
-    const closes = Uint8Array.from({ length: count }, () => random(2));
-    const texts = Array.from(sortedOrder(keys, width, closes, count), (row) =>
-      [...keys.subarray(row * width, (row + 1) * width), 1 - closes[row]!].join(''),
+    const elements = Array.from({ length: 300 }, () => {
+      const bytes = Uint8Array.from({ length: width }, () => random(4));
+      return { bytes, closes: random(2) };
+    });
+    const inOrder = (text: string[]): string[] => [...text].sort();
+    const written = elements.map(
+      ({ bytes, closes }) => `${Buffer.from(bytes).toString('hex')}${1 - closes}`,
     );
-    t.deepEqual(texts, [...texts].sort(), `keys of ${width} bytes`);
-    t.is(new Set(sortedOrder(keys, width, closes, count)).size, count);
+    const orders = { random: elements, rising: sortedBy(written), falling: sortedBy(written, -1) };
+    for (const [name, order] of Object.entries(orders)) {
+      const lists = order.map(({ bytes, closes }) => [key(bytes), flags(closes)]);
+      const set = fillSet(head({ flags: ['interval'], keyLength: width }), dump(lists), true);
+      const read = keysOf(set).map((text, row) => `${text}${endsOf(set)[row] ? 0 : 1}`);
+      t.deepEqual(read, inOrder(written), `${name} keys of ${width} bytes`);
+    }
+
+    function sortedBy(texts: string[], sign = 1): typeof elements {
+      return elements
+        .map((element, index) => ({ element, text: texts[index]! }))
+        .sort((one, other) => sign * (one.text < other.text ? -1 : 1))
+        .map(({ element }) => element);
+    }
   }
+});
+
+test('elements are the same from a host of the other byte order', (t) => {
+  const other = new Wire(false);
+  const bytes = (host: Wire): Uint8Array =>
+    host.message(NFT_MSG.NEWSETELEM, Uint8Array.of(1, 0, 0, 0), [
+      [3, [[1, [key(be32(7)), [7, [[1, 'counter']]]]]]],
+    ]);
+  t.deepEqual(fillSet(head(), bytes(other), false), fillSet(head(), bytes(wire), true));
 });

@@ -37,7 +37,6 @@ export const RTN = {
 export function fib(expression: FibExpression): Evaluate {
   const { flags, result } = expression;
   return (run): Result => {
-    if ((flags & FLAG.saddr) !== 0) run.looksAtPeer();
     if (run.frame.mark === null && (flags & FLAG.mark) !== 0) return 'unknown';
     if (result === RESULT.addrtype) return addressType(run, expression);
     return outInterface(run, expression);

@@ -1,0 +1,13 @@
+import type { Symptom } from '../reach/verdict.js';
+
+/** The errors that --sees takes, as Node names them. */
+export const symptoms = [
+  'ECONNREFUSED',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EACCES',
+  'EPERM',
+  'EINVAL',
+  'EADDRNOTAVAIL',
+] as const satisfies readonly Symptom[];
