@@ -24,6 +24,8 @@ export type KernelAnswer = 'reset' | 'reject-reset' | 'port-unreachable' | 'rout
 /** What answers: the SYN-ACK of a listener or the datagram of a program, or the kernel by itself. */
 export type Answer = 'socket' | KernelAnswer;
 
+const universe = 0; // RT_SCOPE_UNIVERSE
+
 /** The answer's way: it leaves, or it is lost, as a fate. */
 export type Way = WayBack | { readonly lost: Fate };
 
@@ -76,7 +78,7 @@ function otherSource(course: Course, key: RouteKey): Address | null {
     sourcePort: 0,
     destinationPort: 0,
   });
-  if (answer.kind !== 'found') return null;
+  if (answer.kind !== 'found') return selectOnDevice(host, course.device, packet.source, universe);
   const { preferredSource } = answer.found.route;
   return preferredSource ? parseAddress(preferredSource) : selectSourceIpv4(host, answer.found);
 }

@@ -1,4 +1,4 @@
-import { type Address, isLinkLocal, isLoopback } from '../../model/address.js';
+import { type Address, formatAddress, isLinkLocal, isLoopback } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import type { Device, Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
@@ -96,14 +96,11 @@ export function withAnswer(
   by: 'route' | 'device' = 'route',
 ): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
-  // What rules have translated is answered from where it was sent to; no host takes that from all.
-  const { asked } = course;
-  if (asked && isLimitedBroadcast(asked.destination)) return 'ETIMEDOUT';
-  // No other host takes what comes from ::1 (ip6_rcv_core), as a reset does.
-  const { fromHere } = course;
   const reset = answer === 'reset' || answer === 'reject-reset' || by === 'device';
-  if (reset && asked?.destination.family === 'ipv6' && !fromHere && isLoopback(asked.destination))
-    return 'ETIMEDOUT';
+  const { asked } = course;
+  // What rules have translated is answered from where it was sent to, and so is a reset.
+  const fromAsked = asked && (reset || asked.destination !== course.packet.destination);
+  if (fromAsked && isNoSource(course, asked.destination)) return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
@@ -111,8 +108,10 @@ export function withAnswer(
   return symptom;
 }
 
-function isLimitedBroadcast({ family, a }: Address): boolean {
-  return family === 'ipv4' && a === -1;
+/** From 255.255.255.255, and from ::1, no other host takes anything (ip_route_input_slow, ip6_rcv_core). */
+function isNoSource({ fromHere }: Course, address: Address): boolean {
+  if (address.family === 'ipv4') return address.a === -1;
+  return !fromHere && isLoopback(address);
 }
 
 /** What the kernel answers by itself, on its way: its fate where it is lost. */
@@ -145,21 +144,17 @@ function returnBy(course: Course, answer: KernelAnswer, refused: Frame): Fate | 
   return lost ?? (course.fromHere ? martianOverLoopback(course, device) : null);
 }
 
-/**
- * nft_reject_netdev_eval looks at the link header whether many were meant. Where there is none it
- * looks at the IP header instead, and an IPv4 one begins as an address for many does.
- */
+/** nft_reject_netdev_eval answers by turning the link header round: without one nothing gets out. */
 function withoutHeader(course: Course, { link, name }: Device): Fate | null {
-  const { packet } = course;
   if (link.hardwareType === ETHERNET || link.loopback) return null;
-  if (link.hardwareType === NO_HEADER) {
-    if (packet.family === 'ipv6') return null;
-    const cause = { code: 'no-route', destination: packet.sourceText, direction: 'reply' } as const;
-    const detail = `${name} has no link header to answer by`;
-    return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
+  if (link.hardwareType !== NO_HEADER) {
+    const what = `how a packet is answered on ${name}, which is no Ethernet`;
+    return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
   }
-  const what = `how a packet is answered on ${name}, which is no Ethernet`;
-  return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
+  const destination = course.packet.sourceText;
+  const cause = { code: 'no-route', destination, direction: 'reply' } as const;
+  const detail = `${name} has no link header to answer by`;
+  return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
 }
 
 /** What comes by lo without having been routed is routed there, and IPv4 takes it to be forged. */
@@ -257,10 +252,11 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
 function strange(course: Course, frame: Frame): Fate | null {
   const { asked, request } = course;
   if (!asked || !request || !frame.hasPorts) return null;
-  if (isLimitedBroadcast(frame.tuple.source)) {
-    const name = frame.output?.name ?? course.device.name;
-    const cause = { code: 'martian-source', source: '255.255.255.255', interface: name } as const;
-    const detail = 'the answer is from 255.255.255.255, which no host takes';
+  if (isNoSource(course, frame.tuple.source)) {
+    const interfaceName = frame.output?.name ?? course.device.name;
+    const source = formatAddress(frame.tuple.source);
+    const cause = { code: 'martian-source', source, interface: interfaceName } as const;
+    const detail = `the answer is from ${source}, which no host takes`;
     return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
   }
   const { tracking } = request;

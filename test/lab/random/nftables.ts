@@ -203,6 +203,9 @@ function matchOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
     const names = sets.get(`${kind} ${of}`);
     return names ? `@${random.pick(names)}` : null;
   };
+  // What has come to a socket is no longer looked up (nft_fib_can_skip): then its data fares otherwise.
+  const leaves = ['forward', 'output', 'postrouting'].includes(chain.hook ?? '');
+  const far = leaves ? ('daddr' as const) : ('saddr' as const);
   const address = ipv6 ? ('ipv6_addr' as const) : ('ipv4_addr' as const);
   const options: (() => string | null)[] = [
     () => `${protocol} ${side} ${not}${portOf(draft, true)}`,
@@ -262,8 +265,9 @@ function matchOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
       () => `meta l4proto ${protocol} ct original proto-dst ${random.pick(ports)}`,
       () => `fib ${end} type ${not}${random.pick(['local', 'unicast', 'broadcast', 'anycast'])}`,
       () =>
-        `fib ${random.pick(['saddr . iif', 'saddr', 'daddr', 'saddr . mark . iif', 'saddr . mark'])} oif ${random.pick(['missing', 'exists'])}`,
-      () => `fib ${end} oifname ${not}"${random.pick([...draft.names, 'lo'])}"`,
+        `fib ${random.pick(['saddr . iif', 'saddr', far, 'saddr . mark . iif', 'saddr . mark'])} oif ${random.pick(['missing', 'exists'])}`,
+      () =>
+        `fib ${random.pick(['saddr', far])} oifname ${not}"${random.pick([...draft.names, 'lo'])}"`,
       () => `fib ${random.pick(['daddr . iif', 'saddr . iif'])} type ${not}local`,
       () => `ct zone ${not}0`,
       () => `${random.pick(['iif', 'oif'])} ${not}lo`,
@@ -337,7 +341,9 @@ function statementOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
       () => `jump ${random.pick(subs).name}`,
       () => `goto ${random.pick(subs).name}`,
     );
-  if (chain.hook === 'ingress') options.push(() => rejectOf(draft, chain, ipv6));
+  // A switch sends frames for strangers to every port of a segment, and such a rule answers them.
+  const alone = draft.links.every(({ segment }) => segment === undefined);
+  if (chain.hook === 'ingress' && alone) options.push(() => rejectOf(draft, chain, ipv6));
   if (family !== 'netdev') {
     options.push(
       () => `ct mark set ${random.between(0, 3)}`,
