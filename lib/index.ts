@@ -30,6 +30,19 @@ export type {
 export type { NextHop, Route, RouteType } from './model/route.js';
 export type { Rule, RuleAction } from './model/rule.js';
 export type {
+  Hex,
+  NftComparison,
+  NftData,
+  NftExpression,
+  NftFlowtable,
+  NftObject,
+  NftRule,
+  NftSet,
+  NftVerdict,
+  PayloadBase,
+  Register,
+} from './model/ruleset.js';
+export type {
   CaptureOptions,
   Endpoint,
   Family,
