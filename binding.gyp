@@ -27,6 +27,7 @@
         "native/sockets/diag.cc",
         "native/sockets/filter.cc",
         "native/sockets/interfaces.cc",
+        "native/sockets/interfaces_current.cc",
         "native/sockets/interfaces_netlink.cc",
         "native/sockets/interfaces_procfs.cc",
         "native/sockets/procfs.cc",

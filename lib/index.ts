@@ -1,5 +1,6 @@
 export { EarshotError, type ErrorCode, type KernelRefusal } from './errors.js';
 export { capture } from './kernel/capture.js';
+export { closeSocket } from './kernel/close-socket.js';
 export { interfaces } from './kernel/interfaces.js';
 export { owners } from './kernel/owners.js';
 export { listeners, listenersSync, sockets, socketsSync, socketTable } from './kernel/sockets.js';
@@ -28,6 +29,19 @@ export type {
 } from './model/interface.js';
 export type { NextHop, Route, RouteType } from './model/route.js';
 export type { Rule, RuleAction } from './model/rule.js';
+export type {
+  Hex,
+  NftComparison,
+  NftData,
+  NftExpression,
+  NftFlowtable,
+  NftObject,
+  NftRule,
+  NftSet,
+  NftVerdict,
+  PayloadBase,
+  Register,
+} from './model/ruleset.js';
 export type {
   CaptureOptions,
   Endpoint,

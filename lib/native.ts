@@ -125,14 +125,14 @@ export interface FileQuery {
 }
 
 export interface OwnerQuery {
-  /** Inodes of sockets in ascending order, or null for all. */
+  /** Inodes of sockets in any order, or null for all; 0 is none. */
   inodes: Uint32Array | null;
   /** Where proc(5) is mounted; a parameter so that recorded trees can be read. */
   procRoot: string;
 }
 
 export interface OwnerTable {
-  /** A row for each descriptor found: */
+  /** A row for each descriptor found, in ascending order of inode, process and descriptor: */
   inode: Uint32Array;
   pid: Uint32Array;
   fd: Uint32Array;

@@ -10,4 +10,6 @@ export const symptoms = [
   'EPERM',
   'EINVAL',
   'EADDRNOTAVAIL',
+  'ENOPROTOOPT',
+  'ECONNRESET',
 ] as const satisfies readonly Symptom[];

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import type { CapturePlace, HostState, Missing } from '../model/host-state.js';
 import { HOST_STATE_VERSION } from '../model/host-state.js';
-import type { CaptureOptions, Process, Socket } from '../model/socket.js';
+import type { CaptureOptions, Socket } from '../model/socket.js';
 import type { SocketTable } from '../model/socket-table.js';
 import { native } from '../native.js';
 import { readCustomRules } from './custom-rules.js';
@@ -125,16 +125,17 @@ async function addOwners(
     ...sockets.map(({ inode }) => inode),
     ...(connections?.columns.inode ?? []),
   ]);
-  const { byInode, denied } = await readOwners(inodes);
+  const owners = await readOwners(inodes);
+  const byInode = new Map(Array.from(inodes, (inode) => [inode, owners.get(inode)] as const));
   const options = await readOptions(byInode, connections !== null);
   joinOptions(sockets, options);
-  for (const socket of sockets) socket.owners = byInode.get(socket.inode) ?? ([] as Process[]);
+  for (const socket of sockets) socket.owners = owners.get(socket.inode);
   const unseen = sockets.filter(({ owners }) => owners?.length === 0).length;
-  if (denied === 0 || unseen === 0) return options;
+  if (owners.denied === 0 || unseen === 0) return options;
   missing.push({
     what: 'owners',
     reason:
-      `this user may not see the descriptors of ${denied} processes, and ${unseen} of ` +
+      `this user may not see the descriptors of ${owners.denied} processes, and ${unseen} of ` +
       `${sockets.length} sockets are held by none of those it may see`,
     remedy: privilegeRemedy('CAP_SYS_PTRACE'),
   });

@@ -34,9 +34,13 @@ export type Direction = 'request' | 'reply';
 
 /** A rule of nftables, and how to find it: `nft -a list chain FAMILY TABLE CHAIN` shows its handle. */
 export interface RuleReference {
+  /** The family of its table. */
   family: NftFamily;
+  /** The name of its table. */
   table: string;
+  /** The name of its chain. */
   chain: string;
+  /** The kernel's number of it in its table. */
   handle: number;
   /** The rule in the syntax of nft(8). */
   text: string;
