@@ -269,7 +269,8 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
   const provisional = asked !== null && !sameAddress(asked.source, packet.source);
   if (provisional && stays && host.loopback)
     return { device: host.loopback, gateway: null, others: [] };
-  if (fromHere && !stays && !provisional) {
+  // Rules may still have it routed once more.
+  if (fromHere && !stays && !course.request) {
     return astray(course, `${describeRoute(found)} takes the answer out of this host`);
   }
   if (stays && !fromHere && !provisional) {
@@ -377,7 +378,7 @@ function assumedOnLink(course: Course, device: Device): Way {
  * The answer to this host itself leaves it. It is lost, unless it comes back by another interface,
  * and that one takes a packet that claims to come from here: IPv4 by accept_local, IPv6 always.
  */
-function astray(course: Course, detail: string): Way {
+export function astray(course: Course, detail: string): { readonly lost: Fate } {
   const { host, packet } = course;
   const { family, source, destination } = packet;
   const accepts = [...host.devices.values()].some(({ acceptLocal }) => acceptLocal);
@@ -393,10 +394,10 @@ function noWay(course: Course): Cause {
   return { code: 'no-route', destination: course.packet.sourceText, direction: 'reply' };
 }
 
-function lost(course: Course, cause: Cause, detail: string): Way {
+function lost(course: Course, cause: Cause, detail: string): { readonly lost: Fate } {
   return { lost: course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply') };
 }
 
-function undecided(course: Course, cause: Cause, detail: string): Way {
+function undecided(course: Course, cause: Cause, detail: string): { readonly lost: Fate } {
   return { lost: course.cannotTell('reply', cause, detail, 'reply') };
 }

@@ -7,6 +7,7 @@ import { sameTuple } from '../nftables/hooks.js';
 import type { Symptom } from '../verdict.js';
 import {
   answerMark,
+  astray,
   errorSource,
   type KernelAnswer,
   possibleSources,
@@ -237,6 +238,10 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
     course.wayBack = other;
     device = other.device;
     frame.output = device;
+  }
+  if (frame && course.fromHere && !device.link.loopback) {
+    const out = `the route back takes the answer out of this host by ${device.name}`;
+    return astray(course, out).lost;
   }
   for (const hook of ['postrouting', 'egress'] as const) {
     const stop = passHook(course, hook, frame, 'reply', device);
