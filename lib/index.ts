@@ -1,5 +1,6 @@
 export { EarshotError, type ErrorCode, type KernelRefusal } from './errors.js';
 export { capture } from './kernel/capture.js';
+export { closeSocket } from './kernel/close-socket.js';
 export { interfaces } from './kernel/interfaces.js';
 export { owners } from './kernel/owners.js';
 export { listeners, listenersSync, sockets, socketsSync, socketTable } from './kernel/sockets.js';
@@ -11,6 +12,7 @@ export type {
   NftFamily,
   NftTable,
 } from './model/firewall.js';
+export type { HeldPorts } from './model/held-ports.js';
 export {
   type CapturePlace,
   HOST_STATE_VERSION,
@@ -28,6 +30,20 @@ export type { IpSet } from './model/ipset.js';
 export type { NextHop, Route, RouteType } from './model/route.js';
 export type { Rule, RuleAction } from './model/rule.js';
 export type {
+  Hex,
+  NftComparison,
+  NftData,
+  NftExpression,
+  NftFlowtable,
+  NftObject,
+  NftRule,
+  NftSet,
+  NftVerdict,
+  PayloadBase,
+  Register,
+} from './model/ruleset.js';
+export type {
+  CaptureOptions,
   Endpoint,
   Family,
   PortRange,
@@ -49,6 +65,8 @@ export type {
   MaskedAddress,
   XtablesExtension,
 } from './model/xtables.js';
+export type { BindError } from './reach/bind/address.js';
+export { type BindCheck, type BindSpec, checkBind, type HeldPort } from './reach/bind.js';
 export { exposure } from './reach/exposure.js';
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './reach/exposure-row.js';
 export type { Flow } from './reach/flow.js';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import nodeGypBuild from 'node-gyp-build';
 import { EarshotError } from './errors.js';
 import type { Family } from './model/socket.js';
 import type { SocketColumns, SocketTableData } from './model/socket-columns.js';
@@ -141,14 +141,14 @@ export interface FileQuery {
 }
 
 export interface OwnerQuery {
-  /** Inodes of sockets in ascending order, or null for all. */
+  /** Inodes of sockets in any order, or null for all; 0 is none. */
   inodes: Uint32Array | null;
   /** Where proc(5) is mounted; a parameter so that recorded trees can be read. */
   procRoot: string;
 }
 
 export interface OwnerTable {
-  /** A row for each descriptor found: */
+  /** A row for each descriptor found, in ascending order of inode, process and descriptor: */
   inode: Uint32Array;
   pid: Uint32Array;
   fd: Uint32Array;
@@ -157,6 +157,23 @@ export interface OwnerTable {
   /** How many processes' descriptors this user may not see. */
   denied: number;
 }
+
+/** Descriptors of sockets, by row, as an owner table has them. */
+export interface DescriptorTable {
+  pid: Uint32Array;
+  fd: Uint32Array;
+  inode: Uint32Array;
+}
+
+/** Bits of what `socketOptions` tells of one socket. */
+export const SocketOption = {
+  /** The options could be asked; else nothing is told. */
+  known: 1,
+  reuseAddress: 2,
+  reusePort: 4,
+  v6onlyKnown: 8,
+  v6only: 16,
+} as const;
 
 /** What the addon throws: lib/native.ts makes EarshotErrors of it. */
 interface NativeError extends Error {
@@ -195,6 +212,8 @@ interface Addon {
   readXtables(query: XtablesQuery): Promise<(XtablesBytes | number)[]>;
   owners(query: OwnerQuery): Promise<OwnerTable>;
   ownersSync(query: OwnerQuery): OwnerTable;
+  /** A byte of `SocketOption` bits for each row; 0 for a socket that could not be asked. */
+  socketOptions(descriptors: DescriptorTable): Promise<Uint8Array>;
 }
 
 let addon: Addon | undefined;
@@ -211,19 +230,28 @@ function load(): Addon {
   }
   const root = packageRoot();
   try {
-    addon = nodeGypBuild(root) as Addon;
+    // Not before it is needed: importing earshot is to cost next to nothing.
+    const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Addon;
+    addon = load(root);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new EarshotError(
-      'ERR_NO_BINARY',
-      `no addon binary for linux-${process.arch} could be loaded from ${join(root, 'prebuilds')} or ` +
-        `${join(root, 'build', 'Release')} (${why}): reinstall earshot, or build it from source ` +
-        `with 'npm install --no-save node-addon-api@8 && npx node-gyp rebuild' in ${root}`,
-      undefined,
-      cause,
-    );
+    throw new EarshotError('ERR_NO_BINARY', whyNotLoaded(root, cause), undefined, cause);
   }
   return addon;
+}
+
+function whyNotLoaded(root: string, cause: unknown): string {
+  if ((cause as NodeJS.ErrnoException | null)?.code === 'ERR_DLOPEN_DISABLED') {
+    return (
+      'this process was started without leave to load addons, and earshot reads the kernel by one: ' +
+      'start node with --allow-addons beside --permission, or without --no-addons'
+    );
+  }
+  const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+  return (
+    `no addon binary for linux-${process.arch} could be loaded from ${join(root, 'prebuilds')} or ` +
+    `${join(root, 'build', 'Release')} (${why}): reinstall earshot, or build it from source ` +
+    `with 'node ${join(root, 'native', 'build.mjs')}'`
+  );
 }
 
 function packageRoot(): string {
@@ -252,6 +280,7 @@ export const native: Addon = {
   readXtables: promised('readXtables'),
   owners: promised('owners'),
   ownersSync: translated('ownersSync'),
+  socketOptions: promised('socketOptions'),
 };
 
 type Call = (...values: unknown[]) => unknown;

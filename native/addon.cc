@@ -2,6 +2,7 @@
 
 #include "binding/files.h"
 #include "binding/netlink.h"
+#include "binding/options.h"
 #include "binding/owners.h"
 #include "binding/set_elements.h"
 #include "binding/sockets.h"
@@ -28,6 +29,7 @@ Napi::Object exportAll(Napi::Env env, Napi::Object exports) {
   set("readXtables", answer<kReadXtables>);
   set("owners", answer<kOwners>);
   set("ownersSync", answerSync<kOwners>);
+  set("socketOptions", answer<kSocketOptions>);
   return exports;
 }
 

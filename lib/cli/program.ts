@@ -1,9 +1,11 @@
 import { Argument, Command, Option } from 'commander';
+import type { BindOptions } from './commands/bind.js';
 import type { CaptureOptions } from './commands/capture.js';
 import type { ListOptions } from './commands/list.js';
 import type { PortOptions } from './commands/port.js';
 import type { TraceOptions } from './commands/trace.js';
 import type { Answer, Context } from './context.js';
+import { symptoms } from './symptoms.js';
 import { UsageError } from './usage-error.js';
 import { packageVersion } from './version.js';
 
@@ -22,7 +24,7 @@ export function examples(command: Command): readonly Example[] {
 
 /** What the exit status of the commands that answer a question says, for help and the manual. */
 export const exitStatuses: readonly (readonly [status: number, says: string])[] = [
-  [0, 'yes, it is reachable from another host (trace: reachable)'],
+  [0, 'yes, reachable from another host (trace: reachable; bind: works)'],
   [1, 'no'],
   [2, 'the question could not be understood or asked'],
   [3, 'unknown: what would decide could not be read'],
@@ -55,6 +57,11 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
       '--in <interface>',
       'where the packets of --from arrive (default: where the route back to it goes)',
     )
+    .addOption(
+      new Option('--sees <error>', 'what on this host makes that peer see this error?').choices([
+        ...symptoms,
+      ]),
+    )
     .version(packageVersion(), '-V, --version', 'show the version')
     .enablePositionalOptions()
     .helpCommand('help [command]', 'show the help of a command')
@@ -66,9 +73,9 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
         answered(await (await import('./commands/port.js')).port(port, options, context()));
         return;
       }
-      const lone = options.from ?? options.in;
+      const lone = options.from ?? options.in ?? options.sees;
       if (lone !== undefined) {
-        const name = options.from === undefined ? '--in' : '--from';
+        const name = loneName(options);
         throw new UsageError(
           `${name} ${lone} needs a port to ask for: write 'earshot PORT ${name} ${lone}'`,
         );
@@ -115,6 +122,35 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
     exitStatusText,
   );
 
+  const bind = program
+    .command('bind')
+    .summary('whether a server would get an address and port')
+    .description(
+      'Tell whether a socket could be bound to an address and port, and for TCP listen there; who is in the way; and who could reach it then. Nothing is bound.',
+    )
+    .argument('<address:port>', 'where; 0.0.0.0 and [::] are every address')
+    .option('--tcp', 'a TCP socket (default)')
+    .option('--udp', 'a UDP socket')
+    .option('--v6only', 'with IPV6_V6ONLY: IPv6 alone')
+    .option('--reuse-address', 'with SO_REUSEADDR, as most TCP servers have it')
+    .option('--reuse-port', 'with SO_REUSEPORT')
+    .option('--interface <interface>', 'bound to this interface (SO_BINDTODEVICE)')
+    .option('--uid <uid>', 'the user who binds, by number (default: this one)')
+    .action(async (where: string, _: unknown, command: Command) => {
+      const options: BindOptions = ownOptions(command);
+      answered(await (await import('./commands/bind.js')).bind(where, options, context()));
+    });
+  shared(bind);
+  describe(
+    bind,
+    [
+      { line: 'earshot bind --reuse-address 0.0.0.0:3000', does: '' },
+      { line: 'earshot bind --uid 1000 [::]:80', does: '' },
+      { line: 'earshot bind --udp --interface eth0 0.0.0.0:53', does: '' },
+    ],
+    exitStatusText,
+  );
+
   const capture = program
     .command('capture')
     .summary('save what the answers depend on')
@@ -154,6 +190,11 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
     { line: 'earshot completion fish | source', does: 'in ~/.config/fish/config.fish' },
   ]);
   return program;
+}
+
+function loneName(options: PortOptions): string {
+  if (options.from !== undefined) return '--from';
+  return options.in === undefined ? '--sees' : '--in';
 }
 
 /** The options that every command has. */

@@ -1,15 +1,19 @@
 import type { HostState } from '../model/host-state.js';
-import type { ReadOptions, SocketFilter } from '../model/socket.js';
+import type { CaptureOptions, SocketFilter } from '../model/socket.js';
+import type { BindCheck, BindSpec } from '../reach/bind.js';
 import type { Exposure } from '../reach/exposure-row.js';
 import type { Flow } from '../reach/flow.js';
+import type { Suspicion, SymptomQuestion } from '../reach/symptom.js';
 import type { Verdict } from '../reach/verdict.js';
 
 /** The parts of the library that the command stands on, so that it can be tested without a kernel. */
 export interface Services {
-  capture(options: ReadOptions): Promise<HostState>;
+  capture(options: CaptureOptions): Promise<HostState>;
   parseState(text: string): Promise<HostState>;
   exposure(state: HostState, filter?: SocketFilter): Promise<Exposure[]>;
   trace(state: HostState, flow: Flow): Promise<Verdict>;
+  checkBind(state: HostState, bind: BindSpec): Promise<BindCheck>;
+  suspects(state: HostState, question: SymptomQuestion): Promise<Suspicion>;
   /**
    * The interface by which this host would send to a peer, `null` where it has no route there: by
    * it a packet of that peer can be expected to arrive.
@@ -32,6 +36,12 @@ export const services: Services = {
   },
   async trace(state, flow) {
     return (await import('../reach/trace.js')).trace(state, flow);
+  },
+  async checkBind(state, bind) {
+    return (await import('../reach/bind.js')).checkBind(state, bind);
+  },
+  async suspects(state, question) {
+    return (await import('../reach/symptom.js')).suspects(state, question);
   },
   async wayBack(state, peer) {
     return (await import('./way-back.js')).wayBack(state, peer);

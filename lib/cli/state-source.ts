@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { EarshotError } from '../errors.js';
 import type { HostState } from '../model/host-state.js';
+import type { CaptureOptions } from '../model/socket.js';
 import { netnsArgument } from './arguments.js';
 import type { Context } from './context.js';
 import { UsageError } from './usage-error.js';
@@ -12,7 +13,11 @@ export interface StateOptions {
 }
 
 /** The state to answer from: this host's, another namespace's, or a capture. */
-export async function obtainState(options: StateOptions, context: Context): Promise<HostState> {
+export async function obtainState(
+  options: StateOptions,
+  context: Context,
+  more: Pick<CaptureOptions, 'socketOptions'> = {},
+): Promise<HostState> {
   if (options.state !== undefined && options.netns !== undefined) {
     throw new UsageError(
       `--netns ${options.netns} and --state ${options.state} exclude each other: a capture is of one namespace already`,
@@ -20,7 +25,7 @@ export async function obtainState(options: StateOptions, context: Context): Prom
   }
   if (options.state === undefined) {
     const where = options.netns === undefined ? {} : { netns: netnsArgument(options.netns) };
-    return context.services.capture({ ...where, owners: true });
+    return context.services.capture({ ...where, owners: true, ...more });
   }
   const name = options.state === '-' ? 'standard input' : `'${options.state}'`;
   const text = options.state === '-' ? await context.readInput() : await readCapture(options.state);

@@ -2,18 +2,21 @@ import { statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import type { CapturePlace, HostState, Missing } from '../model/host-state.js';
 import { HOST_STATE_VERSION } from '../model/host-state.js';
-import type { Process, ReadOptions, Socket } from '../model/socket.js';
+import type { CaptureOptions, Socket } from '../model/socket.js';
+import type { SocketTable } from '../model/socket-table.js';
 import { native } from '../native.js';
 import { readCustomRules } from './custom-rules.js';
 import { readFirewall } from './firewall.js';
+import { CONNECTION_STATES, heldPorts } from './held-ports.js';
 import { GROUP_FILES, joinGroups } from './multicast-groups.js';
 import { joinNeighbours } from './neighbours.js';
 import { readNetwork } from './network.js';
 import { readOwners } from './owners.js';
-import { checkReadOptions } from './read-options.js';
+import { checkCaptureOptions } from './read-options.js';
 import { partOrMissing, privilegeRemedy } from './refusal.js';
 import { readSettings } from './settings.js';
-import { readStates } from './sockets.js';
+import { joinOptions, type OwnOptions, readOptions } from './socket-options.js';
+import { readConnections, readStates } from './sockets.js';
 
 /** TCP_LISTEN and TCP_BOUND_INACTIVE; UDP in both its states: what decides who gets a first packet. */
 const CAPTURED_STATES = { tcp: (1 << 10) | (1 << 13), udp: (1 << 1) | (1 << 7) };
@@ -38,12 +41,12 @@ const FAMILY_FILES = ['/proc/thread-self/net/route', '/proc/thread-self/net/if_i
  * for (const { what, reason, remedy } of state.missing) console.log(`${what}: ${reason}; ${remedy}`);
  * ```
  */
-export async function capture(options?: ReadOptions): Promise<HostState> {
-  const checked = checkReadOptions(options);
+export async function capture(options?: CaptureOptions): Promise<HostState> {
+  const checked = checkCaptureOptions(options);
   const { netns } = checked;
   const when = new Date().toISOString();
   const missing: Missing[] = [];
-  const [network, files, { settings, missing: settingsMissing }, firewall, sockets] =
+  const [network, files, { settings, missing: settingsMissing }, firewall, sockets, connections] =
     await Promise.all([
       partOrMissing('interfaces', missing, null, () => readNetwork(netns)),
       native.readFiles({ paths: [...FAMILY_FILES, ...GROUP_FILES], netns }),
@@ -52,6 +55,7 @@ export async function capture(options?: ReadOptions): Promise<HostState> {
       partOrMissing('sockets', missing, [], async () =>
         Array.from(await readStates(CAPTURED_STATES, checked)),
       ),
+      partOrMissing('sockets', missing, null, () => readConnections(CONNECTION_STATES, checked)),
     ]);
   if (network) {
     joinGroups(network.interfaces, files.slice(FAMILY_FILES.length));
@@ -60,8 +64,10 @@ export async function capture(options?: ReadOptions): Promise<HostState> {
     const { reason, remedy } = missing.find(({ what }) => what === 'interfaces')!;
     missing.push({ what: 'routes', reason, remedy }, { what: 'rules', reason, remedy });
   }
+  let told: ReadonlyMap<number, OwnOptions> = new Map();
   if (checked.owners !== false) {
-    await partOrMissing('owners', missing, undefined, () => addOwners(sockets, missing));
+    const asked = checked.socketOptions ? connections : null;
+    told = await partOrMissing('owners', missing, told, () => addOwners(sockets, asked, missing));
   }
   return {
     version: HOST_STATE_VERSION,
@@ -77,6 +83,7 @@ export async function capture(options?: ReadOptions): Promise<HostState> {
     customRules: network ? await readCustomRules(netns, network) : { ipv4: null, ipv6: null },
     settings,
     sockets,
+    ...(connections ? { held: heldPorts(connections, told) } : {}),
     firewall: firewall.firewall,
     missing: [
       ...missing,
@@ -89,7 +96,12 @@ export async function capture(options?: ReadOptions): Promise<HostState> {
 }
 
 function placeOf(netns: string | null): CapturePlace {
-  return { hostname: hostname(), kernel: release(), netns: inodeOf(netns) };
+  return { hostname: hostname(), kernel: release(), netns: inodeOf(netns), ...userOf() };
+}
+
+function userOf(): { uid?: number } {
+  const uid = process.geteuid?.();
+  return uid === undefined ? {} : { uid };
 }
 
 function inodeOf(netns: string | null): number | null {
@@ -100,18 +112,34 @@ function inodeOf(netns: string | null): number | null {
   }
 }
 
-async function addOwners(sockets: Socket[], missing: Missing[]): Promise<void> {
-  const { byInode, denied } = await readOwners(Uint32Array.from(sockets, ({ inode }) => inode));
-  for (const socket of sockets) socket.owners = byInode.get(socket.inode) ?? ([] as Process[]);
+/**
+ * The processes of the sockets; gives the options of the sockets of this process, and where
+ * `connections` are asked too, of everybody's.
+ */
+async function addOwners(
+  sockets: Socket[],
+  connections: SocketTable | null,
+  missing: Missing[],
+): Promise<Map<number, OwnOptions>> {
+  const inodes = Uint32Array.from([
+    ...sockets.map(({ inode }) => inode),
+    ...(connections?.columns.inode ?? []),
+  ]);
+  const owners = await readOwners(inodes);
+  const byInode = new Map(Array.from(inodes, (inode) => [inode, owners.get(inode)] as const));
+  const options = await readOptions(byInode, connections !== null);
+  joinOptions(sockets, options);
+  for (const socket of sockets) socket.owners = owners.get(socket.inode);
   const unseen = sockets.filter(({ owners }) => owners?.length === 0).length;
-  if (denied === 0 || unseen === 0) return;
+  if (owners.denied === 0 || unseen === 0) return options;
   missing.push({
     what: 'owners',
     reason:
-      `this user may not see the descriptors of ${denied} processes, and ${unseen} of ` +
+      `this user may not see the descriptors of ${owners.denied} processes, and ${unseen} of ` +
       `${sockets.length} sockets are held by none of those it may see`,
     remedy: privilegeRemedy('CAP_SYS_PTRACE'),
   });
+  return options;
 }
 
 function missingMarks(sockets: Socket[]): Missing[] {

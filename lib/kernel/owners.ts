@@ -5,11 +5,42 @@ import { checkReadOptions } from './read-options.js';
 
 const PROC_ROOT = '/proc';
 
-/** Processes by the inode of the socket they hold, and how many processes could not be looked into. */
-export interface Owners {
-  byInode: Map<number, Process[]>;
+/** Processes by the inode of the socket they hold; a record is made of what is looked up. */
+export class Owners {
   /** How many processes' descriptors this user may not see. */
-  denied: number;
+  readonly denied: number;
+  readonly #table: OwnerTable;
+  readonly #processes: ReadonlyMap<number, OwnerTable['processes'][number]>;
+
+  constructor(table: OwnerTable) {
+    this.denied = table.denied;
+    this.#table = table;
+    this.#processes = new Map(table.processes.map((process) => [process.pid, process]));
+  }
+
+  /** One entry a descriptor; `[]` for a socket that nobody visible holds. */
+  get(inode: number): Process[] {
+    const { inode: inodes, pid: pids, fd: fds } = this.#table;
+    const found: Process[] = [];
+    for (let row = firstAt(inodes, inode); inodes[row] === inode; row++) {
+      const process = this.#processes.get(pids[row]!);
+      if (!process) continue;
+      const { pid, name, command, uid } = process;
+      found.push({ pid, fd: fds[row]!, name, command, uid });
+    }
+    return found;
+  }
+}
+
+/** The first place in an ascending column whose value is not below `wanted`. */
+function firstAt(column: Uint32Array, wanted: number): number {
+  let [from, to] = [0, column.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (column[middle]! < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 /**
@@ -32,47 +63,15 @@ export async function owners(socket: Socket, options?: ReadOptions): Promise<Pro
   if (typeof inode !== 'number' || !Number.isInteger(inode) || inode < 0 || inode > 0xffffffff) {
     throw invalid(`socket is ${show(socket)}: give a record that sockets() or listeners() gave`);
   }
-  return (await ownersByInode(Uint32Array.of(inode))).get(inode) ?? [];
+  return (await readOwners(Uint32Array.of(inode))).get(inode);
 }
 
-/** The processes that hold sockets, by inode. */
-export async function ownersByInode(inodes: Uint32Array): Promise<Map<number, Process[]>> {
-  return (await readOwners(inodes)).byInode;
-}
-
-/** As `ownersByInode`, blocking. */
-export function ownersByInodeSync(inodes: Uint32Array): Map<number, Process[]> {
-  const wanted = wantedOf(inodes);
-  if (wanted.length === 0) return new Map();
-  return joinOwners(native.ownersSync({ inodes: wanted, procRoot: PROC_ROOT })).byInode;
-}
-
-/** The processes that hold sockets, and how many could not be looked into. */
+/** The processes that hold sockets of these inodes. */
 export async function readOwners(inodes: Uint32Array): Promise<Owners> {
-  const wanted = wantedOf(inodes);
-  if (wanted.length === 0) return { byInode: new Map(), denied: 0 };
-  return joinOwners(await native.owners({ inodes: wanted, procRoot: PROC_ROOT }));
+  return new Owners(await native.owners({ inodes, procRoot: PROC_ROOT }));
 }
 
-/** Ascending and each once; 0 is a socket that no process holds any more (TIME-WAIT). */
-function wantedOf(inodes: Uint32Array): Uint32Array {
-  return Uint32Array.from(new Set(inodes))
-    .filter((inode) => inode !== 0)
-    .sort();
-}
-
-/** The rows of an owner table by inode. */
-export function joinOwners(table: OwnerTable): Owners {
-  const processes = new Map(table.processes.map((process) => [process.pid, process]));
-  const byInode = new Map<number, Process[]>();
-  for (const [row, inode] of table.inode.entries()) {
-    const process = processes.get(table.pid[row]!);
-    if (!process) continue; // it ended while it was read
-    const { pid, name, command, uid } = process;
-    const entry: Process = { pid, fd: table.fd[row]!, name, command, uid };
-    const list = byInode.get(inode);
-    if (list) list.push(entry);
-    else byInode.set(inode, [entry]);
-  }
-  return { byInode, denied: table.denied };
+/** As `readOwners`, blocking. */
+export function readOwnersSync(inodes: Uint32Array): Owners {
+  return new Owners(native.ownersSync({ inodes, procRoot: PROC_ROOT }));
 }

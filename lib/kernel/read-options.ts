@@ -1,5 +1,5 @@
 import { checkKeys, checkOneOf, invalid, show } from '../model/arguments.js';
-import type { ReadOptions } from '../model/socket.js';
+import type { CaptureOptions, ReadOptions } from '../model/socket.js';
 
 const KEYS: readonly (keyof ReadOptions)[] = ['netns', 'source', 'owners'];
 const SOURCES = ['auto', 'netlink', 'procfs'] as const;
@@ -25,6 +25,18 @@ export function checkReadOptions(options: ReadOptions = {}): CheckedOptions {
     source: checkOneOf(source, 'options.source', SOURCES),
     owners: owners ?? null,
   };
+}
+
+/** The same for a capture. */
+export function checkCaptureOptions(
+  options: CaptureOptions = {},
+): CheckedOptions & { socketOptions: boolean } {
+  checkKeys(options, 'options', [...KEYS, 'socketOptions']);
+  const { socketOptions = false, ...rest } = options;
+  if (typeof socketOptions !== 'boolean') {
+    throw invalid(`options.socketOptions is ${show(socketOptions)}, not true or false`);
+  }
+  return { ...checkReadOptions(rest), socketOptions };
 }
 
 /** The path that an option `netns` names: a path is used as it is, a process id names that process's. */

@@ -3,7 +3,7 @@ import type { ReadOptions, Socket, SocketFilter } from '../model/socket.js';
 import { RowFlag, type SocketTableData } from '../model/socket-columns.js';
 import { SocketTable } from '../model/socket-table.js';
 import { native, type SocketQuery } from '../native.js';
-import { ownersByInode, ownersByInodeSync } from './owners.js';
+import { readOwners, readOwnersSync } from './owners.js';
 import { type CheckedOptions, checkReadOptions } from './read-options.js';
 import { privilegeRemedy } from './refusal.js';
 import { LISTENING_STATES, type StateMasks, socketQuery } from './socket-filter.js';
@@ -51,7 +51,7 @@ const NOTHING: SocketTableData = {
  * ```
  */
 export async function sockets(filter?: SocketFilter, options?: ReadOptions): Promise<Socket[]> {
-  return Array.from(await socketTable(filter, options));
+  return (await socketTable(filter, options)).toArray();
 }
 
 /**
@@ -65,7 +65,7 @@ export async function sockets(filter?: SocketFilter, options?: ReadOptions): Pro
  */
 export function socketsSync(filter?: SocketFilter, options?: ReadOptions): Socket[] {
   const checked = checkReadOptions(options);
-  return Array.from(readSync(socketQuery(filter, checked), checked.owners ?? false));
+  return readSync(socketQuery(filter, checked), checked.owners ?? false).toArray();
 }
 
 /**
@@ -83,7 +83,7 @@ export function socketsSync(filter?: SocketFilter, options?: ReadOptions): Socke
 export async function listeners(filter?: SocketFilter, options?: ReadOptions): Promise<Socket[]> {
   const checked = checkReadOptions(options);
   const query = socketQuery(filter, checked, LISTENING_STATES);
-  return Array.from(await read(query, checked.owners ?? true));
+  return (await read(query, checked.owners ?? true)).toArray();
 }
 
 /**
@@ -99,7 +99,7 @@ export async function listeners(filter?: SocketFilter, options?: ReadOptions): P
 export function listenersSync(filter?: SocketFilter, options?: ReadOptions): Socket[] {
   const checked = checkReadOptions(options);
   const query = socketQuery(filter, checked, LISTENING_STATES);
-  return Array.from(readSync(query, checked.owners ?? true));
+  return readSync(query, checked.owners ?? true).toArray();
 }
 
 /**
@@ -131,16 +131,22 @@ export function readStates(states: StateMasks, options: CheckedOptions): Promise
   return read({ ...query, tcpStates: states.tcp, udpStates: states.udp, keyedPeers: true }, false);
 }
 
+/** The same for TCP connections, of which there may be very many: no more is asked than is listed. */
+export function readConnections(states: StateMasks, options: CheckedOptions): Promise<SocketTable> {
+  const query = socketQuery({}, options);
+  return read({ ...query, tcpStates: states.tcp, udpStates: states.udp }, false);
+}
+
 async function read(query: SocketQuery, withOwners: boolean): Promise<SocketTable> {
   const data = asksNothing(query) ? NOTHING : await native.readSockets(query);
   if (isEmptyForUntold(query, data)) refuseUntold(query, await native.readSockets(told(query)));
-  return new SocketTable(data, withOwners ? await ownersByInode(data.columns.inode) : null);
+  return new SocketTable(data, withOwners ? await readOwners(data.columns.inode) : null);
 }
 
 function readSync(query: SocketQuery, withOwners: boolean): SocketTable {
   const data = asksNothing(query) ? NOTHING : native.readSocketsSync(query);
   if (isEmptyForUntold(query, data)) refuseUntold(query, native.readSocketsSync(told(query)));
-  return new SocketTable(data, withOwners ? ownersByInodeSync(data.columns.inode) : null);
+  return new SocketTable(data, withOwners ? readOwnersSync(data.columns.inode) : null);
 }
 
 /** Nothing matched, and it was asked for what this user or this source may not be told. */

@@ -60,8 +60,11 @@ export interface Nftables {
   tables: NftTable[];
   /** Of all tables, base chains and others. */
   chains: NftChain[];
+  /** Sets and maps of all tables, anonymous ones too, with their elements. */
   sets: NftSet[];
+  /** Named counters, quotas, limits, helpers and the like, of all tables. */
   objects: NftObject[];
+  /** Which connections may pass hooks by, and on which devices. */
   flowtables: NftFlowtable[];
 }
 

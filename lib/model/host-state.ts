@@ -1,4 +1,5 @@
 import type { Firewall } from './firewall.js';
+import type { HeldPorts } from './held-ports.js';
 import type { Interface } from './interface.js';
 import type { Route } from './route.js';
 import type { Rule } from './rule.js';
@@ -41,6 +42,8 @@ export interface CapturePlace {
   kernel: string;
   /** The inode of the network namespace; `null` where it could not be read. */
   netns: number | null;
+  /** The effective user of the process that made it; absent where not told. */
+  uid?: number;
 }
 
 /**
@@ -76,6 +79,8 @@ export interface HostState {
   settings: Record<string, number | string>;
   /** Listening TCP, all UDP, and TCP sockets bound without listening. */
   sockets: Socket[];
+  /** The local ports of all other TCP sockets; absent where they were not read. */
+  held?: HeldPorts[];
   /** What is hooked into the path of packets. */
   firewall: Firewall;
   /** Empty when everything could be read. */

@@ -33,7 +33,7 @@ export function prefixRange(prefix: Prefix): AddressRange {
 export function rangesToPrefixes(ranges: readonly AddressRange[], family: Family): string[] {
   const bits = bitsOf(family);
   const texts: string[] = [];
-  for (const { first, last } of joined(ranges)) {
+  for (const { first, last } of joinedRanges(ranges)) {
     for (let at = first; at <= last; ) {
       let free = 0; // host bits: as many as the start's alignment and the rest allow
       while (free < bits) {
@@ -48,16 +48,78 @@ export function rangesToPrefixes(ranges: readonly AddressRange[], family: Family
   return texts;
 }
 
-/** Neighbouring ranges made one. */
-function joined(ranges: readonly AddressRange[]): AddressRange[] {
+/** The place of the first range that does not end before an address. */
+function endsFrom(ranges: readonly AddressRange[], address: bigint): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ranges[middle]!.last < address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** What two lists of ranges have in common; both are in ascending order, and so is the result. */
+export function commonRanges(
+  one: readonly AddressRange[],
+  other: readonly AddressRange[],
+): AddressRange[] {
   const result: AddressRange[] = [];
-  for (const range of ranges) {
+  let at = endsFrom(other, one[0]?.first ?? 0n);
+  for (const { first, last } of one) {
+    while (at < other.length && other[at]!.last < first) at++;
+    for (let next = at; next < other.length && other[next]!.first <= last; next++) {
+      const from = other[next]!.first;
+      const to = other[next]!.last;
+      const piece = { first, last };
+      if (from > first) piece.first = from;
+      if (to < last) piece.last = to;
+      result.push(piece);
+    }
+  }
+  return result;
+}
+
+/** What is in one list of ranges and not in another; both are in ascending order, and so is the result. */
+export function rangesWithout(
+  one: readonly AddressRange[],
+  other: readonly AddressRange[],
+): AddressRange[] {
+  const result: AddressRange[] = [];
+  let at = endsFrom(other, one[0]?.first ?? 0n);
+  for (const { first, last } of one) {
+    while (at < other.length && other[at]!.last < first) at++;
+    let from = first;
+    for (let next = at; next < other.length && other[next]!.first <= last; next++) {
+      const hole = other[next]!;
+      if (hole.first > from) result.push({ first: from, last: hole.first - 1n });
+      if (hole.last >= from) from = hole.last + 1n;
+    }
+    if (from <= last) result.push({ first: from, last });
+  }
+  return result;
+}
+
+/** The same addresses in as few ranges as can be, in ascending order. */
+export function joinedRanges(ranges: readonly AddressRange[]): AddressRange[] {
+  const result: AddressRange[] = [];
+  const sorted = isSorted(ranges) ? ranges : [...ranges].sort(byFirst);
+  for (const range of sorted) {
     const before = result.at(-1);
     if (before && before.last + 1n >= range.first) {
       if (range.last > before.last) before.last = range.last;
     } else result.push({ ...range });
   }
   return result;
+}
+
+function isSorted(ranges: readonly AddressRange[]): boolean {
+  return ranges.every((range, index) => index === 0 || ranges[index - 1]!.first <= range.first);
+}
+
+function byFirst(one: AddressRange, other: AddressRange): number {
+  return one.first < other.first ? -1 : one.first > other.first ? 1 : 0;
 }
 
 /** The whole space of a family, cut wherever one of the prefixes begins or ends, in ascending order. */

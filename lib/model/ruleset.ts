@@ -159,7 +159,9 @@ export type PayloadBase = 'link' | 'network' | 'transport' | 'inner' | 'tunnel';
 
 /** A rule, in its place in its chain. */
 export interface NftRule {
+  /** The kernel's number of it in its table, as `nft -a` shows. */
   handle: number;
+  /** What it asks and does, in order. */
   expressions: NftExpression[];
   /** The comment that nft(8) keeps in the rule's user data; `null` for none. */
   comment: string | null;
@@ -174,15 +176,20 @@ export interface NftRule {
  * within, field by field. Elements whose time has run out are left out.
  */
 export interface NftSet {
+  /** The family of its table. */
   family: NftFamily;
+  /** The name of its table. */
   table: string;
+  /** Its name; `__set0` and the like for one without. */
   name: string;
+  /** The kernel's number of it in its table. */
   handle: number;
   /**
    * NFT_SET_*: `anonymous`, `constant`, `interval`, `map`, `timeout`, `eval`, `object`, `concat`,
    * `expr`. A bit that has no name here is written as a number, as `0x200`.
    */
   flags: string[];
+  /** The type of a key as nft(8) numbers it (NFTA_SET_KEY_TYPE); the kernel does not look at it. */
   keyType: number;
   /** Bytes; each field of a concatenation fills whole words of four. */
   keyLength: number;
@@ -190,11 +197,15 @@ export interface NftSet {
   fields: number[];
   /** For maps: the type and length of the data; 0xffffff00 is a verdict. */
   dataType: number | null;
+  /** Bytes; 0 where it is no map of values. */
   dataLength: number;
+  /** For object maps: what the objects are (NFT_OBJECT_*); else `null`. */
   objectType: number | null;
   /** How many elements, `catchall` not counted. */
   size: number;
+  /** Base64: the keys, or the first keys of ranges. */
   keys: string;
+  /** For concatenated ranges: base64, the last keys; else `null`. */
   keyEnds: string | null;
   /**
    * For intervals that are no concatenation: base64, a bit an element (bit `n & 7` of byte `n >> 3`),
@@ -205,6 +216,7 @@ export interface NftSet {
   data: string | null;
   /** For verdict maps: the verdict of each element as an index into `verdicts`, -1 for those that close. */
   verdictOf: number[] | null;
+  /** The verdicts that elements have, each once. */
   verdicts: NftVerdict[];
   /** For object maps: the name of each element's object, empty for those that close. */
   objects: string[] | null;
@@ -225,9 +237,13 @@ export interface NftSet {
 
 /** A named object: a counter, quota, limit, ct helper, ct timeout, ct expectation, synproxy, secmark. */
 export interface NftObject {
+  /** The family of its table. */
   family: NftFamily;
+  /** The name of its table. */
   table: string;
+  /** Its name. */
   name: string;
+  /** What it is (NFT_OBJECT_*). */
   type: number;
   /** A limit or a quota as the expression it acts as; `null` for what never stops a packet. */
   expression: NftExpression | null;
@@ -235,9 +251,14 @@ export interface NftObject {
 
 /** A flowtable: packets of established flows by these devices leave the slow path. */
 export interface NftFlowtable {
+  /** The family of its table. */
   family: NftFamily;
+  /** The name of its table. */
   table: string;
+  /** Its name. */
   name: string;
+  /** Its place among what stands at ingress. */
   priority: number;
+  /** The interfaces it takes packets from, by name. */
   devices: string[];
 }

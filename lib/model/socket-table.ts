@@ -1,6 +1,7 @@
 import { EarshotError } from '../errors.js';
-import { addressFromBytes, formatAddress, formatPrefix } from './address.js';
-import type { Endpoint, Family, Process, Socket, SocketState } from './socket.js';
+import { type Address, addressFromBytes, formatAddress, formatPrefix } from './address.js';
+import { invalid, show } from './arguments.js';
+import type { Endpoint, Process, Socket, SocketState } from './socket.js';
 import { RowFlag, type SocketColumns, type SocketTableData } from './socket-columns.js';
 
 /** The states of TCP by the kernel's number (net/tcp_states.h); 12 is never seen from outside. */
@@ -33,11 +34,19 @@ export const UDP_STATES: readonly (SocketState | undefined)[] = [
   'unconnected',
 ];
 
+/** `::`. */
+const UNSPECIFIED = addressFromBytes(new Uint8Array(16), 0, 'ipv6');
+
 const TCP = 6;
 const TCP_LISTEN = 10;
 
 /** The arrays a column can be. */
 export type TypedArray = Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
+
+/** Who holds the socket of an inode, as a map has it. */
+export interface OwnersByInode {
+  get(inode: number): Process[] | undefined;
+}
 
 /**
  * Sockets as typed-array columns, a row a socket in the order read. A record is made when it is
@@ -66,13 +75,20 @@ export class SocketTable implements Iterable<Socket> {
   readonly #interfaceNames: ReadonlyMap<number, string>;
   readonly #cgroups: ReadonlyMap<bigint, string>;
   /** Prefixes of peers that must sign, by row. */
-  readonly #keyedPeers = new Map<number, string[]>();
-  readonly #owners: ReadonlyMap<number, Process[]> | null;
+  readonly #keyedPeers: ReadonlyMap<number, string[]> | null;
+  readonly #owners: OwnersByInode | null;
   /** What many rows share is made once. */
-  readonly #addressTexts = new Map<number, string>();
+  readonly #local: AddressTexts;
+  readonly #remote: AddressTexts;
+  /** The 64-bit columns word by word, for no BigInt is made where a record needs none. */
+  readonly #cookieWords: Uint32Array;
+  readonly #cgroupWords: Uint32Array;
+  /** The row whose cgroup `#cgroupText` is: neighbours mostly share theirs. */
+  #cgroupRow = -1;
+  #cgroupText: string | null = null;
 
   /** `owners` are the processes by the inode of the socket, or `null` where nobody asked. */
-  constructor(data: SocketTableData, owners: ReadonlyMap<number, Process[]> | null = null) {
+  constructor(data: SocketTableData, owners: OwnersByInode | null = null) {
     const { length, ...columns } = data.columns;
     this.length = length;
     this.columns = columns;
@@ -80,12 +96,12 @@ export class SocketTable implements Iterable<Socket> {
     this.#interfaceSets = data.interfaceSets.map((names) => Object.freeze(names) as string[]);
     this.#interfaceNames = new Map(data.interfaceNames);
     this.#cgroups = new Map(data.cgroups);
-    for (const [row, family, length, bytes] of data.keyedPeers ?? []) {
-      const address = addressFromBytes(bytes, 0, family === 4 ? 'ipv4' : 'ipv6');
-      const prefix = formatPrefix({ address, length });
-      this.#keyedPeers.set(row, [...(this.#keyedPeers.get(row) ?? []), prefix]);
-    }
+    this.#keyedPeers = keyedPeersOf(data);
     this.#owners = owners;
+    this.#local = new AddressTexts(columns.localAddress);
+    this.#remote = new AddressTexts(columns.remoteAddress);
+    this.#cookieWords = wordsOf(columns.cookie);
+    this.#cgroupWords = wordsOf(columns.cgroup);
   }
 
   /** The record of one row. Throws `ERR_INVALID_ARGUMENT` for a row that is not there. */
@@ -104,10 +120,49 @@ export class SocketTable implements Iterable<Socket> {
     for (let row = 0; row < this.length; row++) yield this.#record(row);
   }
 
+  /** Every record, in the order read: `Array.from(table)`, sooner. */
+  toArray(): Socket[] {
+    const records = new Array<Socket>(this.length);
+    for (let row = 0; row < this.length; row++) records[row] = this.#record(row);
+    return records;
+  }
+
+  /**
+   * The rows for which `holds` is true, in their order. It is given the row and looks at `columns`,
+   * so that no record is made of what is not wanted.
+   */
+  rowsWhere(holds: (row: number) => boolean): Uint32Array {
+    const rows = new Uint32Array(this.length);
+    let count = 0;
+    for (let row = 0; row < this.length; row++) if (holds(row)) rows[count++] = row;
+    return rows.slice(0, count);
+  }
+
+  /**
+   * Rows in ascending order of a column, and in that of `rows` where it is the same: all, or those
+   * given. Addresses are ordered byte by byte. Throws `ERR_INVALID_ARGUMENT` for another column.
+   */
+  rowsBy(column: keyof SocketTable['columns'], rows?: Uint32Array): Uint32Array {
+    const values: TypedArray | undefined = this.columns[column];
+    if (values === undefined) {
+      const names = Object.keys(this.columns).join(', ');
+      throw invalid(`column is ${show(column)}: there are ${names}`);
+    }
+    const sorted = rows?.slice() ?? Uint32Array.from({ length: this.length }, (_, row) => row);
+    const width = this.length === 0 ? 1 : values.length / this.length;
+    return sorted.sort((one, other) => {
+      for (let at = 0; at < width; at++) {
+        const [left, right] = [values[one * width + at]!, values[other * width + at]!];
+        if (left !== right) return left < right ? -1 : 1;
+      }
+      return 0;
+    });
+  }
+
   #record(row: number): Socket {
     const columns = this.#columns;
     const isTcp = columns.protocol[row] === TCP;
-    const family: Family = columns.family[row] === 4 ? 'ipv4' : 'ipv6';
+    const isIpv4 = columns.family[row] === 4;
     const number = columns.state[row]!;
     const flags = columns.flags[row]!;
     const isListener = isTcp && number === TCP_LISTEN;
@@ -117,57 +172,34 @@ export class SocketTable implements Iterable<Socket> {
     const inode = columns.inode[row]!;
     const socket: Socket = {
       protocol: isTcp ? 'tcp' : 'udp',
-      family,
-      state: this.#state(isTcp, number),
-      local: {
-        address: this.#address(columns.localAddress, row, family),
-        port: columns.localPort[row]!,
-      },
-      remote: this.#remote(row, family),
+      family: isIpv4 ? 'ipv4' : 'ipv6',
+      state: stateOf(isTcp, number),
+      local: { address: this.#local.at(row, isIpv4), port: columns.localPort[row]! },
+      remote: this.#peer(row, isIpv4),
       interfaces: this.#interfaceSets[columns.interfaceSet[row]!] ?? [],
       boundInterface: this.#boundInterface(row),
-      v6only: family === 'ipv6' ? told(flags, RowFlag.v6onlyKnown, RowFlag.v6only) : null,
+      v6only: isIpv4 ? null : told(flags, RowFlag.v6onlyKnown, RowFlag.v6only),
       inode,
-      cookie: cookieText(columns.cookie[row]!),
+      cookie: this.#cookie(row),
       uid: columns.uid[row]!,
       receiveQueue: isListener ? 0 : receiveQueue,
       sendQueue: isListener ? 0 : sendQueue,
       backlog: isListener && byNetlink ? { length: receiveQueue, limit: sendQueue } : null,
       mark: (flags & RowFlag.markKnown) !== 0 ? columns.mark[row]! : null,
-      cgroup: this.#cgroups.get(columns.cgroup[row]!) ?? null,
+      cgroup: this.#cgroup(row),
       transparent: told(flags, RowFlag.transparentKnown, RowFlag.transparent),
       source: byNetlink ? 'netlink' : 'procfs',
     };
-    const keyedPeers = this.#keyedPeers.get(row);
+    const keyedPeers = this.#keyedPeers?.get(row);
     if (keyedPeers) socket.keyedPeers = keyedPeers;
     if (this.#owners) socket.owners = this.#owners.get(inode) ?? [];
     return socket;
   }
 
-  #state(isTcp: boolean, number: number): SocketState {
-    const state = (isTcp ? TCP_STATES : UDP_STATES)[number];
-    if (state) return state;
-    // TCP_NEW_SYN_RECV (12) is what the kernel tells as SYN_RECV.
-    return isTcp && number === 12 ? 'syn-received' : 'closed';
-  }
-
-  #remote(row: number, family: Family): Endpoint | null {
+  #peer(row: number, isIpv4: boolean): Endpoint | null {
     const port = this.#columns.remotePort[row]!;
-    const address = this.#address(this.#columns.remoteAddress, row, family);
+    const address = this.#remote.at(row, isIpv4);
     return port === 0 && (address === '0.0.0.0' || address === '::') ? null : { address, port };
-  }
-
-  #address(column: Uint8Array, row: number, family: Family): string {
-    const address = addressFromBytes(column, row * 16, family);
-    if (family === 'ipv6') {
-      return (address.a | address.b | address.c | address.d) === 0 ? '::' : formatAddress(address);
-    }
-    let text = this.#addressTexts.get(address.a);
-    if (text === undefined) {
-      text = formatAddress(address);
-      this.#addressTexts.set(address.a, text);
-    }
-    return text;
   }
 
   #boundInterface(row: number): string | null {
@@ -175,12 +207,110 @@ export class SocketTable implements Iterable<Socket> {
     // A device that went away leaves its sockets bound to its index.
     return index === 0 ? null : (this.#interfaceNames.get(index) ?? `if${index}`);
   }
+
+  #cookie(row: number): string | null {
+    const low = this.#cookieWords[2 * row + LOW]!;
+    const high = this.#cookieWords[2 * row + 1 - LOW]!;
+    if (low === 0 && high === 0) return null;
+    return (high === 0 ? '00000000' : wordText(high)) + wordText(low);
+  }
+
+  #cgroup(row: number): string | null {
+    const words = this.#cgroupWords;
+    const last = this.#cgroupRow;
+    if (
+      last < 0 ||
+      words[2 * row] !== words[2 * last] ||
+      words[2 * row + 1] !== words[2 * last + 1]
+    ) {
+      this.#cgroupRow = row;
+      this.#cgroupText = this.#cgroups.get(this.#columns.cgroup[row]!) ?? null;
+    }
+    return this.#cgroupText;
+  }
+}
+
+/** The place of the lower half of a 64-bit number, in words. */
+const LOW = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 0 : 1;
+
+function wordsOf(column: BigUint64Array): Uint32Array {
+  return new Uint32Array(column.buffer, column.byteOffset, 2 * column.length);
+}
+
+/** 00 to ff: a number's own toString() is several times slower. */
+const BYTE_TEXTS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** 32 bits as 8 hexadecimal digits. */
+function wordText(word: number): string {
+  return (
+    BYTE_TEXTS[word >>> 24]! +
+    BYTE_TEXTS[(word >>> 16) & 0xff]! +
+    BYTE_TEXTS[(word >>> 8) & 0xff]! +
+    BYTE_TEXTS[word & 0xff]!
+  );
+}
+
+/** The texts of a column of addresses: what many rows share is made once. */
+class AddressTexts {
+  readonly #column: Uint8Array;
+  readonly #ipv4 = new Map<number, string>();
+  #lastIpv6: Address = UNSPECIFIED;
+  #lastIpv6Text = '::';
+
+  constructor(column: Uint8Array) {
+    this.#column = column;
+  }
+
+  at(row: number, isIpv4: boolean): string {
+    return isIpv4 ? this.#ipv4At(16 * row) : this.#ipv6At(16 * row);
+  }
+
+  #ipv4At(at: number): string {
+    const bytes = this.#column;
+    const key =
+      (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    let text = this.#ipv4.get(key);
+    if (text === undefined) {
+      text = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+      this.#ipv4.set(key, text);
+    }
+    return text;
+  }
+
+  #ipv6At(at: number): string {
+    const address = addressFromBytes(this.#column, at, 'ipv6');
+    const last = this.#lastIpv6;
+    if (
+      address.d !== last.d ||
+      address.c !== last.c ||
+      address.b !== last.b ||
+      address.a !== last.a
+    ) {
+      this.#lastIpv6 = address;
+      this.#lastIpv6Text = formatAddress(address);
+    }
+    return this.#lastIpv6Text;
+  }
+}
+
+function keyedPeersOf(data: SocketTableData): Map<number, string[]> | null {
+  if (!data.keyedPeers?.length) return null;
+  const byRow = new Map<number, string[]>();
+  for (const [row, family, length, bytes] of data.keyedPeers) {
+    const address = addressFromBytes(bytes, 0, family === 4 ? 'ipv4' : 'ipv6');
+    const prefix = formatPrefix({ address, length });
+    byRow.set(row, [...(byRow.get(row) ?? []), prefix]);
+  }
+  return byRow;
+}
+
+function stateOf(isTcp: boolean, number: number): SocketState {
+  const state = (isTcp ? TCP_STATES : UDP_STATES)[number];
+  if (state) return state;
+  // TCP_NEW_SYN_RECV (12) is what the kernel tells as SYN_RECV.
+  return isTcp && number === 12 ? 'syn-received' : 'closed';
 }
 
 function told(flags: number, known: number, value: number): boolean | null {
   return (flags & known) === 0 ? null : (flags & value) !== 0;
-}
-
-function cookieText(cookie: bigint): string | null {
-  return cookie === 0n ? null : cookie.toString(16).padStart(16, '0');
 }

@@ -86,6 +86,13 @@ export interface Socket {
    * (RFC 2385). Absent where there are none; they are told to CAP_NET_ADMIN alone.
    */
   keyedPeers?: string[];
+  /**
+   * SO_REUSEADDR. Only in captures, and only where the socket itself could be asked: sock_diag and
+   * /proc/net tell it nobody. See `CaptureOptions.socketOptions`.
+   */
+  reuseAddress?: boolean;
+  /** SO_REUSEPORT, told where `reuseAddress` is. */
+  reusePort?: boolean;
   /** Where this record was read from. */
   source: 'netlink' | 'procfs';
   /** The processes that hold it, when asked for; `[]` means nobody visible to this user. */
@@ -138,4 +145,14 @@ export interface ReadOptions {
   source?: 'auto' | 'netlink' | 'procfs';
   /** Also resolve the processes that hold each socket. Default false for tables, true for listeners(). */
   owners?: boolean;
+}
+
+/** How to make a capture. */
+export interface CaptureOptions extends ReadOptions {
+  /**
+   * Also ask the sockets of other processes for SO_REUSEADDR and SO_REUSEPORT, which `checkBind`
+   * needs and no list of the kernel has: each is duplicated for a moment (pidfd_getfd(2), Linux 5.6,
+   * with the right to trace their processes). Default false: this process's own are asked, no other.
+   */
+  socketOptions?: boolean;
 }

@@ -300,12 +300,30 @@ const socket = record(
     cgroup: orNull(text),
     transparent: orNull(bool),
     keyedPeers: optional(listOf(prefix)),
+    reuseAddress: optional(bool),
+    reusePort: optional(bool),
     source: oneOf('netlink', 'procfs'),
     owners: optional(
       listOf(record({ pid: count, fd: count, name: text, command: texts, uid: word })),
     ),
   },
   ofFamily((entry) => ['local', addressFamily((entry.local as { address: string }).address)]),
+);
+
+const heldPorts = record(
+  {
+    family,
+    address,
+    boundInterface: orNull(text),
+    uid: word,
+    timeWait: bool,
+    v6only: optional(bool),
+    reuseAddress: optional(bool),
+    reusePort: optional(bool),
+    source: oneOf('netlink', 'procfs'),
+    ports: listOf(port),
+  },
+  ofFamily((entry) => ['address', addressFamily(entry.address)]),
 );
 
 const missing = record({
@@ -333,7 +351,7 @@ const hostState = record({
     'a time as ISO 8601 writes it',
     (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)),
   ),
-  where: record({ hostname: text, kernel: text, netns: orNull(count) }),
+  where: record({ hostname: text, kernel: text, netns: orNull(count), uid: optional(word) }),
   families: record({ ipv4: bool, ipv6: bool }),
   interfaces: listOf(networkInterface),
   routes: listOf(route),
@@ -343,6 +361,7 @@ const hostState = record({
     shape('a number or text', (value) => Number.isFinite(value) || typeof value === 'string'),
   ),
   sockets: listOf(socket),
+  held: optional(listOf(heldPorts)),
   firewall,
   missing: listOf(missing),
 });

@@ -5,7 +5,9 @@ import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
 import type { Connection, Tuple } from './nftables/connection.js';
 import type { Frame } from './nftables/frame.js';
-import type { CompiledChain, CompiledRule } from './nftables/ruleset.js';
+import type { AnyOrder } from './nftables/order.js';
+import type { PeerWatch } from './nftables/peer-watch.js';
+import type { CompiledRule } from './nftables/ruleset.js';
 import type {
   Assumption,
   Cause,
@@ -92,10 +94,8 @@ export class Course {
   connection: Connection | null = null;
   /** Sets that rules have added this flow to, or taken it out of. */
   readonly touched = new Set<object>();
-  /** Where among the chains of its priority each legacy chain is asked, as was chosen. */
-  readonly turns = new Map<CompiledChain, number>();
-  /** A rule that looked at the peer's address: another peer may fare otherwise. */
-  looksAtPeer: CompiledRule | null = null;
+  /** Which order chains are asked in whose order is not known. */
+  readonly orders = new Map<AnyOrder, number>();
 
   constructor(
     readonly host: Host,
@@ -104,6 +104,8 @@ export class Course {
     /** This host itself is the peer. */
     readonly fromHere: boolean,
     readonly choices: Choices = new Choices(),
+    /** What is asked of the peer's address; `null` where nobody wants to know. */
+    readonly peer: PeerWatch<CompiledRule> | null = null,
   ) {}
 
   get receiver(): Receiver | null {

@@ -8,12 +8,15 @@ import {
   parseAddress,
 } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
-import { type AddressRange, addressToNumber, rangesToPrefixes } from '../model/prefix-set.js';
+import { addressFromNumber, addressToNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
 import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
 import { type Device, type Host, hostOf, type Receiver } from './host.js';
-import { type Piece, peersBehind } from './peers.js';
+import { PeerWatch } from './nftables/peer-watch.js';
+import type { CompiledRule } from './nftables/ruleset.js';
+import { type PeerPart, PeerSpace } from './peer-space.js';
+import { peersBehind } from './peers.js';
 import { covers, missOf } from './stages/socket.js';
 import { type Followed, follow } from './trace.js';
 import type { Cause } from './verdict.js';
@@ -40,40 +43,32 @@ import type { Cause } from './verdict.js';
 export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[] {
   const host = hostOf(state);
   const wanted = checkFilter(filter);
-  const peers = new Map<string, Piece[]>();
-  const texts = new Map<string, string[]>();
+  const spaces = new Map<string, PeerSpace>();
   const behind = (device: Device, family: Family) => {
     const key = `${family} ${device.name}`;
-    const known = peers.get(key) ?? peersBehind(host, device, family);
-    peers.set(key, known);
+    const known = spaces.get(key) ?? new PeerSpace(peersBehind(host, device, family), family);
+    spaces.set(key, known);
     return known;
   };
   return state.sockets
     .filter((socket) => socket.state === 'listen' || socket.state === 'unconnected')
     .filter((socket) => matchesFilter(socket, wanted))
-    .map((socket) => exposureOf(host, socket, behind, texts));
+    .map((socket) => exposureOf(host, socket, behind));
 }
 
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
 
-type PeersBehind = (device: Device, family: Family) => readonly Piece[];
+type PeersBehind = (device: Device, family: Family) => PeerSpace;
 
 /** Peers with one fate at one door. */
 interface Group {
   readonly fate: Omit<Followed['fate'], 'stage'>;
-  readonly ranges: AddressRange[];
-  /** Which pieces of those behind the interface these are, by their numbers; '' for none of them. */
-  pieces: string;
+  readonly parts: PeerPart[];
   /** Some of them stand beyond the link. */
   beyond: boolean;
 }
 
-function exposureOf(
-  host: Host,
-  socket: Socket,
-  behind: PeersBehind,
-  texts: Map<string, string[]>,
-): Exposure {
+function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
   const reach: Reach[] = [];
   const blocked: Blocked[] = [];
   const unknown: Untold[] = [];
@@ -82,37 +77,51 @@ function exposureOf(
   for (const door of doors(host, socket)) {
     const { device, address, family } = door;
     const local = device.link.loopback;
-    const groups = local
-      ? fromHere(host, socket, door)
-      : groupPeers(host, socket, door, behind(device, family));
-    for (const { fate, ranges, pieces, beyond } of groups) {
-      // Many sockets have the same peers, and writing down whom costs more than tracing them.
-      const key = pieces === '' ? '' : `${family} ${device.name}${pieces}`;
-      const known = texts.get(key) ?? rangesToPrefixes(ranges, family);
-      if (key !== '') texts.set(key, known);
-      const row = { interface: device.name, address, peers: [...known] };
+    const space = behind(device, family);
+    const groups = local ? fromHere(host, socket, door) : groupPeers(host, socket, door, space);
+    for (const { fate, parts, beyond } of groups) {
+      const peers = () =>
+        local
+          ? parts.flatMap(({ ranges }) => rangesToPrefixes(ranges, family))
+          : space.prefixes(parts);
+      const row = { interface: device.name, address };
       const distance = local ? 'host' : beyond ? 'routed' : 'link';
-      const entry = {
-        ...row,
-        port: socket.local.port,
-        url: urlFor(socket, address),
-        forwardedTo: null,
-      };
+      const place = { port: socket.local.port, url: urlFor(socket, address), forwardedTo: null };
       if (fate.outcome === 'reachable') {
-        reach.push(entry);
+        reach.push(withPeers({ ...row, peers: [], ...place }, peers));
         scope = farther(scope, distance);
         continue;
       }
-      const fault = { ...row, cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
+      const fault = { cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
       if (fate.outcome === 'unknown') {
-        unknown.push({ ...entry, ...fault, assuming: fate.assuming ?? null });
+        const assuming = fate.assuming ?? null;
+        unknown.push(withPeers({ ...row, peers: [], ...place, ...fault, assuming }, peers));
         perhaps = farther(perhaps, distance);
-      } else blocked.push(fault);
+      } else blocked.push(withPeers({ ...row, peers: [], ...fault }, peers));
     }
   }
   const endpoint = { protocol: socket.protocol, port: socket.local.port };
   if (farther(scope, perhaps) !== scope) scope = 'unknown';
   return { endpoint, socket, scope, reach, blocked, unknown };
+}
+
+/**
+ * The row with its peers, whose texts are made when they are first asked for: a block list may leave
+ * a hundred thousand prefixes, and most of those who ask about many sockets look at few of them.
+ */
+function withPeers<Row extends { peers: string[] }>(row: Row, make: () => string[]): Row {
+  const hold = (value: string[]) =>
+    Object.defineProperty(row, 'peers', { value, enumerable: true, writable: true });
+  return Object.defineProperty(row, 'peers', {
+    get() {
+      const peers = make();
+      hold(peers);
+      return peers;
+    },
+    set: hold,
+    enumerable: true,
+    configurable: true,
+  });
 }
 
 const order: readonly Scope[] = ['nobody', 'host', 'link', 'routed'];
@@ -158,53 +167,84 @@ function fromHere(host: Host, socket: Socket, door: Door): Group[] {
   const asked = ask(host, socket, door, undefined);
   if (!asked) return [];
   const itself = addressToNumber(asked.followed.course.packet.source);
-  return [
-    { fate: asked.fate, ranges: [{ first: itself, last: itself }], pieces: '', beyond: false },
-  ];
+  const part = { id: -1, ranges: [{ first: itself, last: itself }] };
+  return [{ fate: asked.fate, parts: [part], beyond: false }];
 }
 
-function groupPeers(host: Host, socket: Socket, door: Door, pieces: readonly Piece[]): Group[] {
+/** Rules that tell more sets of peers apart than this are not followed to the end. */
+const mostParts = 4096;
+
+function groupPeers(host: Host, socket: Socket, door: Door, space: PeerSpace): Group[] {
   const groups = new Map<string, Group>();
   const linkOnly = isLinkLocal(parseAddress(door.address)!);
   let current: Group | null = null;
-  let waiting: number[] = []; // nobody's addresses before the first peer of a stretch
-  const add = (group: Group, number: number) => {
-    group.ranges.push(pieces[number]!);
-    group.pieces += ` ${number}`;
-  };
-  for (const [number, piece] of pieces.entries()) {
+  let waiting: PeerPart[] = []; // nobody's addresses before the first peer of a stretch
+  for (const [number, piece] of space.pieces.entries()) {
+    const whole = space.whole(number);
     if (piece.who === 'nobody') {
-      if (current) add(current, number);
-      else waiting.push(number);
+      if (current) current.parts.push(whole);
+      else waiting.push(whole);
       continue;
     }
+    current = null;
     const asks = piece.who === 'peer' && (!linkOnly || piece.onLink);
-    const asked = asks ? ask(host, socket, door, piece.text) : null;
-    if (!asked) {
-      current = null;
-      waiting = [];
-      continue;
+    for (const { part, fate, text } of asks ? fatesOf(host, socket, door, space, number) : []) {
+      if (!fate) continue;
+      const key = keyOf(fate, text);
+      const group: Group = groups.get(key) ?? { fate, parts: [], beyond: false };
+      groups.set(key, group);
+      if (part.ranges[0]!.first === piece.first) group.parts.push(...waiting);
+      group.parts.push(part);
+      if (!piece.onLink) group.beyond = true;
+      if (part.ranges.at(-1)!.last === piece.last) current = group;
     }
-    const fate = forAll(piece, asked);
-    const key = keyOf(fate, piece.text);
-    const group: Group = groups.get(key) ?? { fate, ranges: [], pieces: '', beyond: false };
-    groups.set(key, group);
-    for (const one of [...waiting, number]) add(group, one);
-    if (!piece.onLink) group.beyond = true;
     waiting = [];
-    current = group;
   }
   return [...groups.values()];
 }
 
-/** One peer was asked about for many: where a rule looks at who asks, it does not stand for all. */
+interface PartFate {
+  readonly part: PeerPart;
+  /** Null where the answer says nothing about this socket. */
+  readonly fate: Group['fate'] | null;
+  /** The peer that was asked about for all of them. */
+  readonly text: string;
+}
+
+/** One peer of a piece is asked about, and then, as long as rules tell others apart from it, one of these. */
+function* fatesOf(
+  host: Host,
+  socket: Socket,
+  door: Door,
+  space: PeerSpace,
+  number: number,
+): Generator<PartFate> {
+  let rest = space.whole(number);
+  for (let count = 1; rest.ranges.length > 0; count++) {
+    const address = addressFromNumber(rest.ranges[0]!.first, door.family);
+    const text = formatAddress(address);
+    const watch = host.ruleset ? new PeerWatch<CompiledRule>(address) : null;
+    const asked = ask(host, socket, door, text, watch);
+    const part = watch && count < mostParts ? space.meeting(rest, watch.conditions) : rest;
+    const blurring = count < mostParts ? watch?.blurredBy : host.ruleset;
+    const fate = asked && forAll(part, asked.fate, watch, blurring != null);
+    yield { part, fate, text };
+    rest = space.without(rest, part);
+  }
+}
+
+/** One peer was asked about for many: where a rule makes something else of each, it stands for itself alone. */
 function forAll(
-  piece: Piece,
-  { followed, fate }: { followed: Followed; fate: Group['fate'] },
+  { ranges }: PeerPart,
+  fate: Group['fate'],
+  watch: PeerWatch<CompiledRule> | null,
+  blurred: boolean,
 ): Group['fate'] {
-  const rule = followed.course.looksAtPeer;
-  if (piece.first === piece.last || !rule || fate.outcome === 'unknown') return fate;
-  const what = `which of these peers a rule selects (${rule.chain.name}: ${rule.text})`;
+  const alone = ranges.length === 1 && ranges[0]!.first === ranges[0]!.last;
+  if (!blurred || alone || fate.outcome === 'unknown') return fate;
+  const rule = watch?.blurredBy;
+  const by = rule ? ` (${rule.chain.name}: ${rule.text})` : '';
+  const what = `which of these peers a rule selects${by}`;
   return { outcome: 'unknown', cause: { code: 'not-evaluated', what }, symptom: null };
 }
 
@@ -225,13 +265,18 @@ function ask(
   socket: Socket,
   door: Door,
   peer: string | undefined,
+  watch: PeerWatch<CompiledRule> | null = null,
 ): { followed: Followed; fate: Group['fate'] } | null {
-  const followed = follow(host, {
-    protocol: socket.protocol,
-    ingress: door.device.name,
-    ...(peer === undefined ? {} : { source: { address: peer } }),
-    destination: { address: door.address, port: socket.local.port },
-  });
+  const followed = follow(
+    host,
+    {
+      protocol: socket.protocol,
+      ingress: door.device.name,
+      ...(peer === undefined ? {} : { source: { address: peer } }),
+      destination: { address: door.address, port: socket.local.port },
+    },
+    watch,
+  );
   const { course, fate } = followed;
   const { takers } = course;
   const mine = host

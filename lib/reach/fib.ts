@@ -102,7 +102,11 @@ export class Fib {
   /** The leaves of the look-up under way. */
   readonly #holding: Leaf[] = [];
 
+  /** It holds no route at all. */
+  readonly isEmpty: boolean;
+
   constructor(routes: readonly Route[], devices: ReadonlyMap<string, Device>) {
+    this.isEmpty = routes.length === 0;
     const loopback = [...devices.values()].find(({ link }) => link.loopback) ?? null;
     for (const route of routes) {
       const prefix = parsePrefix(route.destination);

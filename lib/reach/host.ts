@@ -47,6 +47,8 @@ export class Host {
   readonly unnamedPort: number;
   /** The rules; null where those of nftables could not be read, or none does anything to any packet. */
   readonly ruleset: Ruleset | null;
+  /** The rules of a host whose numbers begin with the most significant byte: they are not evaluated. */
+  readonly foreignRules: boolean;
   /** Both firewalls could be read and do nothing to any packet. */
   readonly withoutFirewall: boolean;
   /** No interface has an XDP or tc program. */
@@ -65,15 +67,14 @@ export class Host {
     const { nftables, legacy } = state.firewall;
     const tables = legacy && [...legacy.ipv4, ...legacy.ipv6];
     const isRead = tables?.every(({ chains }) => chains !== null) === true;
+    const isThere = nftables !== null && nftables.chains.length + (tables?.length ?? 0) > 0;
+    this.foreignRules = nftables?.byteOrder === 'big' && isThere;
+    const nameOf = (index: number) => this.byIndex.get(index)?.name ?? null;
     const ruleset =
-      nftables && nftables.chains.length + (tables?.length ?? 0) > 0
-        ? new Ruleset(
-            { ...state.firewall, nftables },
-            (index) => this.byIndex.get(index)?.name ?? null,
-          )
-        : null;
+      isThere && !this.foreignRules ? new Ruleset({ ...state.firewall, nftables }, nameOf) : null;
     this.ruleset = ruleset?.idle ? null : ruleset;
-    this.withoutFirewall = nftables !== null && this.ruleset === null && isRead;
+    this.withoutFirewall =
+      nftables !== null && this.ruleset === null && !this.foreignRules && isRead;
     this.withoutPrograms = state.interfaces.every(
       ({ xdp, tcIngress, tcEgress }) => xdp.length === 0 && !tcIngress && !tcEgress,
     );

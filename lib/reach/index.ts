@@ -6,6 +6,8 @@ export { EarshotError, type ErrorCode } from '../errors.js';
 export type { HostState, Missing } from '../model/host-state.js';
 export type { Family, Socket, SocketFilter, Transport } from '../model/socket.js';
 export { checkState, parseState } from '../model/state-check.js';
+export type { BindError } from './bind/address.js';
+export { type BindCheck, type BindSpec, checkBind, type HeldPort } from './bind.js';
 export { exposure } from './exposure.js';
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
 export type { Flow } from './flow.js';

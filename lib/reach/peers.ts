@@ -141,7 +141,7 @@ function whoIs(
 }
 
 /** No host may send from such an address. */
-function neverASource(address: Address): boolean {
+export function neverASource(address: Address): boolean {
   if (isMulticast(address) || isLoopback(address) || isUnspecified(address)) return true;
   return address.family === 'ipv4'
     ? address.a >>> 24 === 0 || address.a === -1

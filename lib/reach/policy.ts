@@ -8,7 +8,7 @@ import {
   unspecified,
 } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
-import type { NextHop, Route } from '../model/route.js';
+import type { NextHop, Route, RouteType } from '../model/route.js';
 import { impliedRules, type Rule, takesEveryPacket } from '../model/rule.js';
 import type { Family, PortRange } from '../model/socket.js';
 import { type Device, LOOPBACK_INDEX } from './device.js';
@@ -204,7 +204,24 @@ export class Policy {
 
   /** The route that the table `local` has for an address; null where it has none. */
   localEntry(address: Address): Found | null {
-    const table = this.#merged?.main ?? this.#tables.get(localTable);
+    return this.#entryIn(this.#localTable, address);
+  }
+
+  /**
+   * The type of the route to an address in the local table, or in that of a VRF (inet_addr_type_table);
+   * `null` where it holds none to it that is a way, and `'no-table'` where it holds none at all.
+   */
+  addressType(address: Address, vrfTable?: number): RouteType | 'no-table' | null {
+    const table = vrfTable === undefined ? this.#localTable : this.#tables.get(vrfTable);
+    if (!table || table.isEmpty) return 'no-table';
+    return this.#entryIn(table, address)?.route.type ?? null;
+  }
+
+  get #localTable(): Fib | undefined {
+    return this.#merged?.main ?? this.#tables.get(localTable);
+  }
+
+  #entryIn(table: Fib | undefined, address: Address): Found | null {
     if (!table) return null;
     const key = this.#anyPacket;
     key.destination = address;

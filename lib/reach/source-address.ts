@@ -148,7 +148,7 @@ function score(
 }
 
 /** An optimistic address, where use_optimistic does not make it as good as others (ipv6_use_optimistic_addr). */
-function isAvoided(host: Host, { device, entry }: OwnAddress): boolean {
+export function isAvoided(host: Host, { device, entry }: OwnAddress): boolean {
   if (!entry.flags.includes('optimistic')) return false;
   const on = (name: 'optimistic_dad' | 'use_optimistic') =>
     host.setting(`net.ipv6.conf.all.${name}`, 0) !== 0 || (device.link.ipv6?.[name] ?? 0) !== 0;

@@ -16,8 +16,10 @@ import { Course, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
 import type { Flow } from './flow.js';
 import { type Host, hostOf } from './host.js';
+import type { PeerWatch } from './nftables/peer-watch.js';
+import type { CompiledRule } from './nftables/ruleset.js';
 import { bridgeAsks } from './stages/bridge.js';
-import { passDevice } from './stages/device.js';
+import { passDevice, passFamily } from './stages/device.js';
 import { passEntrance, passHook, passPrograms } from './stages/firewall.js';
 import { passAcknowledgement } from './stages/handshake.js';
 import { passOrigin } from './stages/origin.js';
@@ -72,20 +74,29 @@ export interface Followed {
 }
 
 /** `trace` without its words: what exposure asks thousands of times. */
-export function follow(host: Host, flow: Flow): Followed {
+export function follow(
+  host: Host,
+  flow: Flow,
+  peer: PeerWatch<CompiledRule> | null = null,
+): Followed {
   const choices = new Choices();
-  const first = followOnce(host, flow, choices);
+  const first = followOnce(host, flow, choices, peer);
   let symptom = first.fate.symptom;
   for (let fork = choices.next(); fork; fork = choices.next()) {
-    const other = fork.exhausted ? null : followOnce(host, flow, choices);
+    const other = fork.exhausted ? null : followOnce(host, flow, choices, peer);
     if (!other || !agree(first, other)) return undecided(first.course, fork);
     if (other.fate.symptom !== symptom) symptom = null;
   }
   return { course: first.course, fate: { ...first.fate, symptom } };
 }
 
-function followOnce(host: Host, flow: Flow, choices: Choices): Followed {
-  const course = courseOf(host, flow, choices);
+function followOnce(
+  host: Host,
+  flow: Flow,
+  choices: Choices,
+  peer: PeerWatch<CompiledRule> | null,
+): Followed {
+  const course = courseOf(host, flow, choices, peer);
   const fate = course.settle(notCaptured(course) ?? stages(course));
   return { course, fate };
 }
@@ -135,6 +146,8 @@ function passArrival(course: Course): Fate | null {
   const frame = fromHere ? course.request : requestFrame(course, arrival.link.mtu);
   const early = passEntrance(course, frame, 'request', arrival);
   if (early) return stopped(course, early, frame!);
+  const disabled = fromHere ? null : passFamily(course);
+  if (disabled) return disabled;
   adopt(course, frame);
   course.requestAtRouting = frame && { ...frame.tuple };
   const routed = fromHere ? null : routeIncoming(course);
@@ -208,7 +221,12 @@ function checkFlow(flow: Flow): void {
   if (source !== undefined) checkKeys(source, 'flow.source', endpointKeys);
 }
 
-function courseOf(host: Host, flow: Flow, choices: Choices): Course {
+function courseOf(
+  host: Host,
+  flow: Flow,
+  choices: Choices,
+  peer: PeerWatch<CompiledRule> | null,
+): Course {
   const { protocol, ingress, source, uid } = flow;
   if (protocol !== 'tcp' && protocol !== 'udp')
     throw invalid('protocol', protocol, "give 'tcp' or 'udp'");
@@ -249,7 +267,7 @@ function courseOf(host: Host, flow: Flow, choices: Choices): Course {
     destinationPort,
     mark: 0,
   };
-  return new Course(host, flow, packet, fromHere, choices);
+  return new Course(host, flow, packet, fromHere, choices, peer);
 }
 
 /** An address as the flow has it, where that is canonical; one that was exchanged is written anew. */

@@ -38,10 +38,13 @@ export type Direction = 'request' | 'reply';
  * its handle, `iptables -L CHAIN --line-numbers` its line.
  */
 export interface RuleReference {
+  /** The family of its table. */
   family: NftFamily;
+  /** The name of its table. */
   table: string;
+  /** The name of its chain. */
   chain: string;
-  /** `null` for a rule of a legacy table. */
+  /** The kernel's number of it in its table; `null` for a rule of a legacy table. */
   handle: number | null;
   /** The program that shows it: nft(8), or one of the two that iptables(8) may be. */
   tool: RuleTool;

@@ -1,5 +1,6 @@
 #include "binding/owners.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "binding/arguments.h"
@@ -11,7 +12,11 @@ processes::Query query(const Napi::CallbackInfo& info) {
   const Napi::Object object = objectArgument(info, 0);
   processes::Query query;
   if (const auto inodes = optionalLongs(object, "inodes")) {
-    query.inodes.emplace(inodes->begin(), inodes->end());
+    auto& wanted = query.inodes.emplace(inodes->begin(), inodes->end());
+    std::ranges::sort(wanted);
+    wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+    // A socket that no process holds any more (TIME-WAIT) has none.
+    if (!wanted.empty() && wanted.front() == 0) wanted.erase(wanted.begin());
   }
   query.procRoot = string(object, "procRoot");
   return query;

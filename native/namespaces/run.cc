@@ -1,9 +1,7 @@
 #include "namespaces/run.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include <exception>
@@ -12,6 +10,7 @@
 
 #include "descriptor.h"
 #include "error.h"
+#include "signals.h"
 
 namespace earshot::namespaces {
 namespace {
@@ -28,20 +27,6 @@ bool isOwn(int fd) {
 [[noreturn]] void refuse(const char* syscall, int code, const std::string& path) {
   throw Failure{Operation::kNetns, syscall, code, path};
 }
-
-/** All signals stay with Node's own threads: a new thread inherits what its creator blocks. */
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 }  // namespace
 

@@ -194,8 +194,10 @@ Socket::Exchange Socket::receive(Sink& sink, std::optional<Refusal>& refusal) {
 std::optional<Bytes> Socket::datagram() {
   const int fd = descriptor_.get();
   for (;;) {
-    // A datagram that does not fit is cut and its rest lost: so look first how long it is.
-    ssize_t length = recv(fd, nullptr, 0, MSG_PEEK | MSG_TRUNC);
+    // A datagram that does not fit is cut and its rest lost: so look first how long it is. Those of
+    // sock_diag are no longer than the reader's buffer (netlink_dump).
+    ssize_t length = 0;
+    if (protocol_ != NETLINK_SOCK_DIAG) length = recv(fd, nullptr, 0, MSG_PEEK | MSG_TRUNC);
     if (length >= 0) {
       if (static_cast<size_t>(length) > capacity_) {
         capacity_ = std::max(static_cast<size_t>(length), 2 * capacity_);
@@ -208,7 +210,11 @@ std::optional<Bytes> Socket::datagram() {
       message.msg_namelen = sizeof sender;
       message.msg_iov = &part;
       message.msg_iovlen = 1;
-      length = recvmsg(fd, &message, 0);
+      length = recvmsg(fd, &message, MSG_TRUNC);
+      if (length > static_cast<ssize_t>(capacity_)) {
+        throw Failure{Operation::kKernel, name(), EMSGSIZE,
+                      "a datagram of " + std::to_string(length) + " bytes was cut"};
+      }
       if (length >= 0) {
         if (sender.nl_pid != 0) continue;  // another process, not the kernel
         return Bytes(buffer_.get(), static_cast<size_t>(length));

@@ -23,7 +23,7 @@ class Directory {
     const char* name;
   };
 
-  explicit Directory(int parent, const char* path)
+  Directory(int parent, const char* path)
       : descriptor_(openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
         error_(descriptor_ ? 0 : errno) {}
 
@@ -49,12 +49,12 @@ class Directory {
   }
 
  private:
-  static constexpr size_t kSize = 32 * 1024;
+  static constexpr size_t kPiece = 32 * 1024;
 
   bool fill() {
     if (error_) return false;
-    if (!buffer_) buffer_.reset(new char[kSize]);
-    const long count = syscall(SYS_getdents64, descriptor_.get(), buffer_.get(), kSize);
+    if (!buffer_) buffer_.reset(new char[kPiece]);
+    const long count = syscall(SYS_getdents64, descriptor_.get(), buffer_.get(), kPiece);
     if (count < 0) error_ = errno;
     position_ = 0;
     filled_ = count > 0 ? static_cast<size_t>(count) : 0;

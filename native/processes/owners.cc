@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <string_view>
+#include <tuple>
 
 #include "error.h"
 #include "files/read.h"
+#include "parallel.h"
 #include "processes/directory.h"
 
 namespace earshot::processes {
@@ -73,46 +75,99 @@ std::optional<Process> describe(int proc, const char* pid) {
 
 bool isDenial(int error) { return error == EACCES || error == EPERM; }
 
+/** One descriptor that holds a wanted socket. */
+struct Holding {
+  uint32_t inode;
+  uint32_t fd;
+};
+
+/** A process, and which of its descriptors hold wanted sockets. */
+struct Candidate {
+  std::string pid;
+  std::vector<Holding> holdings;
+  bool denied = false;
+  std::optional<Process> process;
+};
+
+class Search {
+ public:
+  explicit Search(const Query& query) : query_(query), proc_(AT_FDCWD, query.procRoot.c_str()) {
+    Directory::Entry entry;
+    while (proc_.next(entry)) {
+      if (number(entry.name)) candidates_.push_back({entry.name, {}, false, {}});
+    }
+    if (proc_.error()) {
+      throw Failure{Operation::kKernel, "open", proc_.error(), "reading " + query.procRoot};
+    }
+  }
+
+  /** Looks at every descriptor of every process: a socket may have any number of owners. */
+  std::vector<Candidate> run() {
+    parallel(candidates_.size(), [&](size_t at) {
+      Candidate& candidate = candidates_[at];
+      lookAt(candidate);
+      if (!candidate.holdings.empty()) {
+        candidate.process = describe(proc_.get(), candidate.pid.c_str());
+      }
+    });
+    std::erase_if(candidates_,
+                  [](const Candidate& one) { return one.holdings.empty() && !one.denied; });
+    return std::move(candidates_);
+  }
+
+ private:
+  void lookAt(Candidate& candidate) const {
+    Directory descriptors(proc_.get(), (candidate.pid + "/fd").c_str());
+    candidate.denied = isDenial(descriptors.error());
+    Directory::Entry entry;
+    while (descriptors.next(entry)) look(candidate, descriptors.get(), entry.name);
+  }
+
+  /** Takes the descriptor in if it holds a wanted socket. */
+  void look(Candidate& candidate, int descriptors, const char* name) const {
+    char link[32];
+    const ssize_t length = readlinkat(descriptors, name, link, sizeof link);
+    if (length < 0) {
+      if (isDenial(errno)) candidate.denied = true;
+      return;
+    }
+    const auto inode = socketInode({link, static_cast<size_t>(length)});
+    if (!inode) return;
+    if (query_.inodes && !std::ranges::binary_search(*query_.inodes, *inode)) return;
+    candidate.holdings.push_back({*inode, number(name).value_or(0)});
+  }
+
+  const Query& query_;
+  Directory proc_;
+  std::vector<Candidate> candidates_;
+};
+
 }  // namespace
 
 Owners findOwners(const Query& query) {
   Owners owners;
-  Directory proc(AT_FDCWD, query.procRoot.c_str());
-  Directory::Entry process;
-  while (proc.next(process)) {
-    const auto pid = number(process.name);
-    if (!pid) continue;
-    Directory descriptors(proc.get(), (std::string(process.name) + "/fd").c_str());
-    const size_t before = owners.inode.size();
-    bool denied = isDenial(descriptors.error());
-    Directory::Entry descriptor;
-    while (descriptors.next(descriptor)) {
-      char link[32];
-      const ssize_t length = readlinkat(descriptors.get(), descriptor.name, link, sizeof link);
-      if (length < 0) {
-        if (isDenial(errno)) denied = true;
-        continue;
-      }
-      const auto inode = socketInode({link, static_cast<size_t>(length)});
-      if (!inode) continue;
-      if (query.inodes && !std::ranges::binary_search(*query.inodes, *inode)) continue;
-      owners.inode.push_back(*inode);
-      owners.pid.push_back(*pid);
-      owners.fd.push_back(number(descriptor.name).value_or(0));
+  if (query.inodes && query.inodes->empty()) return owners;
+  struct Row {
+    Holding holding;
+    uint32_t pid;
+  };
+  std::vector<Row> rows;
+  for (Candidate& candidate : Search(query).run()) {
+    if (candidate.denied) owners.denied++;
+    // One without a description ended while it was looked at: so did its hold on the sockets.
+    if (!candidate.process) continue;
+    for (const Holding& holding : candidate.holdings) {
+      rows.push_back({holding, candidate.process->pid});
     }
-    if (denied) owners.denied++;
-    if (owners.inode.size() == before) continue;
-    if (auto found = describe(proc.get(), process.name)) {
-      owners.processes.push_back(std::move(*found));
-    } else {
-      // It ended while it was looked at: so did its hold on the sockets.
-      owners.inode.resize(before);
-      owners.pid.resize(before);
-      owners.fd.resize(before);
-    }
+    owners.processes.push_back(std::move(*candidate.process));
   }
-  if (proc.error()) {
-    throw Failure{Operation::kKernel, "open", proc.error(), "reading " + query.procRoot};
+  std::ranges::sort(rows, {}, [](const Row& row) {
+    return std::tuple(row.holding.inode, row.pid, row.holding.fd);
+  });
+  for (const Row& row : rows) {
+    owners.inode.push_back(row.holding.inode);
+    owners.pid.push_back(row.pid);
+    owners.fd.push_back(row.holding.fd);
   }
   return owners;
 }

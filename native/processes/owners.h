@@ -8,7 +8,7 @@
 namespace earshot::processes {
 
 struct Query {
-  /** Inodes of sockets in ascending order, or nothing for all. */
+  /** Inodes of sockets in ascending order, each once, or nothing for all. */
   std::optional<std::vector<uint32_t>> inodes;
   std::string procRoot;
 };
@@ -22,7 +22,7 @@ struct Process {
 };
 
 struct Owners {
-  /** A row for each descriptor found: */
+  /** A row for each descriptor found, in ascending order of inode, process and descriptor: */
   std::vector<uint32_t> inode;
   std::vector<uint32_t> pid;
   std::vector<uint32_t> fd;
@@ -33,8 +33,8 @@ struct Owners {
 };
 
 /**
- * Which processes hold which sockets, from the links in proc_pid_fd(5). All processes are looked
- * at, since a socket can have several owners.
+ * Which processes hold which sockets, from the links in proc_pid_fd(5), on all cores. Every
+ * descriptor of every process is looked at: a socket may have been passed on to anybody.
  */
 Owners findOwners(const Query& query);
 

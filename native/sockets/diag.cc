@@ -173,6 +173,24 @@ std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states
   return ask(socket, TCPDIAG_GETSOCK, std::move(payload), filter, sink);
 }
 
+std::optional<netlink::Refusal> lookUp(netlink::Socket& socket, const Connection& connection,
+                                       uint32_t device, bool keyedPeers, netlink::Sink& sink) {
+  inet_diag_req_v2 request{};
+  if (keyedPeers) request.idiag_ext = kInfoExtension;
+  request.sdiag_family = connection.family == 4 ? AF_INET : AF_INET6;
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_states = ~uint32_t{0};
+  request.id.idiag_sport = htons(connection.localPort);
+  request.id.idiag_dport = htons(connection.remotePort);
+  std::memcpy(request.id.idiag_src, connection.local.data(), connection.local.size());
+  std::memcpy(request.id.idiag_dst, connection.remote.data(), connection.remote.size());
+  request.id.idiag_if = device;
+  std::fill_n(request.id.idiag_cookie, 2, INET_DIAG_NOCOOKIE);
+  std::vector<uint8_t> payload;
+  netlink::put(payload, request);
+  return socket.request(SOCK_DIAG_BY_FAMILY, 0, payload, sink);
+}
+
 Table decodeAll(netlink::Bytes bytes, uint8_t protocol) {
   Table table;
   Row row;

@@ -25,6 +25,24 @@ std::optional<netlink::Refusal> dump(netlink::Socket& socket, TableName name, ui
 std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states, bool keyedPeers,
                                         const Filter& filter, netlink::Sink& sink);
 
+/** Both ends of a TCP connection. */
+struct Connection {
+  /** 4 or 6. */
+  uint8_t family;
+  Address local;
+  uint16_t localPort;
+  Address remote;
+  uint16_t remotePort;
+};
+
+/**
+ * Asks for one connection in the scope of a device, 0 for those bound to none: the kernel looks in
+ * its hash table (inet_diag_find_one_icsk). Refused with ENOENT where there is nothing; the
+ * listener that would take a packet of such a connection is told too.
+ */
+std::optional<netlink::Refusal> lookUp(netlink::Socket& socket, const Connection& connection,
+                                       uint32_t device, bool keyedPeers, netlink::Sink& sink);
+
 /** Recorded messages of one protocol as a table. */
 Table decodeAll(netlink::Bytes bytes, uint8_t protocol);
 

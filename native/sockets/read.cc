@@ -14,6 +14,7 @@
 #include "sockets/diag.h"
 #include "sockets/filter.h"
 #include "sockets/interfaces.h"
+#include "sockets/interfaces_current.h"
 #include "sockets/procfs.h"
 
 namespace earshot::sockets {
@@ -33,6 +34,26 @@ bool isWanted(const Query& query, TableName name) {
   // No IPv4 socket has an IPv6 address; the other way round there are the mapped ones.
   return query.ipv4 && !(query.local && query.local->family == 6) &&
          !(query.remote && query.remote->family == 6);
+}
+
+/** The one TCP connection that is asked for, if it is one: all four of its ends are given. */
+std::optional<diag::Connection> connectionOf(const Query& query) {
+  const auto onlyPort = [](const std::vector<PortRange>& ranges) {
+    const bool one = ranges.size() == 1 && ranges[0].from == ranges[0].to && ranges[0].from != 0;
+    return one ? std::optional(ranges[0].from) : std::nullopt;
+  };
+  const auto isAddress = [](const std::optional<Prefix>& prefix) {
+    return prefix && prefix->length == (prefix->family == 4 ? 32 : 128);
+  };
+  const auto localPort = onlyPort(query.localPorts);
+  const auto remotePort = onlyPort(query.remotePorts);
+  if (query.tcpStates == 0 || query.udpStates != 0 || !localPort || !remotePort ||
+      !isAddress(query.local) || !isAddress(query.remote) ||
+      query.local->family != query.remote->family) {
+    return std::nullopt;
+  }
+  return diag::Connection{query.local->family, query.local->address, *localPort,
+                          query.remote->address, *remotePort};
 }
 
 /** The filter, or nothing when no socket can match since the device does not exist. */
@@ -62,12 +83,13 @@ bool isUnavailable(int code) {
   }
 }
 
-InterfaceList readInterfaces(Source source) {
-  if (source == Source::kProcfs) return readInterfacesByProcfs();
+InterfaceList readInterfaces(const Query& query) {
+  if (query.source == Source::kProcfs) return readInterfacesByProcfs();
   try {
-    return readInterfacesByNetlink();
+    // What is kept is of this process's own namespace, which is asked about most.
+    return query.netns ? readInterfacesByNetlink() : currentInterfaces();
   } catch (const Failure& failure) {
-    if (source == Source::kNetlink || !isUnavailable(failure.code)) throw;
+    if (query.source == Source::kNetlink || !isUnavailable(failure.code)) throw;
     return readInterfacesByProcfs();
   }
 }
@@ -77,25 +99,27 @@ bool hasState(uint32_t states, uint8_t state) { return state < 32 && (states >> 
 /** Rows that match go into the table. */
 class RowSink : public netlink::Sink {
  public:
-  RowSink(Table& table, const Filter& filter, uint8_t protocol, uint32_t states)
+  RowSink(Table& table, const Filter& filter, const Query& query, uint8_t protocol)
       : table_(table),
         filter_(filter),
+        query_(query),
         protocol_(protocol),
-        states_(states),
         start_(table.length()) {}
 
   void begin() override { table_.truncate(start_); }
 
   void message(const netlink::Message& message) override {
     diag::decode(message, protocol_, row_);
-    if (hasState(states_, row_.state) && filter_.matches(row_)) table_.append(row_);
+    const bool isWanted = (row_.family == 4 ? query_.ipv4 : query_.ipv6) &&
+                          hasState(statesOf(query_, {protocol_, row_.family}), row_.state);
+    if (isWanted && filter_.matches(row_)) table_.append(row_);
   }
 
  private:
   Table& table_;
   const Filter& filter_;
+  const Query& query_;
   const uint8_t protocol_;
-  const uint32_t states_;
   const size_t start_;
   Row row_;
 };
@@ -103,11 +127,12 @@ class RowSink : public netlink::Sink {
 /** Reads table by table, from where the query says. */
 class Reader {
  public:
-  Reader(const Query& query, const Filter& filter, Table& table)
-      : query_(query), filter_(filter), table_(table) {}
+  Reader(const Query& query, const Filter& filter, const Interfaces& interfaces, Table& table)
+      : query_(query), filter_(filter), interfaces_(interfaces), table_(table) {}
 
   /** All tables that are wanted. */
   void read() {
+    if (const auto connection = connectionOf(query_); connection && lookUp(*connection)) return;
     const bool bothTcp = isWanted(query_, kTcp4) && isWanted(query_, kTcp6);
     const bool together = bothTcp && query_.source != Source::kProcfs && readTcpTogether();
     for (const TableName name : kTables) {
@@ -123,6 +148,38 @@ class Reader {
   }
 
  private:
+  /**
+   * Asks for one connection instead of dumping all, in the scope of every device, since a socket
+   * that is bound to one is in no other's. False where it cannot be done, for whatever reason.
+   */
+  bool lookUp(const diag::Connection& connection) {
+    if (query_.source == Source::kProcfs) return false;
+    const size_t start = table_.length();
+    const auto ask = [&](uint32_t device) {
+      const size_t before = table_.length();
+      const auto failure = readNetlink(IPPROTO_TCP, [&](netlink::Sink& sink) {
+        return diag::lookUp(*socket_, connection, device, query_.keyedPeers, sink);
+      });
+      // One that is bound to no device is found in the scope of each.
+      const uint64_t* cookies = table_.column<Table::Cookie>();
+      if (table_.length() > before &&
+          std::find(cookies + start, cookies + before, cookies[before]) != cookies + before) {
+        table_.truncate(before);
+      }
+      return !failure || failure->code == ENOENT;
+    };
+    bool asked = ask(0);
+    for (const auto& [index, name] : interfaces_.names()) asked = asked && ask(index);
+    // ENOENT is also the answer of a kernel that cannot tell at all: of no state it tells nothing.
+    if (asked && table_.length() == start) {
+      asked = !readNetlink(IPPROTO_TCP, [&](netlink::Sink& sink) {
+        return diag::dumpTcp(*socket_, 0, false, Filter({}, std::nullopt), sink);
+      });
+    }
+    if (!asked) table_.truncate(start);
+    return asked;
+  }
+
   /** False where it cannot be done, for whatever reason: table by table the reason is told. */
   bool readTcpTogether() {
     return !readNetlink(IPPROTO_TCP, [&](netlink::Sink& sink) {
@@ -144,10 +201,9 @@ class Reader {
   /** Reads what `dump` asks for, or says why not and leaves none of it behind. */
   std::optional<Failure> readNetlink(uint8_t protocol, auto dump) {
     const size_t start = table_.length();
-    const uint32_t states = protocol == IPPROTO_TCP ? query_.tcpStates : query_.udpStates;
     try {
       if (!socket_) socket_.emplace(NETLINK_SOCK_DIAG);
-      RowSink sink(table_, filter_, protocol, states);
+      RowSink sink(table_, filter_, query_, protocol);
       const std::optional<netlink::Refusal> refusal = dump(sink);
       if (!refusal) return std::nullopt;
       return Failure{Operation::kKernel, socket_->name(), refusal->code,
@@ -169,6 +225,7 @@ class Reader {
 
   const Query& query_;
   const Filter& filter_;
+  const Interfaces& interfaces_;
   Table& table_;
   std::optional<netlink::Socket> socket_;
 };
@@ -192,10 +249,10 @@ std::vector<uint64_t> cgroupsOf(Table& table) {
 Reading read(const Query& query) {
   Reading reading;
   namespaces::run(query.netns, [&] {
-    Interfaces interfaces(readInterfaces(query.source));
+    Interfaces interfaces(readInterfaces(query));
     Table& table = reading.table;
     if (const auto filter = filterOf(query, interfaces)) {
-      Reader(query, *filter, table).read();
+      Reader(query, *filter, interfaces, table).read();
     }
     for (size_t row = 0; row < table.length(); row++) {
       table.column<Table::InterfaceSet>()[row] = interfaces.setOf(

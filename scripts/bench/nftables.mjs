@@ -84,7 +84,10 @@ function* ruleSet() {
         yield ` tcp dport ${port} ip saddr 192.168.${low}.${high} counter drop\n`;
         break;
       case 2:
-        yield ` udp dport { ${port}, ${port + 10} } counter accept\n`;
+        // The kernel goes through all sets of a table for each that it is asked for.
+        yield number < 1000
+          ? ` udp dport { ${port}, ${port + 10} } counter accept\n`
+          : ` udp dport ${port} counter accept\n`;
         break;
       case 3:
         yield ` iifname "eth${number}" ip saddr 172.16.${low}.${high} accept\n`;

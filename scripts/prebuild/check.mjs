@@ -48,7 +48,9 @@ await main(async () => {
 });
 
 /** @param {Target} target @param {string} what */
-const print = (target, what) => process.stdout.write(`${nameOf(target).padEnd(18)} ${what}\n`);
+function print(target, what) {
+  process.stdout.write(`${nameOf(target).padEnd(18)} ${what}\n`);
+}
 
 /** @param {Target} target */
 async function inspect(target) {
@@ -70,9 +72,13 @@ async function rebuild(target) {
   try {
     mkdirSync(join(directory, 'out'));
     say(`building ${nameOf(target)} again`);
-    // Another directory, another number of compilers at once.
-    const work = join(directory, 'another', 'place');
-    await buildBinary(target, { work, out: join(directory, 'out'), jobs: 1 });
+    // Another directory, another number of compilers at once, and no library that was made before.
+    await buildBinary(target, {
+      work: join(directory, 'another', 'place'),
+      cache: join(directory, 'cache'),
+      out: join(directory, 'out'),
+      jobs: 3,
+    });
     const built = join(directory, 'out', 'prebuilds', target.file);
     if (hashOf(built) !== hashOf(binaryPath(target))) {
       const { output } = await run('cmp', ['--verbose', built, binaryPath(target)]);

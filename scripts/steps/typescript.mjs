@@ -23,13 +23,19 @@ const lib = {
   name: 'lib',
   source: 'lib',
   output: 'dist',
-  more: ['dist/earshot.js', 'dist/earshot.licenses.txt', 'dist/earshot.1'],
+  more: [
+    'dist/earshot.js',
+    'dist/earshot.licenses.txt',
+    'dist/earshot.1',
+    'dist/bundle/index.js',
+    'dist/bundle/reach.js',
+  ],
 };
 /** @type {Project} */
 const test = { name: 'test', source: 'test', output: 'build/test', more: [] };
 
 /**
- * lib/ to dist/ and test/ to build/test/, and the command bundled.
+ * lib/ to dist/ and test/ to build/test/, and what users load bundled.
  * @param {{ tests: boolean }} options
  * @returns {Promise<string[]>} the names of what had to be built
  */
@@ -45,8 +51,8 @@ export async function compile({ tests }) {
   await tsc(testDone ? lib : test);
   if (!libDone) {
     // Loaded on need: esbuild is not there before the packages are, and takes time to load.
-    const { bundleCommand } = await import('./bundle.mjs');
-    await bundleCommand();
+    const { bundle } = await import('./bundle.mjs');
+    await bundle();
     const { writeManPage } = await import('../docs/man-page.mjs');
     await writeManPage();
     stamp(lib.name, libInputs);
@@ -78,7 +84,10 @@ const isWhole = (project) =>
 function prepare(project) {
   const wanted = new Set([...outputs(project), ...project.more]);
   const present = filesUnder(project.output);
-  for (const path of present) if (!wanted.has(path)) rmSync(inRoot(path));
+  for (const path of present) {
+    // The bundler clears its own directory, in which names follow from contents.
+    if (!wanted.has(path) && !path.startsWith('dist/bundle/')) rmSync(inRoot(path));
+  }
   const compiled = new Set(present);
   if ([...outputs(project)].some((path) => !compiled.has(path))) {
     rmSync(inRoot('build', `${project.name}.tsbuildinfo`), { force: true });

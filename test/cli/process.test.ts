@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { viewOf } from '#earshot/cli/terminal.js';
@@ -48,18 +49,21 @@ test('a full disk is an error', (t) => {
 });
 
 test('the bundled command loads neither the addon nor the evaluation before they are needed', (t) => {
-  const text = readFileSync(
-    new URL('./earshot.js', import.meta.resolve('#earshot/index.js')),
-    'utf8',
-  );
-  const loaded = [...text.matchAll(/^import\s[^;]*?from\s*"(\.[^"]+)";$/gm)].map(
-    ([, path]) => path,
-  );
-  t.true(loaded.includes('./errors.js'));
-  t.deepEqual(
-    loaded.filter((path) => /\/(reach|kernel|native|watch)/.test(path!)),
-    [],
-  );
+  const loaded = new Map<string, string>();
+  const load = (path: string): void => {
+    if (loaded.has(path)) return;
+    const text = readFileSync(path, 'utf8');
+    loaded.set(path, text);
+    for (const [, name = ''] of text.matchAll(/\bimport\s*(?:[\w$*{},\s]+from\s*)?"(\.[^"]+)"/g)) {
+      load(join(dirname(path), name));
+    }
+  };
+  load(fileURLToPath(new URL('./earshot.js', import.meta.resolve('#earshot/index.js'))));
+  const texts = [...loaded.values()].join('\n');
+  t.true(loaded.size > 1);
+  t.true(texts.includes('class EarshotError'));
+  t.false(texts.includes('class Course'));
+  t.false(texts.includes('node-gyp-build'));
 });
 
 test('colour is for terminals; FORCE_COLOR and NO_COLOR are obeyed', (t) => {

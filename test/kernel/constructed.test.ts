@@ -116,7 +116,7 @@ test('the state of a port, and whether a bridge sorts by VLAN, are told by their
   t.is(port('bond', [[1, Uint8Array.of(1)]]), 'backup');
   t.is(port('bridge', []), undefined);
   t.is(port('team', [[1, Uint8Array.of(1)]]), undefined);
-  const bridge = (data: [number, Uint8Array][]): boolean | undefined =>
+  const bridge = (data: [number, Uint8Array][]) =>
     decodeLinks(
       host.link(3, 'br0', [
         [
@@ -127,10 +127,13 @@ test('the state of a port, and whether a bridge sorts by VLAN, are told by their
           ],
         ],
       ]),
-    )[0]!.vlanFiltering;
-  t.is(bridge([[7, Uint8Array.of(1)]]), true);
-  t.is(bridge([[7, Uint8Array.of(0)]]), false);
-  t.is(bridge([]), undefined);
+    )[0]!;
+  t.is(bridge([[7, Uint8Array.of(1)]]).vlanFiltering, true);
+  t.is(bridge([[7, Uint8Array.of(0)]]).vlanFiltering, false);
+  t.is(bridge([]).vlanFiltering, undefined);
+  t.deepEqual(bridge([[36, Uint8Array.of(1)]]).callsFirewall, { ipv4: true, ipv6: false });
+  t.deepEqual(bridge([[37, Uint8Array.of(1)]]).callsFirewall, { ipv4: false, ipv6: true });
+  t.deepEqual(bridge([]).callsFirewall, { ipv4: false, ipv6: false });
 });
 
 test('a master that went away meanwhile is named by its index', (t) => {

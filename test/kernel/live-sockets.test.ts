@@ -52,6 +52,50 @@ live('thousands of sockets in every state are what ss(8) says they are', async (
   );
 });
 
+live('a connection asked for by both its ends is told as the whole table tells it', async (t) => {
+  const here = await crowded(t, 200);
+  const netns = here.path;
+  const everyone = socketsSync({ protocol: 'tcp' }, { netns });
+  const connections = everyone.filter(({ remote }) => remote !== null);
+  const states = new Set(connections.map(({ state }) => state));
+  t.true(states.size > 8, [...states].join(' '));
+  const endsOf = ({ local, remote }: Socket): SocketFilter => ({
+    protocol: 'tcp',
+    localAddress: local.address,
+    localPort: local.port,
+    remoteAddress: remote!.address,
+    remotePort: remote!.port,
+  });
+  for (const connection of connections) {
+    t.deepEqual(
+      socketsSync(endsOf(connection), { netns }).map(({ cookie, state }) => [cookie, state]),
+      [[connection.cookie, connection.state]],
+      JSON.stringify(connection),
+    );
+  }
+  const one = connections.find(({ state }) => state === 'established')!;
+  const ends = endsOf(one);
+  t.deepEqual(socketsSync({ ...ends, state: 'time-wait' }, { netns }), []);
+  const other = one.family === 'ipv4' ? 'ipv6' : 'ipv4';
+  t.deepEqual(socketsSync({ ...ends, family: other }, { netns }), []);
+});
+
+live('a listener is not the answer where a connection to it is asked for', async (t) => {
+  const here = await crowded(t, 10);
+  const ends: SocketFilter = {
+    protocol: 'tcp',
+    localAddress: '127.0.0.1',
+    localPort: 3003,
+    remoteAddress: '127.0.0.1',
+    remotePort: 1,
+  };
+  const { remoteAddress: _, remotePort: __, ...local } = ends;
+  const netns = here.path;
+  t.true(socketsSync({ ...local, state: 'listen' }, { netns }).length > 0);
+  t.deepEqual(socketsSync(ends, { netns }), []);
+  t.deepEqual(await sockets({ ...ends, state: 'listen' }, { netns }), []);
+});
+
 live('/proc/net and netlink agree in every field that both have', async (t) => {
   const here = await crowded(t, 300);
   const shared = (socket: Socket): object => ({

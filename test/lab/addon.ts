@@ -29,6 +29,10 @@ export interface RawListener {
   /** '' for none. */
   keyedAddress: string;
   keyedLength: number;
+  /** Tried once, and closed again at once: `fd` is -1. */
+  trial: boolean;
+  /** Without CAP_NET_BIND_SERVICE. */
+  unprivileged: boolean;
 }
 
 export interface RawOpened {
@@ -99,6 +103,8 @@ interface LabAddon {
   /** Two tun devices, each in its namespace, joined until the function it gives is called. */
   openTunnel(netnsA: number, nameA: string, netnsB: number, nameB: string): () => void;
   openListeners(netns: number, listeners: RawListener[]): RawOpened[];
+  /** Takes a connection that waits; `error` is EAGAIN where none does. */
+  acceptOne(listener: number): RawOpened;
   closeDescriptors(fds: number[]): void;
   runFlows(servers: RawServer[], flows: RawFlow[], window: number): Promise<RawResult[]>;
 }

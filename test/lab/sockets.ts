@@ -1,4 +1,4 @@
-import { addon } from './addon.js';
+import { addon, type RawListener } from './addon.js';
 import type { Namespace } from './namespaces.js';
 
 const protocols = { tcp: 6, udp: 17 } as const;
@@ -31,12 +31,14 @@ export interface ListenerSpec {
   backlog?: number;
   /** TCP: `false` binds and does not listen. Default true. */
   listen?: boolean;
-  /** UDP: connect() to this peer, so that only it is heard. */
+  /** connect() to this peer: a UDP socket hears nobody else then, a TCP one does not listen. */
   connectedTo?: { address: string; port: number };
   /** TCP: peers of this prefix, in CIDR notation, must sign what they send (TCP_MD5SIG_EXT). */
   keyedPeers?: string;
   /** `false`: never accepts or reads; what comes stays in the queue. Default true. */
   serves?: boolean;
+  /** Bind without CAP_NET_BIND_SERVICE. */
+  unprivileged?: boolean;
   /**
    * UDP: where answers come from. `route`, the default: the address that the route back chooses,
    * as a plain send does. `asked`: the address the question was sent to.
@@ -70,26 +72,7 @@ export class ListenError extends Error {
 export function tryListen(namespace: Namespace, specs: ListenerSpec[]): (Listener | ListenError)[] {
   const opened = addon.openListeners(
     namespace.fd,
-    specs.map((spec) => ({
-      protocol: protocols[spec.protocol],
-      address: spec.address,
-      port: spec.port ?? 0,
-      scope: spec.scope ?? '',
-      reuseAddress: spec.reuseAddress ?? false,
-      reusePort: spec.reusePort ?? false,
-      v6only: spec.v6only ?? null,
-      device: spec.device ?? '',
-      freebind: spec.freebind ?? false,
-      transparent: spec.transparent ?? false,
-      mark: spec.mark ?? 0,
-      backlog: spec.backlog ?? 4096,
-      listen: spec.listen ?? true,
-      remoteAddress: spec.connectedTo?.address ?? '',
-      remotePort: spec.connectedTo?.port ?? 0,
-      uid: spec.uid ?? null,
-      keyedAddress: spec.keyedPeers?.split('/')[0] ?? '',
-      keyedLength: Number(spec.keyedPeers?.split('/')[1] ?? 0),
-    })),
+    specs.map((spec) => rawListener(spec, false)),
   );
   return opened.map(({ fd, port, inode, error, failedAt }, index) => {
     const spec = specs[index]!;
@@ -97,6 +80,41 @@ export function tryListen(namespace: Namespace, specs: ListenerSpec[]): (Listene
       ? new ListenError(namespace, spec, error, failedAt)
       : { spec, namespace, fd, port, inode };
   });
+}
+
+/** What the kernel says to each bind() and listen(), tried alone: the name of its error, `null` for none. */
+export function tryBinds(namespace: Namespace, specs: ListenerSpec[]): (string | null)[] {
+  return addon
+    .openListeners(
+      namespace.fd,
+      specs.map((spec) => rawListener(spec, true)),
+    )
+    .map(({ error }) => error);
+}
+
+function rawListener(spec: ListenerSpec, trial: boolean): RawListener {
+  return {
+    protocol: protocols[spec.protocol],
+    address: spec.address,
+    port: spec.port ?? 0,
+    scope: spec.scope ?? '',
+    reuseAddress: spec.reuseAddress ?? false,
+    reusePort: spec.reusePort ?? false,
+    v6only: spec.v6only ?? null,
+    device: spec.device ?? '',
+    freebind: spec.freebind ?? false,
+    transparent: spec.transparent ?? false,
+    mark: spec.mark ?? 0,
+    backlog: spec.backlog ?? 4096,
+    listen: spec.listen ?? true,
+    remoteAddress: spec.connectedTo?.address ?? '',
+    remotePort: spec.connectedTo?.port ?? 0,
+    uid: spec.uid ?? null,
+    keyedAddress: spec.keyedPeers?.split('/')[0] ?? '',
+    keyedLength: Number(spec.keyedPeers?.split('/')[1] ?? 0),
+    trial,
+    unprivileged: spec.unprivileged ?? false,
+  };
 }
 
 /** Closes sockets that were opened here. */

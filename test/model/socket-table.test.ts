@@ -164,6 +164,47 @@ test('owners are joined by inode; nobody is an empty list, not asked is none', (
   t.false('owners' in new SocketTable(data).at(0));
 });
 
+test('all records at once are those asked for one by one', (t) => {
+  const mapped = [...new Array(10).fill(0), 255, 255, 192, 0, 2, 1];
+  const one: Row = { protocol: 6, family: 6, localAddress: mapped, cookie: 0xfedcba9876543210n };
+  const data = tableOf([LISTENER, one, { ...one, cookie: 5n, cgroup: 5n }, { cgroup: 6n }, one]);
+  const table = new SocketTable(data);
+  const records = table.toArray();
+  t.deepEqual(records, Array.from(new SocketTable(data)));
+  t.deepEqual(records, [4, 3, 2, 1, 0].map((row) => table.at(row)).reverse());
+  t.deepEqual(
+    records.map(({ cookie }) => cookie),
+    [null, 'fedcba9876543210', '0000000000000005', null, 'fedcba9876543210'],
+  );
+  t.deepEqual(
+    records.map(({ cgroup }) => cgroup),
+    [null, null, '/system.slice/web.service', null, null],
+  );
+});
+
+test('rows are chosen and sorted by column, without a record being made', (t) => {
+  const table = new SocketTable(
+    tableOf([
+      { localPort: 443, localAddress: [10, 0, 0, 2], cookie: 3n },
+      { localPort: 80, localAddress: [10, 0, 0, 10], cookie: 2n ** 60n },
+      { localPort: 443, localAddress: [9, 255, 0, 0], cookie: 1n },
+    ]),
+  );
+  const { localPort } = table.columns;
+  t.deepEqual([...table.rowsBy('localPort')], [1, 0, 2]);
+  t.deepEqual([...table.rowsBy('cookie')], [2, 0, 1]);
+  t.deepEqual([...table.rowsBy('localAddress')], [2, 0, 1]);
+  const secure = table.rowsWhere((row) => localPort[row] === 443);
+  t.deepEqual([...secure], [0, 2]);
+  t.deepEqual([...table.rowsBy('localAddress', secure)], [2, 0]);
+  t.deepEqual([...secure], [0, 2], 'what was given is left as it is');
+  t.deepEqual([...new SocketTable(tableOf([])).rowsBy('localAddress')], []);
+  t.throws(() => table.rowsBy('port' as 'uid'), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /column is 'port': there are .*localPort/,
+  });
+});
+
 test('a row that is not there is refused, and the message says how many there are', (t) => {
   const table = new SocketTable(tableOf([LISTENER]));
   for (const row of [-1, 1, 0.5, Number.NaN]) {

@@ -133,6 +133,62 @@ ava('only the inodes asked for are told', (t) => {
   t.is(native.ownersSync({ inodes: new Uint32Array(), procRoot }).inode.length, 0);
 });
 
+/** A recorded /proc of processes with many descriptors, given as inode by descriptor. */
+function crowdedProc(t: ExecutionContext, held: Record<string, Record<number, number>>): string {
+  const root = mkdtempSync(join(tmpdir(), 'earshot-proc-'));
+  t.teardown(() => rmSync(root, { recursive: true }));
+  for (const [pid, sockets] of Object.entries(held)) {
+    mkdirSync(join(root, pid, 'fd'), { recursive: true });
+    for (let fd = 0; fd < 500; fd++) {
+      const link = fd in sockets ? `socket:[${sockets[fd]}]` : '/dev/null';
+      symlinkSync(link, join(root, pid, 'fd', String(fd)));
+    }
+    const files = { comm: 'x\n', cmdline: 'x\0', status: 'Name:\tx\nUid:\t0\t0\t0\t0\n' };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(root, pid, name), text);
+  }
+  return root;
+}
+
+ava('a socket is found wherever it is among many descriptors', (t) => {
+  for (const fd of [0, 63, 64, 65, 499]) {
+    const procRoot = crowdedProc(t, { 10: {}, 20: { [fd]: 700 }, 30: { 5: 701 } });
+    const owners = native.ownersSync({ inodes: Uint32Array.of(701, 0, 700, 701), procRoot });
+    t.deepEqual(rows(owners), [
+      { inode: 700, pid: 20, fd },
+      { inode: 701, pid: 30, fd: 5 },
+    ]);
+  }
+});
+
+ava('each owner of a socket is found, whatever number it has it at among many', (t) => {
+  const procRoot = crowdedProc(t, { 10: { 400: 700 }, 20: { 3: 700 }, 30: { 499: 700, 70: 700 } });
+  const owners = native.ownersSync({ inodes: Uint32Array.of(700), procRoot });
+  t.deepEqual(
+    rows(owners).map(({ pid, fd }) => [pid, fd]),
+    [
+      [10, 400],
+      [20, 3],
+      [30, 70],
+      [30, 499],
+    ],
+  );
+});
+
+ava('rows are in ascending order of inode, process and descriptor', (t) => {
+  const held = { 30: { 1: 9, 2: 8 }, 4: { 499: 8, 450: 8 }, 20: { 7: 9 } };
+  const owners = native.ownersSync({ inodes: null, procRoot: crowdedProc(t, held) });
+  t.deepEqual(
+    rows(owners).map(({ inode, pid, fd }) => [inode, pid, fd]),
+    [
+      [8, 4, 450],
+      [8, 4, 499],
+      [8, 30, 2],
+      [9, 20, 7],
+      [9, 30, 1],
+    ],
+  );
+});
+
 ava('without /proc it is an error, not an empty answer', async (t) => {
   const procRoot = '/proc/there-is-none';
   t.throws(() => native.ownersSync({ inodes: null, procRoot }), {

@@ -90,6 +90,51 @@ asRoot('interfaces and their addresses are the same without netlink', (t) => {
   t.deepEqual(told('procfs'), told('netlink'));
 });
 
+asRoot(
+  'an interface, an address or a name that changed between two reads is seen by the next',
+  (t) => {
+    // In a process of its own, for it changes the network that it is in.
+    const script = `
+    import { execFileSync } from 'node:child_process';
+    import { createServer } from 'node:net';
+    import { native } from '${import.meta.resolve('#earshot/native.js')}';
+    const ip = (...words) => execFileSync('ip', words);
+    const query = { tcpStates: 1024, udpStates: 0, families: 3, localPorts: new Uint16Array(),
+      remotePorts: new Uint16Array(), localAddress: null, localPrefixLength: 0, remoteAddress: null,
+      remotePrefixLength: 0, boundInterface: null, uid: null, mark: null, source: 'auto', netns: null };
+    const seen = [];
+    const look = () => {
+      const { columns, interfaceSets } = native.readSocketsSync(query);
+      seen.push(interfaceSets[columns.interfaceSet[0]]);
+    };
+    ip('link', 'set', 'lo', 'up');
+    ip('link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'far');
+    ip('link', 'set', 'one', 'up');
+    ip('address', 'add', '192.0.2.1/24', 'dev', 'one');
+    const server = createServer().listen(0, '192.0.2.1', () => {
+      look();
+      ip('address', 'del', '192.0.2.1/24', 'dev', 'one');
+      look();
+      ip('address', 'add', '192.0.2.1/24', 'dev', 'lo');
+      look();
+      ip('address', 'add', '192.0.2.1/32', 'dev', 'one');
+      ip('link', 'set', 'one', 'down');
+      ip('link', 'set', 'one', 'name', 'two');
+      look();
+      ip('link', 'del', 'two');
+      look();
+      console.log(JSON.stringify(seen));
+      server.close();
+    });`;
+    const output = execFileSync(
+      'unshare',
+      ['--net', process.execPath, '--input-type=module', '-e', script],
+      { encoding: 'utf8' },
+    );
+    t.deepEqual(JSON.parse(output), [['one'], [], ['lo'], ['lo', 'two'], ['lo']]);
+  },
+);
+
 asRoot('the interfaces of a socket are those that own its local address', (t) => {
   const { columns, interfaceSets } = native.readSocketsSync(query({ netns: zoo!.netns }));
   const on = (port: number) => {

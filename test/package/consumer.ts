@@ -11,16 +11,25 @@ export interface Consumer {
   readonly directory: string;
   /** Paths in the tarball, in order. */
   readonly files: string[];
+  /** Bytes of what is in the tarball. */
+  readonly unpackedSize: number;
   /** The directory that was packed. */
   readonly staged: string;
-  /** Writes a file into the project and runs it; `arguments` come before it. */
+  /** Writes a file into the project and runs it, `flags` being Node's own. */
   run(
     file: string,
     text: string,
     node?: string,
+    flags?: string[],
   ): { status: number | null; stdout: string; stderr: string };
   remove(): void;
 }
+
+/**
+ * In `npm run release:check` the binaries of prebuilds/ are packed, as they are released; otherwise the
+ * one just built stands where they are shipped.
+ */
+export const released = process.env.EARSHOT_RELEASE === 'true';
 
 export function installPacked(): Consumer {
   const base = mkdtempSync(join(tmpdir(), 'earshot-package-'));
@@ -32,7 +41,7 @@ export function installPacked(): Consumer {
 
   const packed = pack(staged, tarballs);
   // The dependencies as they are installed here, so that no registry is needed.
-  const dependencies = ['ipaddr.js', 'node-gyp-build'].map((name) =>
+  const dependencies = ['node-gyp-build'].map((name) =>
     pack(join(repositoryRoot, 'node_modules', name), tarballs),
   );
   writeFileSync(join(directory, 'package.json'), '{ "name": "consumer", "private": true }');
@@ -43,22 +52,28 @@ export function installPacked(): Consumer {
   return {
     directory,
     files: packed.files.map(({ path }) => path).sort(),
+    unpackedSize: packed.unpackedSize,
     staged,
-    run(file, text, node = process.execPath) {
+    run(file, text, node = process.execPath, flags = []) {
       writeFileSync(join(directory, file), text);
-      return spawnSync(node, [file], { cwd: directory, encoding: 'utf8', timeout: 30_000 });
+      return spawnSync(node, [...flags, file], {
+        cwd: directory,
+        encoding: 'utf8',
+        timeout: 30_000,
+      });
     },
     remove: () => rmSync(base, { recursive: true, force: true }),
   };
 }
 
-/** Copies what could be packed, and puts the binary just built where prebuilt ones are shipped. */
+/** Copies what could be packed. */
 function stage(staged: string): void {
-  const left = new Set(['.git', 'build', 'node_modules', 'prebuilds']);
+  const left = new Set(['.git', 'build', 'node_modules', ...(released ? [] : ['prebuilds'])]);
   for (const entry of readdirSync(repositoryRoot)) {
     if (left.has(entry)) continue;
     cpSync(join(repositoryRoot, entry), join(staged, entry), { recursive: true });
   }
+  if (released) return;
   const prebuilds = join(staged, 'prebuilds', `linux-${process.arch}`);
   mkdirSync(prebuilds, { recursive: true });
   const binary = join(repositoryRoot, 'build', 'Release', 'earshot.node');
@@ -68,7 +83,7 @@ function stage(staged: string): void {
 function pack(
   directory: string,
   destination: string,
-): { filename: string; files: { path: string }[] } {
+): { filename: string; files: { path: string }[]; unpackedSize: number } {
   const { status, stdout, output } = npm(
     ['pack', directory, '--json', '--pack-destination', destination],
     directory,

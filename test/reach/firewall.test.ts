@@ -50,6 +50,18 @@ test('rules at input make the answer unknown, and the cause names family, table 
   t.true(trace(state, byLan).explanation.includes('chain input in table inet filter'));
 });
 
+test('rules of a host whose byte order is the other one are not evaluated', (t) => {
+  const state = withChains(chain('inet filter input', 'input'));
+  const { firewall } = state;
+  const foreign: HostState = {
+    ...state,
+    firewall: { ...firewall, nftables: { ...firewall.nftables!, byteOrder: 'big' } },
+  };
+  const chains = ['inet filter input'];
+  isUnknown(t, foreign, byLan, { code: 'firewall-not-evaluated', hook: 'input', chains });
+  t.is(trace(foreign, toNobody).outcome, 'unreachable');
+});
+
 test('a base chain without rules that accepts changes nothing', (t) => {
   const idle = { rules: 0 };
   const state = withChains(

@@ -3,6 +3,7 @@ import type { HostState } from '../../model/host-state.js';
 import type { Transport } from '../../model/socket.js';
 import type { Exposure } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
+import type { Symptom } from '../../reach/verdict.js';
 import { addressArgument, portArgument } from '../arguments.js';
 import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
@@ -14,11 +15,13 @@ import { rowsOf, standingOf } from '../render/rows.js';
 import { jsonDocument } from '../render/text.js';
 import { obtainState, type StateOptions } from '../state-source.js';
 import { UsageError } from '../usage-error.js';
+import { sees } from './sees.js';
 
 export interface PortOptions extends StateOptions, ProtocolOptions {
   json?: boolean;
   from?: string;
   in?: string;
+  sees?: Symptom;
 }
 
 /** `earshot PORT`: who can reach one port, or with --from whether one peer can. */
@@ -31,6 +34,9 @@ export async function port(text: string, options: PortOptions, context: Context)
         `--in ${options.in} says where a peer comes in: name the peer with --from`,
       );
     }
+    if (options.sees !== undefined) {
+      throw new UsageError(`--sees ${options.sees} is what a peer sees: name the peer with --from`);
+    }
   } else addressArgument(options.from, '--from');
   const state = await obtainState(options, context);
   const exposures = await context.services.exposure(state, {
@@ -38,6 +44,13 @@ export async function port(text: string, options: PortOptions, context: Context)
     localPort: number,
   });
   if (options.from !== undefined) {
+    if (options.sees !== undefined) {
+      const { from, in: ingress, sees: error } = options;
+      const used = protocolsUsed({ protocols, exposures });
+      const asked = { port: number, protocols: used, from, sees: error };
+      const question = ingress === undefined ? asked : { ...asked, in: ingress };
+      return sees(state, question, options.json === true, context);
+    }
     const peer = await peerOf(state, { ...options, from: options.from }, context);
     return fromPeer(state, peer, { number, protocols, exposures }, options, context);
   }
@@ -117,15 +130,24 @@ async function fromPeer(
   };
 }
 
+/** The protocols that somebody uses on the port; without any, the first that was asked for. */
+function protocolsUsed({
+  protocols,
+  exposures,
+}: Pick<Asked, 'protocols' | 'exposures'>): readonly Transport[] {
+  const used = protocols.filter((each) =>
+    exposures.some(({ endpoint }) => endpoint.protocol === each),
+  );
+  return used.length > 0 ? used : protocols.slice(0, 1);
+}
+
 /**
  * What that peer would try: the addresses of the interface it comes in by, and those that a listener
  * of the port stands on. Protocols that nobody uses on the port are left out, but for one.
  */
-function flowsOf(state: HostState, peer: Peer, { number, protocols, exposures }: Asked): Flow[] {
-  const used = protocols.filter((each) =>
-    exposures.some(({ endpoint }) => endpoint.protocol === each),
-  );
-  return (used.length > 0 ? used : protocols.slice(0, 1)).flatMap((protocol) => {
+function flowsOf(state: HostState, peer: Peer, asked: Asked): Flow[] {
+  const { number, exposures } = asked;
+  return protocolsUsed(asked).flatMap((protocol) => {
     const bound = exposures.flatMap(({ socket, endpoint }) =>
       socket && endpoint.protocol === protocol ? [socket.local.address] : [],
     );

@@ -41,6 +41,14 @@ export function fromBigEndian(bytes: Uint8Array, offset = 0, length = bytes.leng
   return value;
 }
 
+/** The number that bytes hold, most significant first. */
+export function fromBytes(bytes: Uint8Array, offset = 0, length = bytes.length): bigint {
+  let value = 0n;
+  for (let index = offset; index < offset + length; index++)
+    value = (value << 8n) | BigInt(bytes[index]!);
+  return value;
+}
+
 /** memcmp of a stretch of one array and of another. */
 export function compareBytes(
   one: Uint8Array,

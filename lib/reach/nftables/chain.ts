@@ -31,7 +31,7 @@ class Walk {
     run: ChainRun,
     everyRule: boolean,
   ) {
-    const index = everyRule ? null : chain.whenAsked();
+    const index = everyRule ? null : chain.whenAsked(run.peer !== null);
     this.#cursor = index && new Cursor(index, run);
   }
 

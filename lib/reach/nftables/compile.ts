@@ -15,6 +15,7 @@ import { payload } from './expressions/payload.js';
 import { payloadSet } from './expressions/payload-set.js';
 import { range } from './expressions/range.js';
 import { reject } from './expressions/reject.js';
+import { registersOf } from './reads.js';
 import { REGISTERS_SIZE } from './registers.js';
 import type { Evaluate } from './run.js';
 import type { CompiledSet } from './sets.js';
@@ -35,6 +36,43 @@ const unknown: Evaluate = () => 'unknown';
 /** An expression made ready to be asked. */
 export function compile(expression: NftExpression, names: Names): Evaluate {
   if (!fitsRegisters(expression)) return unknown;
+  const evaluate = evaluatorOf(expression, names);
+  return asksPeersItself(expression) ? evaluate : blurring(expression, names, evaluate);
+}
+
+/** What it asks of a peer's address it notes itself, or it gives every peer the same answer. */
+function asksPeersItself(expression: NftExpression): boolean {
+  switch (expression.kind) {
+    case 'cmp':
+    case 'range':
+    case 'lookup':
+    case 'hash':
+    case 'dynset':
+      return true;
+    case 'bitwise':
+      return expression.op === 'mask-xor';
+    default:
+      return false;
+  }
+}
+
+/** Where it reads the peer's address, what it makes of it is told by no range of addresses. */
+function blurring(expression: NftExpression, names: Names, evaluate: Evaluate): Evaluate {
+  const { reads } = registersOf(
+    expression,
+    (set) => names.set(set)?.keyLength ?? 0,
+    (set) => names.set(set)?.set.dataLength ?? 0,
+  );
+  if (reads.length === 0) return evaluate;
+  return (run) => {
+    if (run.peer && reads.some(({ word, length }) => run.registers.hasPeer(word, length))) {
+      run.looksAtPeer();
+    }
+    return evaluate(run);
+  };
+}
+
+function evaluatorOf(expression: NftExpression, names: Names): Evaluate {
   switch (expression.kind) {
     case 'immediate':
       return immediate(expression);

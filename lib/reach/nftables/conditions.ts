@@ -20,8 +20,6 @@ export interface Condition {
   readonly spans: readonly Span[];
   /** Fields that the rule loads before: where one of them is uncertain, so is what happens first. */
   readonly before: readonly Field[];
-  /** The rule has looked at the peer's address when it comes to this. */
-  readonly seesPeer: boolean;
   /** The protocol family that the rule has asked for before; `null` for none. */
   readonly family: { readonly field: Field; readonly key: Key } | null;
 }
@@ -48,12 +46,11 @@ export function leadingConditions(
   const conditions: Condition[] = [];
   const loaded = new Loaded();
   const before: Field[] = [];
-  let seesPeer = false;
   let family: Condition['family'] = null;
   const add = (recipe: Recipe, length: number, spans: readonly Span[] | null): void => {
     if (!spans) return;
     const field = table.fields.of(recipe, length);
-    conditions.push({ field, spans, before: [...before], seesPeer, family });
+    conditions.push({ field, spans, before: [...before], family });
     const [first] = recipe;
     const asksForFamily =
       recipe.length === 1 && first?.kind === 'meta' && first.key === META.nfproto;
@@ -78,7 +75,6 @@ export function leadingConditions(
         if (!writes || !isPlain(expression) || !loaded.isCertain) return conditions;
         const recipe = [{ ...expression, destination: 0 }];
         loaded.write(writes, recipe);
-        seesPeer ||= maySeePeer(expression);
         if (isUsual(expression)) before.push(table.fields.of(recipe, writes.length));
         else loaded.isCertain = false;
         continue;
@@ -183,12 +179,6 @@ const plainConnectionKeys: ReadonlySet<number> = new Set([
   CT.protocol,
   CT.zone,
 ]);
-
-/** As `touchesSource` in expressions/payload.ts, of either family. */
-function maySeePeer(load: Load): boolean {
-  if (load.kind !== 'payload' || load.base !== 'network') return false;
-  return load.offset < 24 && load.offset + load.length > 8;
-}
 
 const usualMeta: ReadonlySet<number> = new Set([
   META.protocol,

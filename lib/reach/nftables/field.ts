@@ -26,6 +26,8 @@ export interface Field {
   /** They load it into the first register. */
   readonly steps: readonly Evaluate[];
   readonly length: number;
+  /** It may be made of the address of a peer. */
+  readonly mayBePeers: boolean;
 }
 
 /** The fields that the rules of one table compare, each once. */
@@ -39,10 +41,17 @@ export class Fields {
     const text = `${length} ${JSON.stringify(recipe)}`;
     const known = this.#known.get(text);
     if (known) return known;
-    const made = { id: this.#known.size, steps: recipe.map(this.compile), length };
+    const steps = recipe.map(this.compile);
+    const made = { id: this.#known.size, steps, length, mayBePeers: recipe.some(loadsAddress) };
     this.#known.set(text, made);
     return made;
   }
+}
+
+/** Bytes where headers of IPv4 or of IPv6 have addresses. */
+function loadsAddress(expression: NftExpression): boolean {
+  if (expression.kind !== 'payload' || expression.base !== 'network') return false;
+  return expression.offset < 40 && expression.offset + expression.length > 8;
 }
 
 /** The values of one packet, each loaded when it is first asked for. */

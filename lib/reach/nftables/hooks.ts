@@ -3,16 +3,25 @@ import type { Hook, NftFamily } from '../../model/firewall.js';
 import type { NftVerdict } from '../../model/ruleset.js';
 import type { Course } from '../course.js';
 import type { Host } from '../host.js';
+import { bridgeAsks } from '../stages/bridge.js';
 import type { Direction, RuleReference, Stage } from '../verdict.js';
 import { type ChainOutcome, type ChainRun, runChain } from './chain.js';
 import { ASSURED, CONFIRMED, Connection, SEEN_REPLY, type Tuple } from './connection.js';
 import { FieldValues } from './field.js';
 import type { Frame } from './frame.js';
+import {
+  type AnyOrder,
+  factorial,
+  namesOf,
+  natWithOrders,
+  permutation,
+  withOrders,
+} from './order.js';
+import type { PeerWatch } from './peer-watch.js';
 import { Registers } from './registers.js';
 import type { CompiledChain, CompiledRule, HookEntry } from './ruleset.js';
 import type { Refusal } from './run.js';
 import { endAt, isSettled, settle, translate } from './translation.js';
-import { inTurn, type Tied } from './turns.js';
 
 /** A packet ends here. */
 export interface Stop {
@@ -66,7 +75,7 @@ export function runHook(
 ): Stop | null {
   const { ruleset } = course.host;
   if (!ruleset) return null;
-  for (const entry of ruleset.at(hook, frame.family, device)) {
+  for (const entry of ordered(ruleset.at(hook, frame.family, device), withOrders)) {
     const stop = meet(course, hook, frame, entry);
     if (stop) return stop;
   }
@@ -74,8 +83,42 @@ export function runHook(
   return null;
 }
 
-function meet(course: Course, hook: Hook, frame: Frame, entry: HookEntry): Stop | null {
+const orders = new WeakMap<readonly object[], readonly (HookEntry | AnyOrder)[]>();
+
+/** The entries, with those of which the order is not known; found out once for a state. */
+function ordered<Entries extends readonly object[]>(
+  entries: Entries,
+  find: (entries: Entries) => readonly (HookEntry | AnyOrder)[],
+): readonly (HookEntry | AnyOrder)[] {
+  const known = orders.get(entries);
+  if (known) return known;
+  const found = find(entries);
+  orders.set(entries, found);
+  return found;
+}
+
+/** Chains of which the order is not known: the same one for every packet of the flow. */
+function orderOf(course: Course, hook: Hook, frame: Frame, entry: AnyOrder): HookEntry[] {
+  let place = course.orders.get(entry);
+  if (place === undefined) {
+    const stage = frame.isReply ? 'reply' : stageOf[hook];
+    const what = () =>
+      `which is asked first at ${hook}, for their priority is one: ${namesOf(entry)}`;
+    const cause = () => ({ code: 'not-evaluated', what: what() }) as const;
+    place = course.choices.choose(factorial(entry.units.length), stage, cause);
+    course.orders.set(entry, place);
+  }
+  return permutation(entry.units, place).flat();
+}
+
+function meet(course: Course, hook: Hook, frame: Frame, entry: HookEntry | AnyOrder): Stop | null {
   switch (entry.kind) {
+    case 'any-order':
+      for (const one of orderOf(course, hook, frame, entry)) {
+        const stop = meet(course, hook, frame, one);
+        if (stop) return stop;
+      }
+      return null;
     case 'conntrack':
       track(course, frame);
       return null;
@@ -83,35 +126,20 @@ function meet(course: Course, hook: Hook, frame: Frame, entry: HookEntry): Stop 
       return runNat(course, hook, frame, entry.chains);
     case 'chain':
       return ask(course, hook, frame, entry.chain);
-    case 'tied':
-      return askTied(course, hook, frame, entry.tied);
   }
 }
 
-/** Where no chain changes what others see, their order says no more than which of two stops it. */
-function askTied(course: Course, hook: Hook, frame: Frame, tied: Tied): Stop | null {
-  const { chains, legacy } = tied;
-  const stage = frame.isReply ? 'reply' : stageOf[hook];
-  if (legacy.changesPacket || chains.some((chain) => chain.changesPacket))
-    return firstStop(course, hook, frame, inTurn(course, hook, stage, tied));
-  const one = firstStop(course, hook, frame, chains);
-  const other = ask(course, hook, frame, legacy);
-  if (!one || !other) return one ?? other;
-  const [first] = inTurn(course, hook, stage, { chains: [one.chain], legacy });
-  return first === legacy ? other : one;
-}
-
-function firstStop(
-  course: Course,
-  hook: Hook,
-  frame: Frame,
-  chains: readonly CompiledChain[],
-): Stop | null {
-  for (const chain of chains) {
-    const stop = ask(course, hook, frame, chain);
-    if (stop) return stop;
-  }
-  return null;
+/**
+ * What a bridge with br_netfilter has sent out by its other ports has been through postrouting by
+ * the time it comes up here: whether that was so soon is not told.
+ */
+function isSettledByFlood(course: Course, hook: Hook, frame: Frame): boolean {
+  if (hook !== 'input' || frame.packetType === 0 || !bridgeAsks(course)) return false;
+  const { device, host } = course;
+  const ports = [...host.devices.values()].filter((one) => one.link.master === device.name);
+  if (ports.length < 2) return false;
+  const what = `whether NAT was settled when the bridge ${device.name} sent the packet to its other ports`;
+  return course.choices.choose(2, 'input', () => ({ code: 'not-evaluated', what })) === 1;
 }
 
 /** nf_nat_inet_fn: the first packet is asked about, all that follow are treated alike. */
@@ -119,20 +147,23 @@ function runNat(
   course: Course,
   hook: Hook,
   frame: Frame,
-  chains: readonly (CompiledChain | Tied)[],
+  chains: readonly CompiledChain[],
 ): Stop | null {
   const { tracking } = frame;
   if (tracking === null || tracking === 'untracked') return null;
   const end = endAt(hook);
-  const first = tracking.state !== 'established' && frame.kind !== 'icmp-error';
+  const first =
+    tracking.state !== 'established' &&
+    frame.kind !== 'icmp-error' &&
+    !(chains.length > 0 && isSettledByFlood(course, hook, frame));
   if (first) {
-    const stage = frame.isReply ? 'reply' : stageOf[hook];
-    for (const turn of chains) {
-      for (const chain of 'legacy' in turn ? inTurn(course, hook, stage, turn) : [turn]) {
-        if (isSettled(frame, end)) break;
-        const stop = ask(course, hook, frame, chain);
-        if (stop) return stop;
-      }
+    const entries = ordered(chains, natWithOrders).flatMap((entry) =>
+      entry.kind === 'any-order' ? orderOf(course, hook, frame, entry) : [entry],
+    );
+    for (const entry of entries) {
+      if (isSettled(frame, end)) break;
+      const stop = meet(course, hook, frame, entry);
+      if (stop) return stop;
     }
     settle(frame, end);
   }
@@ -174,12 +205,12 @@ class Asked implements ChainRun {
     registers.clear();
   }
 
-  get hasLookedAtPeer(): boolean {
-    return this.#course.looksAtPeer !== null;
+  get peer(): PeerWatch<CompiledRule> | null {
+    return this.#course.peer;
   }
 
   looksAtPeer(): void {
-    this.#course.looksAtPeer ??= this.rule;
+    if (this.rule) this.peer?.blur(this.rule);
   }
 
   choose(ways: number): number {

@@ -13,10 +13,39 @@ export const GREATER = 4;
 export class Registers {
   readonly bytes = new Uint8Array(REGISTERS_SIZE);
   readonly unknown = new Uint8Array(REGISTERS_SIZE);
+  /** Which byte of the watched peer's address each is, counted from one; 0 for none. */
+  readonly peerByte = new Uint8Array(REGISTERS_SIZE);
+  /** As far as these bits are set. */
+  readonly peerMask = new Uint8Array(REGISTERS_SIZE);
+  /** Some byte is of the peer's address. */
+  holdsPeer = false;
 
   clear(): void {
     this.bytes.fill(0);
     this.unknown.fill(0);
+    if (this.holdsPeer) this.#forgetPeer(0, REGISTERS_SIZE);
+    this.holdsPeer = false;
+  }
+
+  /** The bytes from here on are those of the peer's address, from one of them on. */
+  holdPeer(at: number, length: number, from: number): void {
+    this.holdsPeer = true;
+    for (let index = 0; index < length; index++) {
+      this.peerByte[at + index] = from + index + 1;
+      this.peerMask[at + index] = 0xff;
+    }
+  }
+
+  /** Is any of these bytes the peer's? */
+  hasPeer(word: number, length: number): boolean {
+    if (!this.holdsPeer) return false;
+    for (let at = word * 4; at < word * 4 + length; at++) if (this.peerByte[at] !== 0) return true;
+    return false;
+  }
+
+  #forgetPeer(start: number, end: number): void {
+    this.peerByte.fill(0, start, end);
+    this.peerMask.fill(0, start, end);
   }
 
   /** Bytes into a register; the rest of the last word is cleared, as the kernel does. */
@@ -108,6 +137,7 @@ export class Registers {
   }
 
   #pad(start: number, length: number): void {
+    if (this.holdsPeer) this.#forgetPeer(start, (start + length + 3) & ~3);
     for (let index = start + length; (index & 3) !== 0; index++) {
       this.bytes[index] = 0;
       this.unknown[index] = 0;

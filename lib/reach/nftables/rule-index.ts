@@ -11,8 +11,6 @@ const mostPlaces = 16;
 /** A run with what it knows of its packet. */
 export interface IndexedRun extends Run {
   readonly values: FieldValues;
-  /** A rule has looked at the peer's address: that others do is not noted any more. */
-  readonly hasLookedAtPeer: boolean;
 }
 
 /**
@@ -38,8 +36,8 @@ export class RuleIndex {
         always.push(place);
         continue;
       }
-      const { field, seesPeer, family } = condition;
-      const name = `${field.id} ${seesPeer} ${family?.key} ${isPoint(condition)}`;
+      const { field, family } = condition;
+      const name = `${field.id} ${family?.key} ${isPoint(condition)}`;
       const members = groups.get(name);
       if (members) members.push({ place, condition });
       else groups.set(name, [{ place, condition }]);
@@ -70,7 +68,6 @@ export class Cursor {
   #lists: Int32Array[];
   #places: number[];
   #version: number;
-  #hasLookedAtPeer: boolean;
 
   constructor(
     private readonly index: RuleIndex,
@@ -79,17 +76,15 @@ export class Cursor {
     this.#lists = index.select(run);
     this.#places = this.#lists.map(() => 0);
     this.#version = run.values.version;
-    this.#hasLookedAtPeer = run.hasLookedAtPeer;
   }
 
   /** The first such rule from a place of the chain on; -1 where there is none. Places only rise. */
   from(place: number): number {
     const { run } = this;
-    if (run.values.version !== this.#version || run.hasLookedAtPeer !== this.#hasLookedAtPeer) {
+    if (run.values.version !== this.#version) {
       this.#lists = this.index.select(run);
       this.#places = this.#lists.map(() => 0);
       this.#version = run.values.version;
-      this.#hasLookedAtPeer = run.hasLookedAtPeer;
     }
     let first = -1;
     for (let number = 0; number < this.#lists.length; number++) {
@@ -126,7 +121,6 @@ interface Member {
 interface Group {
   readonly field: Field;
   readonly before: readonly Field[];
-  readonly seesPeer: boolean;
   readonly family: Condition['family'];
   readonly all: Int32Array;
   at(key: Key): Int32Array;
@@ -141,7 +135,6 @@ function candidates(group: Group, run: IndexedRun): Int32Array {
     const key = values.of(family.field, run);
     if (key !== family.key && key !== UNCERTAIN) return nobody;
   }
-  if (group.seesPeer && !run.hasLookedAtPeer) return group.all;
   for (const field of before) if (values.of(field, run) === UNCERTAIN) return group.all;
   const key = values.of(group.field, run);
   if (key === UNCERTAIN) return group.all;
@@ -181,12 +174,12 @@ function mostSelective(
 
 /** Null where the spans lie over each other so much that lists of them would be too long. */
 function makeGroup(members: readonly Member[]): Group | null {
-  const { field, seesPeer, family } = members[0]!.condition;
+  const { field, family } = members[0]!.condition;
   const at = isPoint(members[0]!.condition) ? byPoint(members) : bySpan(members);
   if (!at) return null;
   const before = new Set(members.flatMap(({ condition }) => condition.before));
   const all = Int32Array.from(members, ({ place }) => place);
-  return { field, seesPeer, family, before: [...before], all, at };
+  return { field, family, before: [...before], all, at };
 }
 
 function byPoint(members: readonly Member[]): Group['at'] {

@@ -7,14 +7,13 @@ import { chainsOf } from '../xtables/legacy.js';
 import { printRule as printIptables } from '../xtables/print/rule.js';
 import { type RuleTool, toolOf } from '../xtables/tool.js';
 import { changesPacket, compile, hasEffect, type Names } from './compile.js';
-import { type ConditionTable, leadingConditions } from './conditions.js';
+import { type Condition, type ConditionTable, leadingConditions } from './conditions.js';
 import { Fields } from './field.js';
 import { printRule } from './print/rule.js';
 import { loadsWhatItReads } from './reads.js';
 import { RuleIndex } from './rule-index.js';
 import type { Evaluate } from './run.js';
 import { CompiledSet } from './sets.js';
-import { type Tied, tiesIn } from './turns.js';
 
 /** Where conntrack sees a packet first (NF_IP_PRI_CONNTRACK). */
 const CONNTRACK_PRIORITY = -200;
@@ -82,9 +81,9 @@ const leastAsked = 8;
 export class CompiledChain {
   #rules: readonly CompiledRule[] | null = null;
   #index: RuleIndex | null | undefined;
+  #indexBesidePeers: RuleIndex | null | undefined;
   #name: string | null = null;
   #asked = 0;
-  #changesPacket: boolean | null = null;
 
   constructor(
     readonly chain: NftChain,
@@ -99,22 +98,30 @@ export class CompiledChain {
   }
 
   /** Its index, once it is asked often. */
-  whenAsked(): RuleIndex | null {
-    return ++this.#asked > leastAsked ? this.index : null;
+  whenAsked(watchesPeer: boolean): RuleIndex | null {
+    if (++this.#asked <= leastAsked) return null;
+    return watchesPeer ? this.indexBesidePeers : this.index;
   }
 
   /** Which rules to hold a packet against; `null` where it has to be all of them. */
   get index(): RuleIndex | null {
-    if (this.#index === undefined) this.#index = this.#makeIndex();
+    if (this.#index === undefined) this.#index = this.#makeIndex(() => true);
     return this.#index;
   }
 
-  #makeIndex(): RuleIndex | null {
+  /** The same, but that every rule which asks only for addresses is held against the packet. */
+  get indexBesidePeers(): RuleIndex | null {
+    if (this.#indexBesidePeers === undefined)
+      this.#indexBesidePeers = this.#makeIndex(({ field }) => !field.mayBePeers);
+    return this.#indexBesidePeers;
+  }
+
+  #makeIndex(counts: (condition: Condition) => boolean): RuleIndex | null {
     const { rules, tables } = this;
     if (rules.length < leastIndexed || !tables.loadsWhatItReads) return null;
     return new RuleIndex(
       rules.map(({ steps, expressions }) =>
-        steps.length === 0 ? null : leadingConditions(expressions, tables),
+        steps.length === 0 ? null : leadingConditions(expressions, tables).filter(counts),
       ),
     );
   }
@@ -126,25 +133,16 @@ export class CompiledChain {
     this.#name ??= `${tool === 'nft' ? family : tool} ${table} ${name}`;
     return this.#name;
   }
-
-  /** It may change what others behind it see of the packet, or of its connection. */
-  get changesPacket(): boolean {
-    this.#changesPacket ??= this.tables.chainList.some(({ chain }) =>
-      chain.rules.some(({ expressions }) => expressions.some(changesPacket)),
-    );
-    return this.#changesPacket;
-  }
 }
 
 /** What stands at a hook, in the order in which a packet meets it. */
 export type HookEntry =
   | { readonly kind: 'chain'; readonly priority: number; readonly chain: CompiledChain }
-  | { readonly kind: 'tied'; readonly priority: number; readonly tied: Tied }
   | { readonly kind: 'conntrack'; readonly priority: number }
   | {
       readonly kind: 'nat';
       readonly priority: number;
-      readonly chains: readonly (CompiledChain | Tied)[];
+      readonly chains: readonly CompiledChain[];
     };
 
 type EntriesByHook = Partial<Record<Hook, readonly HookEntry[]>>;
@@ -346,15 +344,16 @@ export class Ruleset {
       return chain.family === (family === 'ipv4' ? 'ip' : 'ip6');
     });
     const nats = here.filter(({ chain }) => chain.base!.type === 'nat');
-    const filters = here.filter((base) => !nats.includes(base) && !isIdle(base));
-    const entries = tiesIn(filters).map(entryOf);
+    const entries: HookEntry[] = here
+      .filter((base) => !nats.includes(base) && !isIdle(base))
+      .map((chain) => ({ kind: 'chain', priority: chain.chain.base!.priority, chain }));
     if (hook === 'prerouting' || hook === 'output')
       entries.push({ kind: 'conntrack', priority: CONNTRACK_PRIORITY });
     const priority = natPriority[hook];
     if (priority !== undefined && this.#hasNat(family))
-      entries.push({ kind: 'nat', priority, chains: tiesIn(nats) });
+      entries.push({ kind: 'nat', priority, chains: nats });
     // What conntrack and NAT share their priority with came earlier, and is asked later.
-    const rank = ({ kind }: HookEntry) => (kind === 'chain' || kind === 'tied' ? 1 : 0);
+    const rank = ({ kind }: HookEntry) => (kind === 'chain' ? 1 : 0);
     return entries
       .map((entry, index) => ({ entry, index }))
       .sort(
@@ -365,12 +364,6 @@ export class Ruleset {
       )
       .map(({ entry }) => entry);
   }
-}
-
-function entryOf(one: CompiledChain | Tied): HookEntry {
-  return one instanceof CompiledChain
-    ? { kind: 'chain', priority: one.chain.base!.priority, chain: one }
-    : { kind: 'tied', priority: one.legacy.chain.base!.priority, tied: one };
 }
 
 /** A star ends a name that stands for all that begin so (Linux 6.16). */

@@ -2,7 +2,9 @@ import type { Hook, NftFamily } from '../../model/firewall.js';
 import type { NftVerdict } from '../../model/ruleset.js';
 import type { Host } from '../host.js';
 import type { Frame } from './frame.js';
+import type { PeerWatch } from './peer-watch.js';
 import type { Registers } from './registers.js';
+import type { CompiledRule } from './ruleset.js';
 
 /**
  * What an expression makes of a packet:
@@ -37,7 +39,9 @@ export interface Run {
   refusal: Refusal | null;
   /** Sets, of nftables or of ipset, that packets of this flow have added to, or deleted from. */
   readonly touched: Set<object>;
-  /** Notes that the rule looked at who asks. */
+  /** Notes what is asked of the peer's address; `null` where nobody wants to know. */
+  readonly peer: PeerWatch<CompiledRule> | null;
+  /** The rule makes something of the peer's address that is told by no range of addresses. */
   looksAtPeer(): void;
   /** One of several ways, none of which can be excluded. */
   choose(ways: number): number;

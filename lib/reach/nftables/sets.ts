@@ -1,7 +1,18 @@
+import type { AddressRange } from '../../model/prefix-set.js';
 import type { NftSet, NftVerdict } from '../../model/ruleset.js';
 import { bytesFromBase64, bytesFromHex, compareBytes } from './bytes.js';
 import type { Span } from './conditions.js';
 import { type Key, keyOf } from './field.js';
+import {
+  type AddressPart,
+  type ElementSpan,
+  isField,
+  type PeersOfSet,
+  peersOfElements,
+  restOf,
+} from './set-peers.js';
+
+let count = 0;
 
 /** A set or map made ready for look-ups; built once for a state. */
 export class CompiledSet {
@@ -14,6 +25,9 @@ export class CompiledSet {
   readonly #size: number;
   readonly #interval: boolean;
   readonly #catchall: Uint8Array | null;
+  /** Its place among all sets that were made, for names. */
+  readonly #number = count++;
+  readonly #peers = new Map<string, PeersOfSet>();
 
   constructor(readonly set: NftSet) {
     this.#keys = bytesFromBase64(set.keys);
@@ -77,6 +91,66 @@ export class CompiledSet {
         ? this.#findInterval(bytes, from)
         : this.#findExact(bytes, from);
     return place < 0 && this.set.catchall !== null ? -2 : place;
+  }
+
+  /**
+   * The peers that are answered as the watched one is, whose key fell on this place: `inside` of the
+   * ranges or outside. Null where the address is no field of the key.
+   */
+  peersLike(
+    key: Uint8Array,
+    part: AddressPart,
+    place: number,
+  ): { name: string; ranges: readonly AddressRange[]; inside: boolean } | null {
+    const fields = this.#fields.length > 0 ? this.#fields : [this.#length];
+    if (!isField(fields, part, this.#length)) return null;
+    const rest = restOf(key, part);
+    let peers = this.#peers.get(rest);
+    if (!peers) {
+      peers = peersOfElements(this.#spans(), fields, key, part);
+      this.#peers.set(rest, peers);
+    }
+    const name = `${this.#number} ${rest}`;
+    if (place < 0) return { name, ranges: peers.all, inside: false };
+    const kind = this.#classOf(place);
+    return { name: `${name} ${kind}`, ranges: peers.byClass.get(kind) ?? [], inside: true };
+  }
+
+  *#spans(): Generator<ElementSpan> {
+    const length = this.#length;
+    for (let place = 0; place < this.#size; place++) {
+      if (this.#interval && this.#closes(place)) continue;
+      const first = this.#keys.subarray(place * length, (place + 1) * length);
+      const last = this.#keyEnds
+        ? this.#keyEnds.subarray(place * length, (place + 1) * length)
+        : this.#interval
+          ? this.#lastOf(place)
+          : first;
+      yield { first, last, class: this.#classOf(place) };
+    }
+  }
+
+  /** The last key of an interval: the one before the next element begins, or the last there is. */
+  #lastOf(place: number): Uint8Array {
+    const length = this.#length;
+    const start = place * length;
+    let next = place + 1;
+    while (
+      next < this.#size &&
+      compareBytes(this.#keys, next * length, this.#keys, start, length) === 0
+    )
+      next++;
+    if (next >= this.#size) return new Uint8Array(length).fill(0xff);
+    const last = this.#keys.slice(next * length, (next + 1) * length);
+    for (let index = length - 1; index >= 0; index--) if (last[index]!-- !== 0) break;
+    return last;
+  }
+
+  /** What is found with an element, as a name. */
+  #classOf(place: number): string {
+    const { dataLength, verdictOf, objects, expressionsOf } = this.set;
+    const data = this.#data?.subarray(place * dataLength, (place + 1) * dataLength).join() ?? '';
+    return `${data} ${verdictOf?.[place] ?? ''} ${objects?.[place] ?? ''} ${expressionsOf?.[place] ?? ''}`;
   }
 
   /** The data of an element of a map; `null` where it has none. */

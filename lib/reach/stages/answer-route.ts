@@ -24,6 +24,8 @@ export type KernelAnswer = 'reset' | 'reject-reset' | 'port-unreachable' | 'rout
 /** What answers: the SYN-ACK of a listener or the datagram of a program, or the kernel by itself. */
 export type Answer = 'socket' | KernelAnswer;
 
+const universe = 0; // RT_SCOPE_UNIVERSE
+
 /** The answer's way: it leaves, or it is lost, as a fate. */
 export type Way = WayBack | { readonly lost: Fate };
 
@@ -76,7 +78,7 @@ function otherSource(course: Course, key: RouteKey): Address | null {
     sourcePort: 0,
     destinationPort: 0,
   });
-  if (answer.kind !== 'found') return null;
+  if (answer.kind !== 'found') return selectOnDevice(host, course.device, packet.source, universe);
   const { preferredSource } = answer.found.route;
   return preferredSource ? parseAddress(preferredSource) : selectSourceIpv4(host, answer.found);
 }
@@ -267,7 +269,8 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
   const provisional = asked !== null && !sameAddress(asked.source, packet.source);
   if (provisional && stays && host.loopback)
     return { device: host.loopback, gateway: null, others: [] };
-  if (fromHere && !stays && !provisional) {
+  // Rules may still have it routed once more.
+  if (fromHere && !stays && !course.request) {
     return astray(course, `${describeRoute(found)} takes the answer out of this host`);
   }
   if (stays && !fromHere && !provisional) {
@@ -375,7 +378,7 @@ function assumedOnLink(course: Course, device: Device): Way {
  * The answer to this host itself leaves it. It is lost, unless it comes back by another interface,
  * and that one takes a packet that claims to come from here: IPv4 by accept_local, IPv6 always.
  */
-function astray(course: Course, detail: string): Way {
+export function astray(course: Course, detail: string): { readonly lost: Fate } {
   const { host, packet } = course;
   const { family, source, destination } = packet;
   const accepts = [...host.devices.values()].some(({ acceptLocal }) => acceptLocal);
@@ -391,10 +394,10 @@ function noWay(course: Course): Cause {
   return { code: 'no-route', destination: course.packet.sourceText, direction: 'reply' };
 }
 
-function lost(course: Course, cause: Cause, detail: string): Way {
+function lost(course: Course, cause: Cause, detail: string): { readonly lost: Fate } {
   return { lost: course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply') };
 }
 
-function undecided(course: Course, cause: Cause, detail: string): Way {
+function undecided(course: Course, cause: Cause, detail: string): { readonly lost: Fate } {
   return { lost: course.cannotTell('reply', cause, detail, 'reply') };
 }

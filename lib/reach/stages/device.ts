@@ -4,7 +4,7 @@ import { passNeighbour } from './neighbour.js';
 
 /** The interface exists, is up and has a carrier; a port hands the packet to its master. */
 export function passDevice(course: Course): Fate | null {
-  const { host, flow, packet } = course;
+  const { host, flow } = course;
   const name = flow.ingress;
   const arrival = host.devices.get(name);
   if (!arrival) {
@@ -38,19 +38,29 @@ export function passDevice(course: Course): Fate | null {
     const what = `what is sent inside the VRF ${device.name} by this host itself`;
     return course.cannotTell('device', { code: 'not-evaluated', what }, what);
   }
-  const speaks = packet.family === 'ipv4' ? device.hasIpv4 : device.hasIpv6;
-  if (!speaks) {
-    return course.fails(
-      'device',
-      { code: 'ip-disabled', interface: device.name, family: packet.family },
-      'ETIMEDOUT',
-      `${device.name} has no ${familyName(packet.family)}`,
-    );
-  }
+  // Rules that are asked before may still answer.
+  const disabled = host.ruleset ? null : passFamily(course);
+  if (disabled) return disabled;
   const port = arrival === device ? '' : `, a port of ${device.name}, which takes the packet`;
   const inside = vrf ? `, inside the VRF ${vrf.name}` : '';
   course.step('device', 'pass', `arrives on ${name}${port}${inside}`);
-  return passNeighbour(course);
+  return speaks(course) ? passNeighbour(course) : null;
+}
+
+/** ip6_rcv_core and ip_route_input_slow: a device without IPv4 or IPv6 takes no such packet. */
+export function passFamily(course: Course): Fate | null {
+  if (speaks(course)) return null;
+  const { device, packet } = course;
+  return course.fails(
+    'device',
+    { code: 'ip-disabled', interface: device.name, family: packet.family },
+    'ETIMEDOUT',
+    `${device.name} has no ${familyName(packet.family)}`,
+  );
+}
+
+function speaks({ device, packet }: Course): boolean {
+  return packet.family === 'ipv4' ? device.hasIpv4 : device.hasIpv6;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Hook } from '../../model/firewall.js';
+import type { Hook, Nftables } from '../../model/firewall.js';
 import type { Missing } from '../../model/host-state.js';
 import type { Course } from '../course.js';
 import type { Device, Host } from '../host.js';
@@ -96,8 +96,22 @@ function below(host: Host, device: Device): Device[] {
   return found;
 }
 
-/** Which of the devices that a packet passes: all, the master alone, or those before it. */
-type Part = 'all' | 'ports' | 'master';
+/** Which of the devices that a packet passes: all, the master alone, those before it, or all but the master above. */
+type Part = 'all' | 'master' | 'ports' | 'own';
+
+function takesPart(part: Part, one: Device, device: Device): boolean {
+  const isMaster = one === device.seenAs;
+  switch (part) {
+    case 'all':
+      return true;
+    case 'master':
+      return isMaster;
+    case 'ports':
+      return !isMaster;
+    case 'own':
+      return !isMaster || one === device;
+  }
+}
 
 /** What a packet that leaves by a device, or comes in by one, meets at that device's own hook. */
 function passDeviceHooks(
@@ -107,10 +121,9 @@ function passDeviceHooks(
   device: Device,
   part: Part,
 ): Stop | null {
-  const takesPart = (one: Device) =>
-    part === 'all' || (one === device.seenAs) === (part === 'master');
-  const devices = passedOn(course, device).filter(takesPart);
-  const certain = [...below(course.host, device), ...aboveOf(device)].filter(takesPart);
+  const meets = (one: Device) => takesPart(part, one, device);
+  const devices = passedOn(course, device).filter(meets);
+  const certain = [...below(course.host, device), ...aboveOf(device)].filter(meets);
   const inOrder = hook === 'ingress' ? certain : certain.reverse();
   for (const one of devices) {
     // By which of its ports a bridge or bond sends or took the packet is not known.
@@ -150,9 +163,13 @@ export function passHook(
   return runHook(course, hook, frame, null);
 }
 
-/** IPv6 drops what no packet may be before it asks rules (ip6_rcv_core); routing says which it was. */
+/**
+ * What IPv6 drops before it asks rules (ip6_rcv_core): on a device where it is off, and what no packet
+ * may be. The stages behind say which it was.
+ */
 function isMartian({ packet, device, fromHere }: Course): boolean {
-  return packet.family === 'ipv6' && !fromHere && martianEnd(packet, device) !== null;
+  if (packet.family === 'ipv4' || fromHere) return false;
+  return !device.hasIpv6 || martianEnd(packet, device) !== null;
 }
 
 /** The hooks before routing: those of the devices that a packet comes in by, and prerouting. */
@@ -195,8 +212,10 @@ function noteUnevaluated(course: Course, hook: Hook, frame: Frame, device: Devic
 }
 
 function notEvaluated(course: Course, hook: Hook, frame: Frame, chains: string[]): void {
-  if (chains.length === 0) return;
-  const direction = directionOf(frame);
+  if (chains.length > 0) doubtChains(course, hook, directionOf(frame), chains);
+}
+
+function doubtChains(course: Course, hook: Hook, direction: Direction, chains: string[]): void {
   const cause = {
     code: 'firewall-not-evaluated',
     backend: 'nftables',
@@ -208,7 +227,7 @@ function notEvaluated(course: Course, hook: Hook, frame: Frame, chains: string[]
   course.doubt(
     direction === 'reply' ? 'reply' : stageOf[hook],
     cause,
-    direction === 'request',
+    direction === 'request' && redirecting.has(hook),
     detail,
     direction,
   );
@@ -220,6 +239,7 @@ function noteOthers(course: Course, hook: Hook, direction: Direction): void {
   if (host.withoutFirewall) return;
   const { nftables, legacy } = host.state.firewall;
   if (!nftables) unread(course, 'nftables', hook, direction);
+  else if (host.foreignRules) noteForeign(course, nftables, hook, direction);
   if (legacyTablesAt[hook].length === 0) return;
   if (!legacy) {
     unread(course, 'legacy', hook, direction);
@@ -239,6 +259,15 @@ function noteOthers(course: Course, hook: Hook, direction: Direction): void {
     `iptables has a say at ${hook}: ${chains.join(', ')}`,
     direction,
   );
+}
+
+/** Registers hold numbers as the host that was captured does, and here they are read the other way. */
+function noteForeign(course: Course, { chains }: Nftables, hook: Hook, direction: Direction): void {
+  const own = course.packet.family === 'ipv4' ? 'ip' : 'ip6';
+  const names = chains
+    .filter(({ base, family }) => base?.hook === hook && [own, 'inet', 'netdev'].includes(family))
+    .map(({ family, table, name }) => `${family} ${table} ${name}`);
+  if (names.length > 0) doubtChains(course, hook, direction, names);
 }
 
 function unread(

@@ -1,4 +1,4 @@
-import { type Address, isLinkLocal, isLoopback } from '../../model/address.js';
+import { type Address, formatAddress, isLinkLocal, isLoopback } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import type { Device, Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
@@ -7,6 +7,7 @@ import { sameTuple } from '../nftables/hooks.js';
 import type { Symptom } from '../verdict.js';
 import {
   answerMark,
+  astray,
   errorSource,
   type KernelAnswer,
   possibleSources,
@@ -18,6 +19,9 @@ import { bridgeAsks } from './bridge.js';
 import { passEgressPrograms, passEntrance, passHook } from './firewall.js';
 import { replyFrame } from './packets.js';
 import { stopped } from './stopped.js';
+
+const ETHERNET = 1; // ARPHRD_ETHER
+const NO_HEADER = 0xfffe; // ARPHRD_NONE
 
 /** The answer is routed back, passes the output hooks, and is seen off by its interface. */
 export function passReply(course: Course): Fate | null {
@@ -93,21 +97,11 @@ export function withAnswer(
   by: 'route' | 'device' = 'route',
 ): Symptom | null {
   if (symptom === 'ETIMEDOUT') return symptom;
-  // What rules have translated is answered from where it was sent to; no host takes that from all.
-  const { asked } = course;
-  if (asked && isLimitedBroadcast(asked.destination)) return 'ETIMEDOUT';
-  // No other host takes what comes from ::1 (ip6_rcv_core), as a reset does, and an error about what
-  // was translated (nf_nat_icmpv6_reply_translation).
-  const { fromHere } = course;
   const reset = answer === 'reset' || answer === 'reject-reset' || by === 'device';
-  const fromAsked = reset || isTranslated(course, DST_NAT);
-  if (
-    fromAsked &&
-    asked?.destination.family === 'ipv6' &&
-    !fromHere &&
-    isLoopback(asked.destination)
-  )
-    return 'ETIMEDOUT';
+  const { asked } = course;
+  // What rules have translated is answered from where it was sent to, and so is a reset.
+  const fromAsked = asked && (reset || asked.destination !== course.packet.destination);
+  if (fromAsked && isNoSource(course, asked.destination)) return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
@@ -115,13 +109,17 @@ export function withAnswer(
   return symptom;
 }
 
-function isTranslated({ request }: Course, ends = SRC_NAT | DST_NAT): boolean {
+function isTranslated({ request }: Course): boolean {
   const tracking = request?.tracking ?? null;
-  return tracking !== null && tracking !== 'untracked' && tracking.connection.has(ends);
+  return (
+    tracking !== null && tracking !== 'untracked' && tracking.connection.has(SRC_NAT | DST_NAT)
+  );
 }
 
-function isLimitedBroadcast({ family, a }: Address): boolean {
-  return family === 'ipv4' && a === -1;
+/** From 255.255.255.255, and from ::1, no other host takes anything (ip_route_input_slow, ip6_rcv_core). */
+function isNoSource({ fromHere }: Course, address: Address): boolean {
+  if (address.family === 'ipv4') return address.a === -1;
+  return !fromHere && isLoopback(address);
 }
 
 /** What the kernel answers by itself, on its way: its fate where it is lost. */
@@ -137,7 +135,7 @@ function send(course: Course, answer: KernelAnswer, refused: Frame | null): Fate
       return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
     }
     if (frame && bridgeAsks(course))
-      return leaveAtOnce(course, course.arrival, frame) ?? untranslated(course);
+      return leaveAtOnce(course, course.arrival, frame, 'ports') ?? untranslated(course);
     // nf_send_reset6 names no interface: a link-local peer is looked for by whichever comes first.
     if (isLinkLocal(course.packet.source) && way.device !== course.device) {
       const what = `whether ${course.packet.sourceText} stands on the link of ${way.device.name} too`;
@@ -158,13 +156,51 @@ function returnBy(course: Course, answer: KernelAnswer, refused: Frame): Fate | 
   const device = refused.input!;
   const kind = answer === 'reject-reset' ? 'reset' : 'icmp-error';
   const frame = replyFrame(course, kind, device, 'none', 0);
-  return frame && leaveAtOnce(course, device, frame);
+  if (!frame) return null;
+  const headless = withoutHeader(course, device);
+  if (headless) return headless;
+  const lost = leaveAtOnce(course, device, frame, 'own');
+  return lost ?? (course.fromHere ? martianOverLoopback(course, device) : null);
+}
+
+/** nft_reject_netdev_eval answers by turning the link header round: without one nothing gets out. */
+function withoutHeader(course: Course, { link, name }: Device): Fate | null {
+  if (link.hardwareType === ETHERNET || link.loopback) return null;
+  if (link.hardwareType !== NO_HEADER) {
+    const what = `how a packet is answered on ${name}, which is no Ethernet`;
+    return course.cannotTell('reply', { code: 'not-evaluated', what }, what, 'reply');
+  }
+  const destination = course.packet.sourceText;
+  const cause = { code: 'no-route', destination, direction: 'reply' } as const;
+  const detail = `${name} has no link header to answer by`;
+  return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
+}
+
+/** What comes by lo without having been routed is routed there, and IPv4 takes it to be forged. */
+function martianOverLoopback(course: Course, device: Device): Fate | null {
+  const { family, source, sourceText, destination } = course.packet;
+  const loopback = isLoopback(source) || isLoopback(destination);
+  const taken = device.acceptLocal && (device.routeLocalnet || !loopback);
+  if (family === 'ipv6' || taken) return null;
+  const cause = { code: 'martian-source', source: sourceText, interface: device.name } as const;
+  return course.fails(
+    'reply',
+    cause,
+    'ETIMEDOUT',
+    `${sourceText} is a martian on ${device.name}`,
+    'reply',
+  );
 }
 
 /** Out by a device, and for what comes back by lo in again. */
-function leaveAtOnce(course: Course, device: Device, frame: Frame): Fate | null {
+function leaveAtOnce(
+  course: Course,
+  device: Device,
+  frame: Frame,
+  part: 'ports' | 'own',
+): Fate | null {
   frame.output = device;
-  const stop = passHook(course, 'egress', frame, 'reply', device, 'ports');
+  const stop = passHook(course, 'egress', frame, 'reply', device, part);
   if (stop) return stopped(course, stop, frame);
   passEgressPrograms(course, device);
   return course.fromHere ? comeIn(course, device, frame) : null;
@@ -221,6 +257,10 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
     device = other.device;
     frame.output = device;
   }
+  if (frame && course.fromHere && !device.link.loopback) {
+    const out = `the route back takes the answer out of this host by ${device.name}`;
+    return astray(course, out).lost;
+  }
   for (const hook of ['postrouting', 'egress'] as const) {
     const stop = passHook(course, hook, frame, 'reply', device);
     if (stop) return stopped(course, stop, frame!);
@@ -250,10 +290,11 @@ function strange(course: Course, frame: Frame): Fate | null {
   const { asked, request } = course;
   if (!asked || !request) return null;
   if (frame.kind === 'icmp-error') return isTranslated(course) ? unrelated(course, frame) : null;
-  if (isLimitedBroadcast(frame.tuple.source)) {
-    const name = frame.output?.name ?? course.device.name;
-    const cause = { code: 'martian-source', source: '255.255.255.255', interface: name } as const;
-    const detail = 'the answer is from 255.255.255.255, which no host takes';
+  if (isNoSource(course, frame.tuple.source)) {
+    const interfaceName = frame.output?.name ?? course.device.name;
+    const source = formatAddress(frame.tuple.source);
+    const cause = { code: 'martian-source', source, interface: interfaceName } as const;
+    const detail = `the answer is from ${source}, which no host takes`;
     return course.fails('reply', cause, 'ETIMEDOUT', detail, 'reply');
   }
   if (!isTranslated(course) || sameTuple(frame.tuple, inverted(asked))) return null;

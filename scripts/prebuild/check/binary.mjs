@@ -28,14 +28,11 @@ const machines = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64' };
  * their own until 2.34; the files are still there. musl has always been one library and its own loader.
  */
 const allowed = {
-  glibc: [
-    'libc.so.6',
-    'libpthread.so.0',
-    'libdl.so.2',
-    /^ld-linux-(x86-64\.so\.2|aarch64\.so\.1)$/,
-  ],
-  musl: ['libc.so'],
+  glibc: /^(libc\.so\.6|libpthread\.so\.0|libdl\.so\.2|ld-linux-(x86-64\.so\.2|aarch64\.so\.1))$/,
+  musl: /^libc\.so$/,
 };
+
+const libcs = { glibc: 'libc.so.6', musl: 'libc.so' };
 
 const entryPoints = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 
@@ -67,19 +64,11 @@ export async function factsOf(path) {
  * @returns {string[]} what is not as it must be
  */
 export function faults({ arch, libc }, facts) {
-  const surplus = facts.needed.filter(
-    (library) =>
-      !allowed[libc].some((known) =>
-        typeof known === 'string' ? known === library : known.test(library),
-      ),
-  );
+  const surplus = facts.needed.filter((library) => !allowed[libc].test(library));
   const demands = [
     [facts.machine === machines[arch], `is for ${facts.machine}`],
     [surplus.length === 0, `needs ${surplus.join(', ')} beside ${libc}`],
-    [
-      facts.needed.includes(String(allowed[libc][0])),
-      `is not for ${libc}: it needs ${facts.needed}`,
-    ],
+    [facts.needed.includes(libcs[libc]), `is not for ${libc}: it needs ${facts.needed}`],
     [
       libc === 'musl' ? facts.newestGlibc === '' : byVersion(facts.newestGlibc, glibcBaseline) <= 0,
       `needs glibc ${facts.newestGlibc}, later than ${libc === 'musl' ? 'none' : glibcBaseline}`,

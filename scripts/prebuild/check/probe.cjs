@@ -1,6 +1,7 @@
 /*
  * Runs in whatever JavaScript runtime a binary is for: `probe.cjs BINARY FIXTURES`. Loads it, has it
- * decode recorded bytes and read the kernel, and prints as JSON what each came to: 'ok', or what was said.
+ * decode recorded bytes and read the kernel, and prints as JSON what each came to: 'ok', or what was said;
+ * the exit status is 1 where that was not 'ok' throughout.
  * Written for any supported runtime, so that it uses nothing of the repository but the fixtures.
  */
 const { readFileSync } = require('node:fs');
@@ -115,6 +116,7 @@ const server = createServer().listen(0, '127.0.0.1', async () => {
     }
   }
   server.close();
-  if (isMainThread) process.stdout.write(`${JSON.stringify(results)}\n`);
-  else parentPort.postMessage(results);
+  if (!isMainThread) return parentPort.postMessage(results);
+  process.stdout.write(`${JSON.stringify(results)}\n`);
+  if (Object.values(results).some((result) => result !== 'ok')) process.exitCode = 1;
 });

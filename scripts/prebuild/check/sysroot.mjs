@@ -9,9 +9,9 @@ import { run, StepError, say } from '../../support/step.mjs';
  */
 
 const packages = {
-  x64: { debian: 'amd64', names: ['musl'] },
-  // Node itself needs the C++ libraries.
-  arm64: { debian: 'arm64', names: ['musl', 'libc6', 'libgcc-s1', 'libstdc++6'] },
+  // Node and Bun themselves need the C++ libraries.
+  x64: { debian: 'amd64', names: ['musl', 'libgcc-s1', 'libstdc++6'] },
+  arm64: { debian: 'arm64', names: ['musl', 'libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'] },
 };
 
 /**
@@ -19,9 +19,9 @@ const packages = {
  * @returns {Promise<string>} a directory with lib/ as the architecture has it
  */
 export async function provideSysroot(arch) {
-  const directory = inRoot('build/packages', `debian-${arch}`);
-  if (existsSync(directory)) return directory;
   const { debian, names } = packages[arch];
+  const directory = inRoot('build/packages', `debian-${debian}-${names.join('-')}`);
+  if (existsSync(directory)) return directory;
   say(`fetching Debian's ${names.join(', ')} for ${debian}`);
   mkdirSync(dirname(directory), { recursive: true });
   const download = mkdtempSync(`${directory}.download-`);

@@ -8,7 +8,7 @@ import { decodeSets, fillSet } from '#earshot/kernel/nftables/sets.js';
 import { decodeGeneration, decodeTables } from '#earshot/kernel/nftables/tables.js';
 import { randomFrom } from '../../native/support.js';
 import { recordOf } from './support/recorded.js';
-import { RECORDINGS } from './support/recordings.js';
+import { VARIED } from './support/recordings.js';
 
 /* Bytes that no kernel wrote: each read ends, with a rule set or with an error that says what is wrong. */
 
@@ -71,7 +71,7 @@ function cutTo(message: Uint8Array, length: number): Uint8Array {
   return cut;
 }
 
-for (const name of RECORDINGS) {
+for (const name of VARIED) {
   const { record } = recordOf(name);
   const answers = answersOf(record);
 

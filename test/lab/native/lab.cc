@@ -229,22 +229,31 @@ lab::ListenerSpec readListener(const Napi::Value& value) {
   if (from.Get("uid").IsNumber()) spec.uid = word(from, "uid");
   spec.keyedAddress = text(from, "keyedAddress");
   spec.keyedLength = static_cast<uint8_t>(word(from, "keyedLength"));
+  spec.trial = truth(from, "trial");
+  spec.unprivileged = truth(from, "unprivileged");
   return spec;
+}
+
+Napi::Value fromOpened(Napi::Env env, const lab::Opened& opened) {
+  auto object = Napi::Object::New(env);
+  object.Set("fd", opened.fd);
+  object.Set("port", static_cast<int>(opened.port));
+  object.Set("inode", static_cast<double>(opened.inode));
+  object.Set("error", errorName(env, opened.error));
+  object.Set("failedAt", opened.failedAt);
+  return object;
 }
 
 Napi::Value openListeners(const Napi::CallbackInfo& info) {
   return synchronously(info.Env(), [&]() -> Napi::Value {
     auto all = lab::openListeners(descriptor(info[0]), list(info[1], readListener));
-    return toArray<lab::Opened>(info.Env(), all,
-                                [](Napi::Env env, const lab::Opened& opened) -> Napi::Value {
-                                  auto object = Napi::Object::New(env);
-                                  object.Set("fd", opened.fd);
-                                  object.Set("port", static_cast<int>(opened.port));
-                                  object.Set("inode", static_cast<double>(opened.inode));
-                                  object.Set("error", errorName(env, opened.error));
-                                  object.Set("failedAt", opened.failedAt);
-                                  return object;
-                                });
+    return toArray<lab::Opened>(info.Env(), all, fromOpened);
+  });
+}
+
+Napi::Value acceptOne(const Napi::CallbackInfo& info) {
+  return synchronously(info.Env(), [&]() -> Napi::Value {
+    return fromOpened(info.Env(), lab::acceptOne(descriptor(info[0])));
   });
 }
 
@@ -317,6 +326,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("run", Napi::Function::New(env, run));
   exports.Set("openTunnel", Napi::Function::New(env, openTunnel));
   exports.Set("openListeners", Napi::Function::New(env, openListeners));
+  exports.Set("acceptOne", Napi::Function::New(env, acceptOne));
   exports.Set("closeDescriptors", Napi::Function::New(env, closeDescriptors));
   exports.Set("runFlows", Napi::Function::New(env, runFlows));
   return exports;

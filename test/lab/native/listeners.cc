@@ -1,8 +1,11 @@
 #include "listeners.h"
 
+#include <linux/capability.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <thread>
@@ -17,14 +20,47 @@ namespace {
 
 /// A port that a socket closed a moment ago held may still be taken: a program that this process is
 /// just starting has a copy of it until it executes. What is taken after 10 ms is.
-bool bindOrTaken(int fd, const SocketAddress& local) {
-  for (int attempt = 0; attempt < 10; attempt++) {
+bool bindOrTaken(int fd, const SocketAddress& local, int attempts) {
+  for (int attempt = 0; attempt < attempts; attempt++) {
     if (bind(fd, local.pointer(), local.length) == 0) return true;
     if (errno != EADDRINUSE) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   errno = EADDRINUSE;
   return false;
+}
+
+/// The calling thread goes without CAP_NET_BIND_SERVICE for a while: capabilities are a thread's.
+class Unprivileged {
+ public:
+  explicit Unprivileged(bool wanted) : active_(wanted) {
+    if (active_) set(false);
+  }
+  ~Unprivileged() {
+    if (active_) set(true);
+  }
+
+ private:
+  static void set(bool has) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2];
+    if (syscall(SYS_capget, &header, data) != 0) throw Failure("capget");
+    const uint32_t bit = 1u << CAP_NET_BIND_SERVICE;
+    data[0].effective = has ? data[0].effective | bit : data[0].effective & ~bit;
+    if (syscall(SYS_capset, &header, data) != 0) throw Failure("capset");
+  }
+
+  bool active_;
+};
+
+void describe(int fd, Opened& opened) {
+  SocketAddress actual;
+  actual.length = sizeof actual.storage;
+  struct stat status {};
+  if (getsockname(fd, actual.pointer(), &actual.length) != 0) throw Failure("getsockname");
+  if (fstat(fd, &status) != 0) throw Failure("fstat");
+  opened.port = portOf(actual);
+  opened.inode = status.st_ino;
 }
 
 /// The call that failed, with errno left as it set it; `nullptr` when all went well.
@@ -69,20 +105,20 @@ const char* openOne(const ListenerSpec& spec, Opened& opened) {
   }
 
   SocketAddress local = socketAddress(spec.address, spec.port, spec.scope);
-  if (!bindOrTaken(fd.get(), local)) return "bind";
+  {
+    const Unprivileged without(spec.unprivileged);
+    if (!bindOrTaken(fd.get(), local, spec.trial ? 1 : 10)) return "bind";
+  }
   if (!spec.remoteAddress.empty()) {
     SocketAddress remote = socketAddress(spec.remoteAddress, spec.remotePort, spec.scope);
-    if (connect(fd.get(), remote.pointer(), remote.length) != 0) return "connect";
+    if (connect(fd.get(), remote.pointer(), remote.length) != 0 && !(tcp && errno == EINPROGRESS))
+      return "connect";
   }
-  if (tcp && spec.listen && listen(fd.get(), spec.backlog) != 0) return "listen";
+  const bool connected = !spec.remoteAddress.empty();
+  if (tcp && spec.listen && !connected && listen(fd.get(), spec.backlog) != 0) return "listen";
 
-  SocketAddress actual;
-  actual.length = sizeof actual.storage;
-  if (getsockname(fd.get(), actual.pointer(), &actual.length) != 0) return "getsockname";
-  struct stat status {};
-  if (fstat(fd.get(), &status) != 0) return "fstat";
-  opened.port = portOf(actual);
-  opened.inode = status.st_ino;
+  if (spec.trial) return nullptr;
+  describe(fd.get(), opened);
   opened.fd = fd.release();
   return nullptr;
 }
@@ -106,6 +142,19 @@ std::vector<Opened> openListeners(int netns, const std::vector<ListenerSpec>& sp
     }
   });
   return all;
+}
+
+Opened acceptOne(int listener) {
+  Opened opened;
+  Descriptor fd(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!fd) {
+    opened.error = errno;
+    opened.failedAt = "accept";
+    return opened;
+  }
+  describe(fd.get(), opened);
+  opened.fd = fd.release();
+  return opened;
 }
 
 }  // namespace lab

@@ -28,6 +28,8 @@ struct ListenerSpec {
   std::optional<uint32_t> uid;
   std::string keyedAddress;  // TCP MD5: peers of this prefix must sign; empty for none
   uint8_t keyedLength = 0;
+  bool trial = false;         // one attempt, and closed again at once
+  bool unprivileged = false;  // without CAP_NET_BIND_SERVICE
 };
 
 struct Opened {
@@ -39,5 +41,8 @@ struct Opened {
 };
 
 std::vector<Opened> openListeners(int netns, const std::vector<ListenerSpec>& specs);
+
+/// Takes one connection that waits; `error` is EAGAIN where none does.
+Opened acceptOne(int listener);
 
 }  // namespace lab

@@ -84,8 +84,8 @@ std::string readHere(const std::string& path) {
   }
 }
 
-constexpr unsigned kTentative = 0x40, kDadFailed = 0x08;  // IFA_F_*
-constexpr unsigned kLocalRoute = 0x80000000;              // RTF_LOCAL
+constexpr unsigned kOptimistic = 0x04, kDadFailed = 0x08, kTentative = 0x40;  // IFA_F_*
+constexpr unsigned kLocalRoute = 0x80000000;                                  // RTF_LOCAL
 
 /// Addresses of operational interfaces that should have their local route and have not.
 std::vector<std::string> addressesWithoutRoute(int socket) {
@@ -106,7 +106,9 @@ std::vector<std::string> addressesWithoutRoute(int socket) {
     std::string address, skip, interface;
     unsigned flags = 0;
     fields >> address >> skip >> skip >> skip >> std::hex >> flags >> interface;
-    if ((flags & (kTentative | kDadFailed)) != 0 || routed.contains(address)) continue;
+    // An optimistic address answers before it is known to be nobody else's.
+    bool pending = (flags & (kTentative | kOptimistic)) == kTentative;
+    if (pending || (flags & kDadFailed) != 0 || routed.contains(address)) continue;
     if (isRunning(socket, interface)) missing.push_back(address + " of " + interface);
   }
   return missing;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { withLab } from '../harness.js';
 import { both, everyFlow, LAN4, LAN6, labTest, routed } from '../networks.js';
 import { holdAgainstKernel } from '../witness.js';
@@ -256,6 +257,13 @@ const decided: Record<string, string> = {
     'table netdev t { chain e { type filter hook egress device "eth0" priority 0; tcp sport 80 drop; } }',
   'netdev egress of lo':
     'table netdev t { chain e { type filter hook egress device "lo" priority 0; udp dport 80 drop; tcp dport 80 drop; } }',
+  'netdev ingress answers by the device, past routes and rules': `table netdev t { chain i { type filter hook ingress device "eth0" priority 0; tcp dport 80 reject with tcp reset; udp dport 80 reject with icmpx port-unreachable; } chain l { type filter hook ingress device "lo" priority 0; tcp dport 80 reject with icmpx admin-prohibited; udp dport 80 reject; } } table inet t { chain output { type filter hook output priority 0; ct state != new drop; } }`,
+  'an error of ICMP is sent from where the kernel chooses': table(
+    chain('input', 'udp dport 80 reject'),
+    chain('postrouting', `ip saddr ${LAN4} meta l4proto icmp drop`),
+  ),
+  'masquerade over lo': `table ip t { chain postrouting { type nat hook postrouting priority 100; oif lo masquerade; } chain input { type filter hook input priority 0; iif lo ip saddr 127.0.0.0/8 drop; } }`,
+  'chains of one priority that only judge, in tables of either age': `table inet a { chain input { type filter hook input priority 0; tcp dport 80 accept; } } table ip b { chain input { type filter hook input priority 0; tcp dport 80 drop; } }`,
   'answers before routing': table(
     chain('prerouting', 'tcp dport 80 reject with tcp reset; udp dport 80 reject'),
   ),
@@ -304,4 +312,69 @@ for (const hook of ['input', 'output', 'prerouting']) {
       );
     });
   }
+}
+
+test('nftables: of one priority the chain that came last is asked first, which handles do not tell', async (t) => {
+  const first = 'add table inet a; add table ip b;';
+  const dropping =
+    'add chain ip b input { type filter hook input priority 0; }; add rule ip b input tcp dport 80 drop;';
+  const refusing =
+    'add chain inet a input { type filter hook input priority 0; }; add rule inet a input tcp dport 80 reject;';
+  const told: (string | null)[] = [];
+  for (const rules of [`${first} ${dropping} ${refusing}`, `${first} ${refusing} ${dropping}`]) {
+    await withLab({ ...routed, nft: rules.replaceAll(/;(?! \})/g, '\n') }, async (lab) => {
+      const flows = everyFlow(['neighbour'], [LAN4], 80).slice(0, 1);
+      for (const { verdict, result } of await holdAgainstKernel(lab, flows)) {
+        t.like(verdict, { outcome: 'unreachable', symptom: null });
+        told.push(result.symptom);
+      }
+    });
+  }
+  t.deepEqual(told, ['ECONNREFUSED', 'ETIMEDOUT']);
+});
+
+const bridges = labTest(
+  ['nft'],
+  [
+    {
+      name: 'br_netfilter',
+      missing: () => (existsSync('/proc/sys/net/bridge') ? null : 'br_netfilter is not loaded'),
+    },
+  ],
+);
+
+for (const calls of [0, 1]) {
+  bridges(
+    `nftables: a bridge of which bridge-nf-call-iptables is ${calls} ${calls ? 'asks prerouting first' : 'asks no rules of IP'}`,
+    async (t) => {
+      const host = {
+        interfaces: {
+          br0: {
+            kind: 'bridge' as const,
+            addresses: [`${LAN4}/24`, `${LAN6}/64`],
+            peers: { neighbour: { addresses: ['192.0.2.10/24', '2001:db8::10/64'] } },
+          },
+        },
+        sysctls: {
+          'net.bridge.bridge-nf-call-iptables': calls,
+          'net.bridge.bridge-nf-call-ip6tables': calls,
+        },
+        nft: lines(
+          'table inet t { chain prerouting { type filter hook prerouting priority 0; tcp dport 80 reject with tcp reset; udp dport 80 reject; } chain output { type filter hook output priority 0; tcp flags rst drop; } } table netdev t { chain i { type filter hook ingress device "br0" priority 0; udp dport 80 drop; } }',
+        ),
+      };
+      await withLab(host, async (lab) => {
+        lab.listen(servers);
+        const flows = [80, 81].flatMap((port) => everyFlow(['neighbour'], [LAN4, LAN6], port));
+        const symptoms = new Map<string, string | null>();
+        for (const { flow, verdict } of await holdAgainstKernel(lab, flows)) {
+          t.not(verdict.outcome, 'unknown', verdict.explanation);
+          symptoms.set(`${flow.protocol} ${flow.destination.port}`, verdict.symptom);
+        }
+        t.is(symptoms.get('tcp 80'), calls ? 'ECONNREFUSED' : 'ETIMEDOUT', 'reset by the port');
+        t.is(symptoms.get('udp 80'), calls ? 'ECONNREFUSED' : 'ETIMEDOUT', 'before the ingress');
+        t.is(symptoms.get('udp 81'), 'ECONNREFUSED');
+      });
+    },
+  );
 }

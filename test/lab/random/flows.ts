@@ -38,7 +38,10 @@ function fromOutside(draft: Draft): LabFlow {
   const protocol = random.pick(['tcp', 'udp'] as const);
   // Who may send to many at once is a matter of the sender; TCP never may.
   const many = protocol === 'udp' && asker.near ? broadcasts(draft, asker) : [];
-  const address = destination(draft, draft.own.get(asker.link)!.filter(isNear(asker)), many);
+  const own = draft.own.get(asker.link)!.filter(isNear(asker));
+  const wanted = destination(draft, own, many);
+  // No router passes on what is for ::1.
+  const address = asker.near === null && wanted === '::1' ? own.find(isIpv6)! : wanted;
   const flow: LabFlow = {
     from: asker.machine,
     protocol,

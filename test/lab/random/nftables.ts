@@ -40,14 +40,17 @@ export function addNftables(draft: Draft): void {
     return;
   const { random, nft } = draft;
   const tables: TableDraft[] = [];
+  // Of equal priority, the chain that was added last is asked first, whichever table is the older.
+  const later = random.chance(0.4);
   for (let number = random.between(1, 3); number > 0; number--) {
     const family = random.pick(['ip', 'ip6', 'inet', 'inet', 'inet', 'netdev'] as const);
     const table: TableDraft = { family, name: `t${tables.length}`, sets: new Map(), chains: [] };
     nft.push(`add table ${family} ${table.name}`);
     if (family !== 'netdev' || random.chance(0.5)) addSets(draft, table);
-    addChains(draft, table);
+    if (!later) addChains(draft, table);
     tables.push(table);
   }
+  if (later) for (const table of [...tables].reverse()) addChains(draft, table);
   for (const { chains } of tables)
     for (const chain of chains)
       for (let count = random.between(1, 5); count > 0; count--)
@@ -203,6 +206,9 @@ function matchOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
     const names = sets.get(`${kind} ${of}`);
     return names ? `@${random.pick(names)}` : null;
   };
+  // What has come to a socket is no longer looked up (nft_fib_can_skip): then its data fares otherwise.
+  const leaves = ['forward', 'output', 'postrouting'].includes(chain.hook ?? '');
+  const far = leaves ? ('daddr' as const) : ('saddr' as const);
   const address = ipv6 ? ('ipv6_addr' as const) : ('ipv4_addr' as const);
   const options: (() => string | null)[] = [
     () => `${protocol} ${side} ${not}${portOf(draft, true)}`,
@@ -262,8 +268,9 @@ function matchOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
       () => `meta l4proto ${protocol} ct original proto-dst ${random.pick(ports)}`,
       () => `fib ${end} type ${not}${random.pick(['local', 'unicast', 'broadcast', 'anycast'])}`,
       () =>
-        `fib ${random.pick(['saddr . iif', 'saddr', 'daddr', 'saddr . mark . iif', 'saddr . mark'])} oif ${random.pick(['missing', 'exists'])}`,
-      () => `fib ${end} oifname ${not}"${random.pick([...draft.names, 'lo'])}"`,
+        `fib ${random.pick(['saddr . iif', 'saddr', far, 'saddr . mark . iif', 'saddr . mark'])} oif ${random.pick(['missing', 'exists'])}`,
+      () =>
+        `fib ${random.pick(['saddr', far])} oifname ${not}"${random.pick([...draft.names, 'lo'])}"`,
       () => `fib ${random.pick(['daddr . iif', 'saddr . iif'])} type ${not}local`,
       () => `ct zone ${not}0`,
       () => `${random.pick(['iif', 'oif'])} ${not}lo`,
@@ -337,6 +344,9 @@ function statementOf(draft: Draft, chain: ChainDraft, ipv6: boolean): string {
       () => `jump ${random.pick(subs).name}`,
       () => `goto ${random.pick(subs).name}`,
     );
+  // A switch sends frames for strangers to every port of a segment, and such a rule answers them.
+  const alone = draft.links.every(({ segment }) => segment === undefined);
+  if (chain.hook === 'ingress' && alone) options.push(() => rejectOf(draft, chain, ipv6));
   if (family !== 'netdev') {
     options.push(
       () => `ct mark set ${random.between(0, 3)}`,
@@ -368,7 +378,7 @@ function rejectOf({ random }: Draft, { table: { family } }: ChainDraft, ipv6: bo
   const six = `reject with icmpv6 ${random.pick(['no-route', 'admin-prohibited', 'addr-unreachable', 'port-unreachable', 'policy-fail', 'reject-route'])}`;
   return random.pick([
     tcp,
-    family === 'inet' ? x : family === 'ip6' ? six : four,
+    family === 'inet' || family === 'netdev' ? x : family === 'ip6' ? six : four,
     ipv6 ? six : four,
   ]);
 }

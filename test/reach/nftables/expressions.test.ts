@@ -1,6 +1,9 @@
 import test from 'ava';
+import { parseAddress } from '#earshot/model/address.js';
 import type { NftExpression } from '#earshot/model/ruleset.js';
 import { Connection } from '#earshot/reach/nftables/connection.js';
+import { PeerWatch } from '#earshot/reach/nftables/peer-watch.js';
+import type { CompiledRule } from '#earshot/reach/nftables/ruleset.js';
 import { evaluate, held, packet } from './support/run.js';
 
 /* Each expression alone, on known registers and on registers of which not every bit is known. */
@@ -149,10 +152,16 @@ test('payload behind the end of the packet ends the rule; behind a datagram of u
   t.is(evaluate(payload('link', 0, 6)).result, 'break');
 });
 
-test('payload and ct note that a rule looks at who asks', (t) => {
-  t.true(evaluate(payload('network', 12, 4)).looksAtPeer);
-  t.true(evaluate(payload('network', 15, 2)).looksAtPeer);
-  t.false(evaluate(payload('network', 16, 4)).looksAtPeer);
+test('payload notes which bytes are of the address of the peer that is watched', (t) => {
+  const held = (offset: number, length: number) => {
+    const peer = new PeerWatch<CompiledRule>(parseAddress('192.168.1.20')!);
+    const { registers } = evaluate(payload('network', offset, length), { peer });
+    return [...registers.peerByte.subarray(16, 24)];
+  };
+  t.deepEqual(held(12, 4), [1, 2, 3, 4, 0, 0, 0, 0]);
+  t.deepEqual(held(14, 4), [3, 4, 0, 0, 0, 0, 0, 0]);
+  t.deepEqual(held(12, 8), [1, 2, 3, 4, 0, 0, 0, 0]);
+  t.deepEqual(held(16, 4), [0, 0, 0, 0, 0, 0, 0, 0]);
 });
 
 test('payload-set changes what may be changed, and does not follow what sends a packet elsewhere', (t) => {

@@ -1,12 +1,14 @@
 import test from 'ava';
-import { parseAddress } from '#earshot/model/address.js';
+import { type Address, parseAddress } from '#earshot/model/address.js';
 import type { Nftables, NftChain } from '#earshot/model/firewall.js';
+import { addressToNumber } from '#earshot/model/prefix-set.js';
 import type { NftExpression, NftRule, NftSet, NftVerdict } from '#earshot/model/ruleset.js';
 import { type ChainRun, runChain } from '#earshot/reach/nftables/chain.js';
 import { Connection } from '#earshot/reach/nftables/connection.js';
 import { FieldValues } from '#earshot/reach/nftables/field.js';
 import type { Frame } from '#earshot/reach/nftables/frame.js';
 import { makeFrame } from '#earshot/reach/nftables/headers.js';
+import { PeerWatch } from '#earshot/reach/nftables/peer-watch.js';
 import { Registers } from '#earshot/reach/nftables/registers.js';
 import { type CompiledChain, type CompiledRule, Ruleset } from '#earshot/reach/nftables/ruleset.js';
 import type { CompiledSet } from '#earshot/reach/nftables/sets.js';
@@ -308,8 +310,8 @@ const texts = {
   ipv6: ['2001:db8:1::20', '2001:db8:1::10', 'fd00::1', 'fd00::2'],
 } as const;
 
-/** The same packet each time it is called. */
-function packetOf(random: Random): () => Frame {
+/** The same packet each time it is called, but for the address of who sends it. */
+function packetOf(random: Random): (source?: Address) => Frame {
   const family = pick(random, ['ipv4', 'ipv6'] as const);
   const address = () => parseAddress(pick(random, texts[family]))!;
   const port = () => pick(random, [22, 40, 80, 100, 443, 3000, 40000, 40001, 50000]);
@@ -324,8 +326,9 @@ function packetOf(random: Random): () => Frame {
   const mark = pick(random, [0, 1, null]);
   const device = host.devices.get(pick(random, ['eth0', 'lo']))!;
   const tracked = random(3);
-  return () => {
-    const frame = makeFrame(kind, family, tuple, { ttl, mtu: 1500 }, false);
+  return (source = tuple.source) => {
+    const ends = { ...tuple, source };
+    const frame = makeFrame(kind, family, ends, { ttl, mtu: 1500 }, false);
     frame.input = device;
     frame.mark = mark;
     const connection = Connection.of(frame.tuple, frame.protocol, 0);
@@ -336,11 +339,16 @@ function packetOf(random: Random): () => Frame {
 }
 
 /** Everything that can be told of a run afterwards. */
-function storyOf(chain: CompiledChain, frame: Frame, seed: number, everyRule: boolean): unknown {
+function storyOf(
+  chain: CompiledChain,
+  frame: Frame,
+  seed: number,
+  everyRule: boolean,
+  peer: PeerWatch<CompiledRule> | null = null,
+): unknown {
   const random = randomFrom(seed);
   const touched = new Set<object>();
   const asked: string[] = [];
-  let looked: CompiledRule | null = null;
   const run: ChainRun = {
     host,
     frame,
@@ -348,15 +356,13 @@ function storyOf(chain: CompiledChain, frame: Frame, seed: number, everyRule: bo
     family: 'inet',
     registers: new Registers(),
     values: new FieldValues(),
-    get hasLookedAtPeer() {
-      return looked !== null;
-    },
+    peer,
     verdict: { code: 'continue' },
     refusal: null,
     touched,
     rule: null,
     looksAtPeer() {
-      looked ??= run.rule;
+      if (run.rule) peer?.blur(run.rule);
     },
     choose(ways) {
       asked.push(`${run.rule?.rule.handle}: ${ways}`);
@@ -369,7 +375,6 @@ function storyOf(chain: CompiledChain, frame: Frame, seed: number, everyRule: bo
     kind: outcome.kind,
     rule: outcome.rule?.rule.handle ?? null,
     asked,
-    looked: (looked as CompiledRule | null)?.rule.handle ?? null,
     touched: [...touched].map((one) => (one as CompiledSet).set.name),
     frame: { bytes, unknown, mark, packetType, zone, tracking },
   };
@@ -386,13 +391,13 @@ test('a packet fares alike against the rules that the index chooses and against 
   t.log(`seed ${seed}`);
   const random = randomFrom(seed);
   const ends = new Set<unknown>();
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < 60; round++) {
     const nftables = ruleSet(random);
     const chain = baseChain(nftables);
     t.truthy(chain.index);
     // What is asked once is not worth an index.
     for (const one of chain.tables.chains.values())
-      for (let times = 0; times < 10; times++) one.whenAsked();
+      for (let times = 0; times < 10; times++) one.whenAsked(false);
     for (let count = 0; count < 40; count++) {
       const packet = packetOf(random);
       const choices = random(1_000_000);
@@ -404,6 +409,48 @@ test('a packet fares alike against the rules that the index chooses and against 
   }
   t.true(ends.size > 30, 'packets end at many rules');
 });
+
+test('whoever meets the same conditions as a peer fares as it does', (t) => {
+  const seed = Date.now() % 1_000_000_000;
+  t.log(`seed ${seed}`);
+  const random = randomFrom(seed);
+  let [alike, apart] = [0, 0];
+  for (let round = 0; round < 60; round++) {
+    const chain = baseChain(ruleSet(random));
+    for (const one of chain.tables.chains.values())
+      for (let times = 0; times < 10; times++) one.whenAsked(false);
+    for (let count = 0; count < 40; count++) {
+      const packet = packetOf(random);
+      const choices = random(1_000_000);
+      const watch = new PeerWatch<CompiledRule>(packet().tuple.source);
+      const story = storyOf(chain, packet(), choices, false, watch);
+      t.deepEqual(story, storyOf(chain, packet(), choices, true));
+      if (watch.blurredBy !== null) continue;
+      for (const text of texts[watch.address.family]) {
+        const other = parseAddress(text)!;
+        const number = addressToNumber(other);
+        const meets = watch.conditions.every(
+          ({ ranges, inside }) =>
+            inside === ranges.some(({ first, last }) => first <= number && number <= last),
+        );
+        if (meets) alike++;
+        else apart++;
+        if (meets) {
+          const others = storyOf(chain, packet(other), choices, false);
+          t.deepEqual(withoutSource(others), withoutSource(story), `rule set ${round}: ${text}`);
+        }
+      }
+    }
+  }
+  t.true(alike > 2000 && apart > 50, `${alike} alike, ${apart} apart`);
+});
+
+/** A packet's own bytes differ where its sender's address does. */
+function withoutSource(story: unknown): unknown {
+  const { frame, ...rest } = story as { frame: Record<string, unknown> };
+  const { mark, packetType, zone } = frame;
+  return { ...rest, frame: { mark, packetType, zone } };
+}
 
 test('rules that read what another has left in a register are all asked', (t) => {
   const reads = [cmp(0, '0050'), verdict({ code: 'drop' })];
@@ -437,8 +484,8 @@ test('of a thousand rules for other peers and ports, a packet is held against th
       destinationPort,
     };
     const frame = makeFrame('syn', 'ipv4', tuple, { ttl: 64, mtu: 1500 }, false);
-    const run = { frame, hook: 'input', family: 'inet', host, looksAtPeer() {} };
-    const parts = { registers: new Registers(), values: new FieldValues(), hasLookedAtPeer: true };
+    const run = { frame, hook: 'input', family: 'inet', host, peer: null };
+    const parts = { registers: new Registers(), values: new FieldValues() };
     const lists = chain.index!.select({ ...run, ...parts } as unknown as ChainRun);
     return lists.flatMap((list) => [...list]).sort((one, other) => one - other);
   };

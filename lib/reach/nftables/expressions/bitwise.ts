@@ -23,13 +23,17 @@ export function bitwise(expression: Bitwise): Evaluate {
 function maskXor({ source, destination, length, mask, xor }: Bitwise): Evaluate {
   const ands = bytesFromHex(mask ?? '');
   const xors = bytesFromHex(xor ?? '');
-  return ({ registers: { bytes, unknown } }) => {
+  return ({ registers }) => {
+    const { bytes, unknown, peerByte, peerMask } = registers;
     for (let index = 0; index < length; index++) {
       const from = source * 4 + index;
       const to = destination * 4 + index;
       const and = ands[index] ?? 0;
       bytes[to] = (bytes[from]! & and) ^ (xors[index] ?? 0);
       unknown[to] = unknown[from]! & and;
+      if (!registers.holdsPeer) continue;
+      peerByte[to] = peerByte[from]!;
+      peerMask[to] = peerMask[from]! & and;
     }
     return 'continue';
   };

@@ -1,5 +1,6 @@
 import type { NftComparison, NftExpression } from '../../../model/ruleset.js';
 import { bytesFromHex } from '../bytes.js';
+import { askByComparison } from '../peer-questions.js';
 import { EQUAL, GREATER, LESS } from '../registers.js';
 import type { Evaluate } from '../run.js';
 
@@ -16,8 +17,9 @@ const accepted: Record<NftComparison, number> = {
 export function cmp({ source, op, data }: Extract<NftExpression, { kind: 'cmp' }>): Evaluate {
   const wanted = bytesFromHex(data);
   const passes = accepted[op];
-  return ({ registers }) => {
-    const possible = registers.compare(source, wanted);
+  return (run) => {
+    if (run.peer) askByComparison(run, source, op, wanted);
+    const possible = run.registers.compare(source, wanted);
     if ((possible & passes) === 0) return 'break';
     return (possible & ~passes) === 0 ? 'continue' : 'may';
   };

@@ -124,8 +124,9 @@ function storeAddress(
   const { family } = run.frame;
   if ((key === CT.srcIp || key === CT.dstIp) && family !== 'ipv4') return 'break';
   if ((key === CT.srcIp6 || key === CT.dstIp6) && family !== 'ipv6') return 'break';
-  run.looksAtPeer();
-  run.registers.store(to, addressToBytes(tuple[end]));
+  const bytes = addressToBytes(tuple[end]);
+  run.registers.store(to, bytes);
+  if (run.peer?.isPeer(tuple[end])) run.registers.holdPeer(to * 4, bytes.length, 0);
   return 'continue';
 }
 

@@ -4,11 +4,13 @@ import {
   isMulticast,
   isUnspecified,
   isV4Mapped,
+  sameAddress,
   unspecified,
 } from '../../../model/address.js';
 import type { NftExpression } from '../../../model/ruleset.js';
 import type { Found, RouteKey } from '../../fib.js';
 import { type Device, LOOPBACK_INDEX } from '../../host.js';
+import { isAvoided, isReady } from '../../source-address.js';
 import { paddedName } from '../bytes.js';
 import type { Evaluate, Result, Run } from '../run.js';
 
@@ -35,7 +37,6 @@ export const RTN = {
 export function fib(expression: FibExpression): Evaluate {
   const { flags, result } = expression;
   return (run): Result => {
-    if ((flags & FLAG.saddr) !== 0) run.looksAtPeer();
     if (run.frame.mark === null && (flags & FLAG.mark) !== 0) return 'unknown';
     if (result === RESULT.addrtype) return addressType(run, expression);
     return outInterface(run, expression);
@@ -79,9 +80,16 @@ function typeOfIpv6(
   device: Device | null,
 ): number | null {
   const { host } = run;
+  // ipv6_chk_addr: one that is still being looked for elsewhere does not count.
   const ours =
     device !== null &&
-    host.own.some((own) => own.device === device && sameIpv6(own.address, address));
+    host.own.some(
+      (own) =>
+        own.device === device &&
+        sameAddress(own.address, address) &&
+        isReady(own) &&
+        !isAvoided(host, own),
+    );
   const answer = host.policy.ipv6.lookup(keyFor(run, flags, device));
   if (answer.kind === 'unknown') return null;
   if (answer.kind === 'refused') {
@@ -93,16 +101,6 @@ function typeOfIpv6(
   if (ours || (!device && type === 'local')) return RTN.local;
   if (isMulticast(address)) return RTN.multicast;
   return isUnspecified(address) || isV4Mapped(address) ? RTN.unspec : RTN.unicast;
-}
-
-function sameIpv6(one: Address, other: Address): boolean {
-  return (
-    one.family === 'ipv6' &&
-    one.a === other.a &&
-    one.b === other.b &&
-    one.c === other.c &&
-    one.d === other.d
-  );
 }
 
 function outInterface(run: Run, { destination, flags, result }: FibExpression): Result {

@@ -1,4 +1,5 @@
 import type { NftExpression, NftVerdict } from '../../../model/ruleset.js';
+import { askBySet } from '../peer-questions.js';
 import type { Evaluate, Result, Run } from '../run.js';
 import type { CompiledSet } from '../sets.js';
 
@@ -24,6 +25,7 @@ export function lookup(
     const found = place !== -1;
     // What packets of this very flow added or deleted is not known to the captured set.
     if (run.touched.has(set)) return destination === null ? 'may' : 'unknown';
+    if (run.peer) askBySet(run, source, set, place);
     if (!found) return invert ? 'continue' : 'break';
     if (set.isOpaque) return 'unknown';
     const element = elements && found ? withElement(run, elements(place)) : 'continue';

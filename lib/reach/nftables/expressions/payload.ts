@@ -1,9 +1,12 @@
 import type { NftExpression } from '../../../model/ruleset.js';
 import type { Frame, PartlyKnown } from '../frame.js';
-import type { Evaluate } from '../run.js';
+import type { PeerWatch } from '../peer-watch.js';
+import type { Evaluate, Run } from '../run.js';
 
-const ipv4Source = { from: 12, to: 16 };
-const ipv6Source = { from: 8, to: 24 };
+const addressesAt = {
+  ipv4: { source: 12, destination: 16, size: 4 },
+  ipv6: { source: 8, destination: 24, size: 16 },
+} as const;
 
 /** nft_payload_eval: bytes of the packet into a register; what is not there ends the rule. */
 export function payload({
@@ -22,11 +25,14 @@ export function payload({
     }
     if (base === 'tunnel') return 'unknown';
     const start = baseOf(frame, base);
-    if (base === 'network' && touchesSource(frame, offset, length)) run.looksAtPeer();
-    return load(frame, start + offset, length, (part) => {
+    const result = load(frame, start + offset, length, (part) => {
       if (part) registers.store(destination, part.bytes, start + offset, length, part.unknown);
       else registers.storeUnknown(destination, length);
     });
+    if (run.peer && result === 'continue') {
+      notePeer(run, run.peer, destination * 4, start + offset, length);
+    }
+    return result;
   };
 }
 
@@ -50,7 +56,23 @@ function load(
   return known ? 'continue' : 'may';
 }
 
-function touchesSource(frame: Frame, offset: number, length: number): boolean {
-  const { from, to } = frame.family === 'ipv4' ? ipv4Source : ipv6Source;
-  return offset < to && offset + length > from;
+/** Which of the loaded bytes are those of the peer's address. */
+function notePeer(
+  run: Run,
+  peer: PeerWatch<unknown>,
+  to: number,
+  from: number,
+  length: number,
+): void {
+  const { frame, registers } = run;
+  const at = addressesAt[frame.family];
+  for (const end of ['source', 'destination'] as const) {
+    const first = Math.max(from, at[end]);
+    const last = Math.min(from + length, at[end] + at.size);
+    if (first < last && peer.isPeer(frame.tuple[end])) {
+      registers.holdPeer(to + first - from, last - first, first - at[end]);
+    }
+  }
+  // An error quotes the packet that it is about.
+  if (frame.kind === 'icmp-error' && from + length > frame.transport + 8) run.looksAtPeer();
 }

@@ -1,5 +1,6 @@
 import type { NftExpression } from '../../../model/ruleset.js';
 import { bytesFromHex } from '../bytes.js';
+import { askByRange } from '../peer-questions.js';
 import { EQUAL, GREATER, LESS } from '../registers.js';
 import type { Evaluate } from '../run.js';
 
@@ -14,7 +15,9 @@ export function range({
   const last = bytesFromHex(to);
   const inside = op === 'eq' ? 'continue' : 'break';
   const outside = op === 'eq' ? 'break' : 'continue';
-  return ({ registers }) => {
+  return (run) => {
+    const { registers } = run;
+    if (run.peer) askByRange(run, source, first, last);
     const toFirst = registers.compare(source, first);
     const toLast = registers.compare(source, last);
     if ((toFirst & (EQUAL | GREATER)) === 0 || (toLast & (LESS | EQUAL)) === 0) return outside;

@@ -20,6 +20,12 @@ type Held =
   | { kind: 'value'; bytes: Uint8Array }
   | { kind: 'text'; text: string };
 
+/** Numbers of the host are compared most significant byte first. */
+function turned(held: Held): Held {
+  if (held.kind !== 'selector' || !['number', 'mark'].includes(held.selector.type)) return held;
+  return { ...held, selector: { ...held.selector, type: 'network-number' } };
+}
+
 /** A rule being read expression by expression, and the words it comes to. */
 export class RuleText {
   readonly #words: string[] = [];
@@ -66,7 +72,7 @@ export class RuleText {
         break;
       case 'byteorder': {
         const held = this.#held.get(expression.source);
-        if (held) this.#held.set(expression.destination, held);
+        if (held) this.#held.set(expression.destination, turned(held));
         break;
       }
       case 'cmp':

@@ -2,6 +2,7 @@ import type { IpSet } from '../../../model/ipset.js';
 import type { Frame } from '../../nftables/frame.js';
 import type { Run } from '../../nftables/run.js';
 import type { Answer } from '../extension.js';
+import { lookAt } from '../packet.js';
 import { type FieldKind, type Found, fieldKinds, type Key, SetIndex } from './set.js';
 
 /** How a rule asks a set (struct ip_set_adt_opt). */
@@ -94,11 +95,9 @@ function keysOf(
       if (port === null) return 'may';
       keys.push({ kind: 'port', protocol: frame.protocol, port });
     } else {
-      if (source) run.looksAtPeer();
-      keys.push({
-        kind: 'address',
-        address: source ? frame.tuple.source : frame.tuple.destination,
-      });
+      const address = source ? frame.tuple.source : frame.tuple.destination;
+      lookAt(run, address);
+      keys.push({ kind: 'address', address });
     }
   }
   return keys;

@@ -10,6 +10,7 @@ import { LOOPBACK_INDEX } from '../../host.js';
 import type { Run } from '../../nftables/run.js';
 import { unknownUser } from '../../policy.js';
 import { type Answer, holds, option, options, type Reader } from '../extension.js';
+import { lookAt } from '../packet.js';
 
 const FLAG = { loose: 1, mark: 2, acceptLocal: 4, invert: 8 } as const;
 
@@ -20,7 +21,8 @@ export const rpfilter: Reader = (info, revision) => {
   const say = (flag: number, name: string) => option(name, (flags & flag) !== 0 ? '' : null);
   return {
     evaluate: (run) => {
-      run.looksAtPeer();
+      lookAt(run, run.frame.tuple.source);
+      lookAt(run, run.frame.tuple.destination);
       return holds(comesBack(run, flags), (flags & FLAG.invert) !== 0);
     },
     text: options(

@@ -1,13 +1,10 @@
+/** Rule sets in test/fixtures/nftables that have one of everything. */
+export const VARIED = ['expressions', 'sets', 'iptables'] as const;
+
 /**
- * The rule sets in test/fixtures/nftables. The last four were recorded while the programs that made
- * them ran: firewalld 2.3, netavark 1.14 and libvirt 11.3 of Debian 13, fail2ban 1.0 of Debian 12.
+ * Those of programs, recorded while they ran: firewalld 2.3, netavark 1.14 and libvirt 11.3 of
+ * Debian 13, fail2ban 1.0 of Debian 12.
  */
-export const RECORDINGS = [
-  'expressions',
-  'sets',
-  'iptables',
-  'firewalld',
-  'netavark',
-  'libvirt',
-  'fail2ban',
-] as const;
+export const OF_PROGRAMS = ['firewalld', 'netavark', 'libvirt', 'fail2ban'] as const;
+
+export const RECORDINGS = [...VARIED, ...OF_PROGRAMS] as const;

@@ -7,7 +7,9 @@ import { bytesFromHex, hexFromBytes } from '#earshot/reach/nftables/bytes.js';
 import { compile } from '#earshot/reach/nftables/compile.js';
 import type { Frame, FrameKind } from '#earshot/reach/nftables/frame.js';
 import { makeFrame } from '#earshot/reach/nftables/headers.js';
+import type { PeerWatch } from '#earshot/reach/nftables/peer-watch.js';
 import { Registers } from '#earshot/reach/nftables/registers.js';
+import type { CompiledRule } from '#earshot/reach/nftables/ruleset.js';
 import type { Refusal, Result } from '#earshot/reach/nftables/run.js';
 import { CompiledSet } from '#earshot/reach/nftables/sets.js';
 import { compileExtension } from '#earshot/reach/xtables/compile.js';
@@ -32,6 +34,9 @@ export function packet(kind: FrameKind = 'syn', ipv6 = false): Frame {
   return frame;
 }
 
+/** For the watch of a peer, to which all rules are the same. */
+const someRule = {} as CompiledRule;
+
 export interface Setting {
   /** Hexadecimal, from register 0 on. `??` is a byte that is not known. */
   registers?: string;
@@ -41,6 +46,8 @@ export interface Setting {
   sets?: NftSet[];
   objects?: Record<string, NftExpression | null>;
   ipsets?: IpSet[];
+  /** The peer whose address is watched. */
+  peer?: PeerWatch<CompiledRule>;
   /** What is chosen where several ways are open; counted from zero. */
   choice?: number;
 }
@@ -51,7 +58,6 @@ export interface Outcome {
   verdict: NftVerdict;
   refusal: Refusal | null;
   frame: Frame;
-  looksAtPeer: boolean;
   /** How many ways were open, for each choice that was asked for. */
   choices: number[];
 }
@@ -73,9 +79,9 @@ export function evaluate(expression: NftExpression, setting: Setting = {}): Outc
     verdict: { code: 'continue' } as NftVerdict,
     refusal: null as Refusal | null,
     touched: new Set<object>(),
-    sawPeer: false,
+    peer: setting.peer ?? null,
     looksAtPeer() {
-      run.sawPeer = true;
+      setting.peer?.blur(someRule);
     },
     choose(ways: number) {
       choices.push(ways);
@@ -89,8 +95,8 @@ export function evaluate(expression: NftExpression, setting: Setting = {}): Outc
       compileExtension(one, setting.family ?? 'ip', new IpSets(setting.ipsets ?? [])),
   });
   const result = ready(run);
-  const { verdict, refusal, frame, sawPeer } = run;
-  return { result, registers, verdict, refusal, frame, looksAtPeer: sawPeer, choices };
+  const { verdict, refusal, frame } = run;
+  return { result, registers, verdict, refusal, frame, choices };
 }
 
 /** What a register holds, `??` for a byte of which any bit is unknown. */

@@ -1,0 +1,152 @@
+import type { NftComparison } from '../../model/ruleset.js';
+import { fromBytes } from './bytes.js';
+import type { Run } from './run.js';
+import type { CompiledSet } from './sets.js';
+
+/*
+ * Which peers get the same answer as the one that is watched, where a register that holds bytes of
+ * its address is compared. What is no prefix, range or set of them blurs the watch.
+ */
+
+/** Notes a comparison of a register with a constant. */
+export function askByComparison(
+  run: Run,
+  word: number,
+  op: NftComparison,
+  wanted: Uint8Array,
+): void {
+  const { registers, peer } = run;
+  if (!peer || !registers.holdsPeer) return;
+  if (op === 'eq' || op === 'neq') askForEqual(run, word, wanted);
+  else {
+    const shift = leadingBits(run, word, wanted.length);
+    if (shift === null) return;
+    const bound = fromBytes(wanted) + (op === 'lte' || op === 'gt' ? 1n : 0n);
+    const end = (bound << shift) - 1n;
+    const ranges = () => (end < 0n ? [] : [{ first: 0n, last: end }]);
+    peer.asks(`<${end}`, ranges, peer.number <= end);
+  }
+}
+
+/** Notes whether a register lies between two constants, both included. */
+export function askByRange(run: Run, word: number, from: Uint8Array, to: Uint8Array): void {
+  const { registers, peer } = run;
+  if (!peer || !registers.holdsPeer) return;
+  const shift = leadingBits(run, word, from.length);
+  if (shift === null) return;
+  const first = fromBytes(from) << shift;
+  const last = ((fromBytes(to) + 1n) << shift) - 1n;
+  const ranges = () => (first <= last ? [{ first, last }] : []);
+  peer.asks(`${first}-${last}`, ranges, peer.number >= first && peer.number <= last);
+}
+
+/** The address is compared as far as some mask says: where that is a prefix, peers inside and outside differ. */
+function askForEqual(run: Run, word: number, wanted: Uint8Array): void {
+  const { registers } = run;
+  const peer = run.peer!;
+  const { bytes, unknown, peerByte, peerMask } = registers;
+  const size = peer.bytes.length;
+  const mask = new Uint8Array(size);
+  const value = new Uint8Array(size);
+  let asks = false;
+  for (let index = 0; index < wanted.length; index++) {
+    const at = word * 4 + index;
+    const place = peerByte[at]! - 1;
+    const ones = peerMask[at]!;
+    if (place < 0 || ones === 0) {
+      // It differs for everybody.
+      if (unknown[at] === 0 && bytes[at] !== wanted[index]) return;
+      continue;
+    }
+    const added = bytes[at]! ^ (peer.bytes[place]! & ones);
+    const want = wanted[index]! ^ added;
+    if ((want & ~ones) !== 0) return; // nobody has such an address
+    asks = true;
+    mask[place] = ones;
+    value[place] = want;
+  }
+  if (!asks) return;
+  const length = prefixLength(mask);
+  if (length === null) {
+    run.looksAtPeer();
+    return;
+  }
+  const rest = BigInt(size * 8 - length);
+  const first = fromBytes(value);
+  const last = first + (1n << rest) - 1n;
+  peer.asks(
+    `${first}-${last}`,
+    () => [{ first, last }],
+    peer.number >= first && peer.number <= last,
+  );
+}
+
+/** Notes a look-up of a key that holds the address, and the place that was found. */
+export function askBySet(run: Run, word: number, set: CompiledSet, place: number): void {
+  const { registers, peer } = run;
+  if (!peer || !registers.holdsPeer) return;
+  const { peerByte, peerMask, bytes } = registers;
+  const start = word * 4;
+  const size = peer.bytes.length;
+  let offset = -1;
+  let count = 0;
+  for (let index = 0; index < set.keyLength; index++) {
+    if (peerByte[start + index] === 0) continue;
+    if (offset < 0) offset = index;
+    count++;
+  }
+  if (count === 0) return;
+  const mask = peerMask.subarray(start + offset, start + offset + size);
+  let whole = count === size && offset + size <= set.keyLength;
+  for (let index = 0; whole && index < size; index++) {
+    const at = start + offset + index;
+    whole =
+      peerByte[at] === index + 1 && bytes[at] === (peer.bytes[index]! & (mask[index] as number));
+  }
+  const length = whole ? prefixLength(mask) : null;
+  if (length === null) {
+    run.looksAtPeer();
+    return;
+  }
+  const key = bytes.slice(start, start + set.keyLength);
+  const part = { offset, size, hostBits: size * 8 - length };
+  const found = set.peersLike(key, part, place);
+  if (found) peer.asks(found.name, () => found.ranges, found.inside);
+  else run.looksAtPeer();
+}
+
+/** How many bits of the address stand behind those that a register begins with; blurred where it holds others. */
+function leadingBits(run: Run, word: number, length: number): bigint | null {
+  const { registers } = run;
+  const peer = run.peer!;
+  const { peerByte, peerMask, bytes } = registers;
+  const start = word * 4;
+  let ofPeer = 0;
+  let leading = 0;
+  for (let index = 0; index < length; index++) {
+    const at = start + index;
+    if (peerByte[at] === 0) continue;
+    ofPeer++;
+    const whole = peerMask[at] === 0xff && bytes[at] === peer.bytes[index];
+    if (peerByte[at] === index + 1 && whole) leading++;
+  }
+  if (ofPeer === 0) return null;
+  if (leading === length) return BigInt((peer.bytes.length - length) * 8);
+  run.looksAtPeer();
+  return null;
+}
+
+/** The length of the prefix that a mask stands for; `null` where it is none. */
+function prefixLength(mask: Uint8Array): number | null {
+  let length = 0;
+  let ended = false;
+  for (const byte of mask) {
+    for (let bit = 7; bit >= 0; bit--) {
+      const one = (byte >>> bit) & 1;
+      if (one === 1 && ended) return null;
+      if (one === 1) length++;
+      else ended = true;
+    }
+  }
+  return length;
+}

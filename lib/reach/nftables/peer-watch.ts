@@ -1,0 +1,50 @@
+import { type Address, addressToBytes, sameAddress } from '../../model/address.js';
+import { type AddressRange, addressToNumber } from '../../model/prefix-set.js';
+
+/** Something was asked of the peer's address: all peers inside of these ranges, or all outside, get one answer. */
+export interface PeerCondition {
+  readonly key: string;
+  /** In ascending order. */
+  readonly ranges: readonly AddressRange[];
+  /** On which side of them the watched peer is. */
+  readonly inside: boolean;
+}
+
+/**
+ * What rules asked of a peer's address while one of its flows was followed. Whoever meets the same
+ * conditions takes the same way through the rules: one flow stands for all of these.
+ */
+export class PeerWatch<Rule> {
+  readonly bytes: Uint8Array;
+  readonly number: bigint;
+  /** The rule that made something of the address that is not told by ranges; `null` for none. */
+  blurredBy: Rule | null = null;
+  readonly #conditions = new Map<string, PeerCondition>();
+
+  constructor(readonly address: Address) {
+    this.bytes = addressToBytes(address);
+    this.number = addressToNumber(address);
+  }
+
+  /** The conditions, up to where the address was blurred. */
+  get conditions(): readonly PeerCondition[] {
+    return [...this.#conditions.values()];
+  }
+
+  isPeer(address: Address): boolean {
+    return address.family === this.address.family && sameAddress(address, this.address);
+  }
+
+  /** `key` names the ranges, which are worked out once. */
+  asks(key: string, ranges: () => readonly AddressRange[], inside: boolean): void {
+    if (this.blurredBy !== null) return;
+    const name = `${key}${inside ? '+' : '-'}`;
+    if (!this.#conditions.has(name)) {
+      this.#conditions.set(name, { key: name, ranges: ranges(), inside });
+    }
+  }
+
+  blur(rule: Rule): void {
+    this.blurredBy ??= rule;
+  }
+}

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "sockets/interface_list.h"
+
+namespace earshot::sockets {
+
+/**
+ * The interfaces of the calling thread's namespace by rtnetlink, read anew only when the kernel has
+ * told of a change since, or the thread is in another namespace than the last one that asked. Keeps
+ * one socket open that listens to the kernel.
+ */
+InterfaceList currentInterfaces();
+
+}  // namespace earshot::sockets
