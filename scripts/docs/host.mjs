@@ -13,7 +13,12 @@ import { searchPath } from '../system-tools.mjs';
  * end is a namespace with the router (192.168.1.1) and a colleague (192.168.1.50).
  */
 
-export const env = { ...process.env, PATH: searchPath, NO_COLOR: '1' };
+/** npm puts programs of packages first, and one of them is called nft too. */
+export const env = {
+  ...process.env,
+  PATH: ['/usr/sbin', '/sbin', searchPath].join(delimiter),
+  NO_COLOR: '1',
+};
 
 const hostMac = '02:00:00:00:00:17';
 
