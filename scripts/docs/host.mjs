@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { inRoot } from '../support/paths.mjs';
 import { run, StepError } from '../support/step.mjs';
@@ -13,7 +13,12 @@ import { searchPath } from '../system-tools.mjs';
  * end is a namespace with the router (192.168.1.1) and a colleague (192.168.1.50).
  */
 
-export const env = { ...process.env, PATH: searchPath, NO_COLOR: '1' };
+/** npm puts programs of packages first, and one of them is called nft too. */
+export const env = {
+  ...process.env,
+  PATH: ['/usr/sbin', '/sbin', searchPath].join(delimiter),
+  NO_COLOR: '1',
+};
 
 const hostMac = '02:00:00:00:00:17';
 

@@ -12,10 +12,15 @@ export interface Shell {
   environment?: NodeJS.ProcessEnv;
 }
 
-const deadline = 20_000;
-
-/** So long nothing new on the screen: the line editor waits for a key. */
-const quiet = 200;
+/*
+ * Time is counted in looks at the screen: other tests of a file may hold up this process for many
+ * seconds, in which the shell writes and nobody reads.
+ */
+const look = 20;
+/** A line that has not ended after so many looks (20 s) never will. */
+const mostLooks = 1000;
+/** So often nothing new on the screen: the line editor waits for a key. */
+const calmLooks = 10;
 
 /**
  * Types into a shell on a terminal of its own, keys and all, and says for each line which words it
@@ -32,24 +37,26 @@ export async function wordsTyped(shell: Shell, lines: string[], cwd: string): Pr
   });
   const closed = new Promise((resolve) => child.on('close', resolve));
   let screen = '';
-  let changed = Date.now();
   child.stdout.setEncoding('utf8').on('data', (text) => {
     screen += text;
-    changed = Date.now();
   });
   let count = 0;
   /** Ends the line with a word in two halves, so that its echo is not taken for the shell's answer. */
   const enter = async () => {
     count += 1;
     child.stdin.write(`; echo "do""ne ${count}"\r`);
-    for (const end = Date.now() + deadline; !screen.includes(`done ${count}\r`); await wait(10)) {
-      if (Date.now() > end) throw new Error(`the line did not end:\n${JSON.stringify(screen)}`);
+    for (let looks = 0; !screen.includes(`done ${count}\r`); await wait(look)) {
+      if (++looks > mostLooks) throw new Error(`the line did not end:\n${JSON.stringify(screen)}`);
     }
     await settled();
   };
   const settled = async () => {
-    changed = Date.now();
-    while (Date.now() < changed + quiet) await wait(20);
+    let seen = screen.length;
+    for (let calm = 0; calm < calmLooks; calm++) {
+      await wait(look);
+      if (screen.length !== seen) calm = 0;
+      seen = screen.length;
+    }
   };
   try {
     for (const line of shell.prepare) {
