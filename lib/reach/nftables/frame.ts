@@ -48,6 +48,8 @@ export class Frame implements PartlyKnown {
   output: Device | null = null;
   mark: number | null = 0;
   tracking: Tracking | 'untracked' | null = null;
+  /** CT has prepared a connection for it, which conntrack has not seen yet (IPS_TEMPLATE). */
+  hasTemplate = false;
   /** The zone that a rule gave before conntrack. */
   zone = 0;
   owner: FrameOwner = 'none';

@@ -275,6 +275,7 @@ export function says({ chain, rule, line, text }: CompiledRule): string {
 
 /** nf_conntrack_in: what a packet belongs to. A connection is expected to be new, and to be plain. */
 function track(course: Course, frame: Frame): void {
+  frame.hasTemplate = false;
   if (frame.tracking !== null) return; // untracked, or seen before it went over lo
   const { connection } = course;
   const known = connection !== null && connection.zone === frame.zone ? connection : null;

@@ -134,6 +134,8 @@ function evaluate(run: Run, wanted: Wanted): Result {
   const { frame } = run;
   const { match, states } = wanted;
   const asks = (bit: number) => (match & bit) !== 0;
+  // What these say of a connection that is only prepared is not followed.
+  if (frame.hasTemplate) return 'may';
   if (asks(BIT.state) && !fits(wanted, BIT.state, (states & stateOf(frame)) !== 0)) return 'break';
   const { tracking } = frame;
   // What is not tracked has a state, and nothing else.

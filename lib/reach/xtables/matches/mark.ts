@@ -32,7 +32,8 @@ export const connmark: Reader = (info, revision) => {
   const mask = info.u32(4);
   const invert = info.u8(8) !== 0;
   return {
-    evaluate: ({ frame: { tracking } }) => {
+    evaluate: ({ frame: { tracking, hasTemplate } }) => {
+      if (hasTemplate) return 'may';
       if (tracking === null || tracking === 'untracked') return 'break';
       return holds(isMark(tracking.connection.mark, wanted, mask), invert);
     },

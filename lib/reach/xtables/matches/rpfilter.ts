@@ -68,7 +68,7 @@ function reverse({ host, frame }: Run, input: Device, flags: number, mark: numbe
       uid: unknownUser,
       ...(input.vrf ? { l3mdev: input.vrf.index } : {}),
     },
-    0,
+    bound ? input.index : 0,
     ipv4,
   );
   if (answer.kind === 'unknown') return 'may';

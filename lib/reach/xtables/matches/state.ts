@@ -11,6 +11,7 @@ export const state: Reader = (info, revision) => {
   const wanted = info.u32(0);
   return {
     evaluate: ({ frame }) => {
+      if (frame.hasTemplate) return 'may';
       const own = frame.tracking === 'untracked' ? UNTRACKED : stateOf(frame) & any;
       return holds((wanted & own) !== 0);
     },

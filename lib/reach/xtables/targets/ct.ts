@@ -33,6 +33,7 @@ export const ct: Reader = (info, revision) => {
       if (run.frame.tracking !== null) return 'continue';
       if (directed) return 'unknown';
       run.frame.zone = zone;
+      run.frame.hasTemplate = true;
       return 'continue';
     },
     text: options(
