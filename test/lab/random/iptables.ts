@@ -176,7 +176,11 @@ function matchOf(
       chain === 'PREROUTING' && (table === 'raw' || table === 'mangle')
         ? `-m rpfilter ${random.pick(['--invert', '', '--loose', '--loose --invert', '--validmark', '--accept-local --invert'])}`.trim()
         : null,
-    () => (late ? `-m owner ${not}--uid-owner ${random.pick(['0', '0-9', '1000'])}` : null),
+    // The match asks who opened a socket: one that was given to another user later says nothing of that.
+    () =>
+      late && draft.listeners.every(({ uid }) => uid === undefined)
+        ? `-m owner ${not}--uid-owner ${random.pick(['0', '0-9', '1000'])}`
+        : null,
     () =>
       protocol === 'tcp'
         ? `-m length ${not}--length ${random.pick(['60', '80', '40:70', '0:1500'])}`

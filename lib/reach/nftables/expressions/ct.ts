@@ -165,7 +165,7 @@ export function ctSet({
 /** nft_notrack_eval: a packet that conntrack has seen already stays tracked. */
 export function notrack(): Evaluate {
   return ({ frame }) => {
-    if (frame.tracking === null) frame.tracking = 'untracked';
+    if (frame.tracking === null && !frame.hasTemplate) frame.tracking = 'untracked';
     return 'continue';
   };
 }

@@ -6,7 +6,7 @@ const ALIAS = 2; // XT_CT_NOTRACK_ALIAS
 const DIRECTED = 4 | 8 | 16; // a zone for one direction, or by the mark
 
 function leaveUntracked({ frame }: Run): 'continue' {
-  if (frame.tracking === null) frame.tracking = 'untracked';
+  if (frame.tracking === null && !frame.hasTemplate) frame.tracking = 'untracked';
   return 'continue';
 }
 
@@ -29,8 +29,8 @@ export const ct: Reader = (info, revision) => {
   return {
     evaluate: (run) => {
       if (untracked) return leaveUntracked(run);
-      // What conntrack has seen stays as it is.
-      if (run.frame.tracking !== null) return 'continue';
+      // What conntrack has seen, or has been prepared for, stays as it is.
+      if (run.frame.tracking !== null || run.frame.hasTemplate) return 'continue';
       if (directed) return 'unknown';
       run.frame.zone = zone;
       run.frame.hasTemplate = true;
