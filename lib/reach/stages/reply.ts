@@ -102,6 +102,8 @@ export function withAnswer(
   // What rules have translated is answered from where it was sent to, and so is a reset.
   const fromAsked = asked && (reset || asked.destination !== course.packet.destination);
   if (fromAsked && isNoSource(course, asked.destination)) return 'ETIMEDOUT';
+  // By which link an answer to such a peer leaves from a translated address is not followed.
+  if (!course.fromHere && isTranslated(course) && isLinkLocal(course.packet.source)) return null;
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
