@@ -108,7 +108,9 @@ export class Host {
     this.#children.push(child);
     this.#peer = child.pid ?? 0;
     for (let tries = 0; readlinkSync(`/proc/${child.pid}/ns/net`) === own; tries += 1) {
-      if (tries > 200) throw new StepError('no second network namespace was made', 'run as root');
+      // unshare has ended where it is refused; else it takes as long as a busy machine lets it.
+      if (child.exitCode !== null || tries > 3000)
+        throw new StepError('no second network namespace was made', 'run as root');
       await wait(10);
     }
   }

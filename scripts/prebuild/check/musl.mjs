@@ -13,18 +13,10 @@ import { provideSysroot } from './sysroot.mjs';
 
 /** The names that lib/native.ts knows. */
 const functions = [
-  'decodeProcSockets',
-  'decodeSockets',
-  'dumpSocketsSync',
-  'netlink',
-  'netlinkSync',
-  'owners',
-  'ownersSync',
-  'readFiles',
-  'readFilesSync',
-  'readSockets',
-  'readSocketsSync',
-];
+  ...readFileSync(inRoot('lib/native.ts'), 'utf8').matchAll(
+    /^ {2}(\w+): (?:promised|translated)\('\1'\)/gm,
+  ),
+].map(([, name]) => String(name));
 
 /** As processors are called in the names of compilers and libraries. */
 const machines = { x64: 'x86_64', arm64: 'aarch64' };
