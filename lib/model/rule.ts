@@ -77,16 +77,14 @@ export function takesEveryPacket(rule: Rule): boolean {
 
 /** What a kernel does that asks no rules: it looks in the local table, then in main. */
 export function impliedRules(family: Family): Rule[] {
-  return [
-    { ...emptyRule(family), priority: 0, table: 255 },
-    { ...emptyRule(family), priority: 32766, table: 254 },
-  ];
+  return [defaultRule(family, 0, 255), defaultRule(family, 32766, 254)];
 }
 
-function emptyRule(family: Family): Rule {
+/** A rule as the kernel makes them itself: every packet is looked up in one table. */
+export function defaultRule(family: Family, priority: number, table: number): Rule {
   return {
     family,
-    priority: 0,
+    priority,
     invert: false,
     from: null,
     to: null,
@@ -102,7 +100,7 @@ function emptyRule(family: Family): Rule {
     uidRange: null,
     l3mdev: false,
     action: 'lookup',
-    table: null,
+    table,
     goto: null,
     suppressPrefixLength: null,
     suppressInterfaceGroup: null,

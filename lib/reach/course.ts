@@ -92,10 +92,9 @@ export class Course {
   requestAtRouting: Tuple | null = null;
   /** What conntrack keeps of the flow, once its first packet has come through. */
   connection: Connection | null = null;
-  /** Sets that rules have added this flow to, or taken it out of. */
-  readonly touched = new Set<object>();
-  /** Which order chains are asked in whose order is not known. */
-  readonly orders = new Map<AnyOrder, number>();
+  // Most flows meet no rule that would need these.
+  #touched: Set<object> | null = null;
+  #orders: Map<AnyOrder, number> | null = null;
 
   constructor(
     readonly host: Host,
@@ -107,6 +106,18 @@ export class Course {
     /** What is asked of the peer's address; `null` where nobody wants to know. */
     readonly peer: PeerWatch<CompiledRule> | null = null,
   ) {}
+
+  /** Sets that rules have added this flow to, or taken it out of. */
+  get touched(): Set<object> {
+    this.#touched ??= new Set();
+    return this.#touched;
+  }
+
+  /** Which order chains are asked in whose order is not known. */
+  get orders(): Map<AnyOrder, number> {
+    this.#orders ??= new Map();
+    return this.#orders;
+  }
 
   get receiver(): Receiver | null {
     return this.takers[0] ?? null;

@@ -1,9 +1,10 @@
 import type { HostState } from '#earshot/model/host-state.js';
 import type { Interface, InterfaceAddress } from '#earshot/model/interface.js';
 import type { Route } from '#earshot/model/route.js';
-import type { Rule } from '#earshot/model/rule.js';
+import { defaultRule } from '#earshot/model/rule.js';
 import type { Process, Socket } from '#earshot/model/socket.js';
 import type { Blocked, Exposure, Reach } from '#earshot/reach/exposure-row.js';
+import { link } from '../reach/support/state.js';
 
 /*
  * A laptop as many have it, made by hand: a LAN with the default route, a WireGuard tunnel, Docker,
@@ -18,45 +19,7 @@ export function address(text: string, prefixLength: number): InterfaceAddress {
 let nextIndex = 1;
 
 export function device(name: string, changes: Partial<Interface> = {}): Interface {
-  return {
-    index: changes.index ?? nextIndex++,
-    name,
-    kind: null,
-    up: true,
-    running: true,
-    lowerUp: true,
-    loopback: false,
-    pointToPoint: false,
-    noArp: false,
-    mac: '02:00:00:00:00:01',
-    mtu: 1500,
-    master: null,
-    portKind: null,
-    lowerIndex: null,
-    lowerElsewhere: false,
-    group: 0,
-    hardwareType: 1,
-    vrfTable: null,
-    xdp: [],
-    tcIngress: false,
-    tcEgress: false,
-    ipv4: {
-      forwarding: 0,
-      rp_filter: 0,
-      accept_local: 0,
-      route_localnet: 0,
-      src_valid_mark: 0,
-      arp_ignore: 0,
-      arp_announce: 0,
-      arp_filter: 0,
-      bc_forwarding: 0,
-      ignore_routes_with_linkdown: 0,
-      drop_unicast_in_l2_multicast: 0,
-    },
-    ipv6: null,
-    addresses: [],
-    ...changes,
-  };
+  return { ...link(name, [], { ipv6: null }), index: changes.index ?? nextIndex++, ...changes };
 }
 
 export function route(destination: string, out: string, changes: Partial<Route> = {}): Route {
@@ -77,35 +40,6 @@ export function route(destination: string, out: string, changes: Partial<Route> 
     flags: [],
     encapsulation: null,
     ...changes,
-  };
-}
-
-/** One of the three rules that the kernel makes itself. */
-function rule(priority: number, table: number): Rule {
-  return {
-    family: 'ipv4',
-    priority,
-    invert: false,
-    from: null,
-    to: null,
-    tos: 0,
-    inputInterface: null,
-    inputDetached: false,
-    outputInterface: null,
-    outputDetached: false,
-    mark: null,
-    ipProtocol: null,
-    sourcePort: null,
-    destinationPort: null,
-    uidRange: null,
-    l3mdev: false,
-    action: 'lookup',
-    table,
-    goto: null,
-    suppressPrefixLength: null,
-    suppressInterfaceGroup: null,
-    protocol: 2,
-    unknownAttributes: [],
   };
 }
 
@@ -180,7 +114,11 @@ export function laptop(changes: Partial<HostState> = {}): HostState {
       route('::/0', 'eth0'),
       route('fd12:3456::/64', 'eth0'),
     ],
-    rules: [rule(0, 255), rule(32766, 254), rule(32767, 253)],
+    rules: [
+      defaultRule('ipv4', 0, 255),
+      defaultRule('ipv4', 32766, 254),
+      defaultRule('ipv4', 32767, 253),
+    ],
     settings: {},
     sockets: [],
     firewall: {

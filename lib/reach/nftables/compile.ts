@@ -255,35 +255,15 @@ export function hasEffect(expression: NftExpression): boolean {
 /** Can the rules behind it see the packet, or the sets, otherwise than before? */
 export function changesPacket(expression: NftExpression): boolean {
   switch (expression.kind) {
+    // These speak a verdict, or concern packets that come later.
     case 'immediate':
-    case 'cmp':
-    case 'range':
-    case 'bitwise':
-    case 'byteorder':
-    case 'payload':
-    case 'meta':
-    case 'ct':
-    case 'rt':
-    case 'socket':
-    case 'fib':
-    case 'exthdr':
     case 'lookup':
-    case 'hash':
-    case 'numgen':
-    case 'counter':
-    case 'log':
-    case 'last':
-    case 'limit':
-    case 'quota':
-    case 'connlimit':
-    case 'dup':
     case 'flow-offload':
-    case 'match':
     case 'reject':
       return false;
     case 'target':
       return effectOf(expression.name) === 'changes';
     default:
-      return true;
+      return hasEffect(expression);
   }
 }

@@ -299,15 +299,18 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
   const blocked = blockedExit(course, key, device, gateway);
   const others = otherExits(course, key, found);
   const leads = (exit: Exit) => blockedExit(course, key, exit.device, exit.gateway) === null;
-  if (others.some((other) => leads(other) !== (blocked === null))) {
+  if (others.length > 0 && others.some((other) => leads(other) !== (blocked === null))) {
     const what = `which way of ${describeRoute(found)} the answer takes: not all of them lead out`;
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
   if (blocked) return lost(course, blocked.cause, blocked.detail);
+  if (others.length === 0) return { device, gateway, others: none };
   const devices = new Set(others.map((other) => other.device));
   devices.delete(device);
   return { device, gateway, others: [...devices] };
 }
+
+const none: readonly never[] = [];
 
 interface Exit {
   readonly device: Device;
@@ -315,8 +318,8 @@ interface Exit {
 }
 
 /** The other ways of a multipath route that may be taken. */
-function otherExits(course: Course, key: RouteKey, { route, nexthop }: Found): Exit[] {
-  if (route.nexthops.length < 2 || key.output !== 0) return [];
+function otherExits(course: Course, key: RouteKey, { route, nexthop }: Found): readonly Exit[] {
+  if (route.nexthops.length < 2 || key.output !== 0) return none;
   return route.nexthops.flatMap((other) => {
     const device = course.host.devices.get(other.interface ?? '');
     const taken = device && other !== nexthop && usable(other, device, route.family, false);

@@ -190,8 +190,7 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
     }
     const { found } = answer;
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
-    const stays = staysHere(packet.family, found);
-    if (looks > 0 || (!ipv4 && !stays && !host.ruleset)) return found;
+    if (looks > 0) return found;
     const source = sourceFor(host, packet.destination, found);
     if (!source) return nothingToSendFrom(course);
     setSource(course, source);

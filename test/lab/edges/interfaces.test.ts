@@ -232,3 +232,17 @@ test('an answer of IPv4 whose gateway is one of IPv6 does not leave by an interf
     t.deepEqual(await causes(), ['ip-disabled', 'ip-disabled']);
   });
 });
+
+test('where no address of IPv6 is left to send from, a route that leads out does not help', async (t) => {
+  const ip = ['-6 nexthop add id 60 dev eth0', '-6 route add 2001:db8:7::/48 nhid 60'];
+  await withLab({ ...lan, ip }, async (lab) => {
+    const symptoms = async () => {
+      const flows = everyFlow(['host'], ['2001:db8:7::7'], 80);
+      return (await holdAgainstKernel(lab, flows)).map(({ verdict }) => verdict.symptom);
+    };
+    lab.sysctl({ 'net.ipv6.conf.eth0.disable_ipv6': 1 });
+    t.deepEqual(await symptoms(), [null, null]); // it leaves, from ::1
+    await lab.ip(['link set lo down']);
+    t.deepEqual(await symptoms(), ['EADDRNOTAVAIL', 'EADDRNOTAVAIL']);
+  });
+});

@@ -8,7 +8,7 @@ import type {
   Ipv6Settings,
 } from '#earshot/model/interface.js';
 import type { Route } from '#earshot/model/route.js';
-import type { Rule } from '#earshot/model/rule.js';
+import { defaultRule, type Rule } from '#earshot/model/rule.js';
 import type { NftRule } from '#earshot/model/ruleset.js';
 import type { Family, Socket, Transport } from '#earshot/model/socket.js';
 import { checkState } from '#earshot/model/state-check.js';
@@ -175,32 +175,9 @@ const dotted = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift
 
 /** A policy rule of IPv4, or of the family given; it looks in the main table if nothing else is said. */
 export function rule(priority: number, changes: Partial<Rule> = {}): Rule {
-  return {
-    family: 'ipv4',
-    priority,
-    invert: false,
-    from: null,
-    to: null,
-    tos: 0,
-    inputInterface: null,
-    inputDetached: false,
-    outputInterface: null,
-    outputDetached: false,
-    mark: null,
-    ipProtocol: null,
-    sourcePort: null,
-    destinationPort: null,
-    uidRange: null,
-    l3mdev: false,
-    action: 'lookup',
-    table: changes.action === undefined || changes.action === 'lookup' ? tables.main : null,
-    goto: null,
-    suppressPrefixLength: null,
-    suppressInterfaceGroup: null,
-    protocol: kernelMade,
-    unknownAttributes: [],
-    ...changes,
-  };
+  const looksUp = changes.action === undefined || changes.action === 'lookup';
+  const plain = defaultRule(changes.family ?? 'ipv4', priority, tables.main);
+  return { ...plain, table: looksUp ? tables.main : null, ...changes };
 }
 
 const defaultRules: readonly Rule[] = [
