@@ -70,6 +70,7 @@ function boundaries(host: Host, family: Family): Prefix[] {
     texts.push(entry.address, `${entry.peer ?? entry.address}/${entry.prefixLength}`);
   }
   if (family === 'ipv4') texts.push(...toldApartByArp(host));
+  else texts.push(...toldApartByRules(host));
   return [...new Set(texts)]
     .map((text) => parsePrefix(text))
     .filter((prefix) => prefix !== null)
@@ -81,6 +82,14 @@ function toldApartByArp(host: Host): string[] {
   const bound = new Set(host.state.sockets.map(({ boundInterface }) => boundInterface));
   return host.state.interfaces.flatMap(({ name, neighbours = [] }) =>
     bound.has(name) ? neighbours : [],
+  );
+}
+
+/** Neighbours that need not ask for this host's link-layer address, where rules may drop the question. */
+function toldApartByRules(host: Host): string[] {
+  if (!host.ruleset || host.ruleset.idle) return [];
+  return host.state.interfaces.flatMap(({ ipv6Neighbours: known }) =>
+    known ? [...known.permanent, ...known.learned] : [],
   );
 }
 
