@@ -3,6 +3,7 @@ import { type AddressRange, addressToNumber } from '../../model/prefix-set.js';
 
 /** Something was asked of the peer's address: all peers inside of these ranges, or all outside, get one answer. */
 export interface PeerCondition {
+  /** Names the ranges. */
   readonly key: string;
   /** In ascending order. */
   readonly ranges: readonly AddressRange[];
@@ -19,7 +20,8 @@ export class PeerWatch<Rule> {
   readonly number: bigint;
   /** The rule that made something of the address that is not told by ranges; `null` for none. */
   blurredBy: Rule | null = null;
-  readonly #conditions = new Map<string, PeerCondition>();
+  readonly #conditions: PeerCondition[] = [];
+  readonly #asked = new Set<string>();
 
   constructor(readonly address: Address) {
     this.bytes = addressToBytes(address);
@@ -28,7 +30,7 @@ export class PeerWatch<Rule> {
 
   /** The conditions, up to where the address was blurred. */
   get conditions(): readonly PeerCondition[] {
-    return [...this.#conditions.values()];
+    return this.#conditions;
   }
 
   isPeer(address: Address): boolean {
@@ -38,10 +40,9 @@ export class PeerWatch<Rule> {
   /** `key` names the ranges, which are worked out once. */
   asks(key: string, ranges: () => readonly AddressRange[], inside: boolean): void {
     if (this.blurredBy !== null) return;
-    const name = `${key}${inside ? '+' : '-'}`;
-    if (!this.#conditions.has(name)) {
-      this.#conditions.set(name, { key: name, ranges: ranges(), inside });
-    }
+    if (this.#asked.has(key)) return;
+    this.#asked.add(key);
+    this.#conditions.push({ key, ranges: ranges(), inside });
   }
 
   blur(rule: Rule): void {
