@@ -11,10 +11,10 @@ import type { HostState } from '../model/host-state.js';
 import { rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
+import { DoorGroups } from './door-groups.js';
 import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
 import { type Device, type Host, hostOf } from './host.js';
-import type { Door } from './knock.js';
-import { groupHere, groupPeers } from './peer-groups.js';
+import type { Door, SocketFate } from './knock.js';
 import { PeerSpace } from './peer-space.js';
 import { type Piece, piecesOf } from './peers.js';
 import type { Cause } from './verdict.js';
@@ -42,10 +42,11 @@ export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[
   const host = hostOf(state);
   const wanted = checkFilter(filter);
   const behind = spacesOf(host);
+  const doorGroups = new DoorGroups(host);
   return state.sockets
     .filter((socket) => socket.state === 'listen' || socket.state === 'unconnected')
     .filter((socket) => matchesFilter(socket, wanted))
-    .map((socket) => exposureOf(host, socket, behind));
+    .map((socket) => exposureOf(host, socket, behind, doorGroups));
 }
 
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
@@ -68,36 +69,34 @@ function spacesOf(host: Host): PeersBehind {
   };
 }
 
-function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
+function exposureOf(
+  host: Host,
+  socket: Socket,
+  behind: PeersBehind,
+  doorGroups: DoorGroups,
+): Exposure {
   const reach: Reach[] = [];
   const blocked: Blocked[] = [];
   const unknown: Untold[] = [];
   let scope: Scope = 'nobody';
   let perhaps: Scope = 'nobody';
   for (const door of doors(host, socket)) {
-    const { device, address, family } = door;
+    const { device, family } = door;
     const local = device.link.loopback;
     const space = local ? null : behind(device, family);
-    const groups = space ? groupPeers(host, socket, door, space) : groupHere(host, socket, door);
-    for (const { fate, parts, beyond } of groups) {
-      const peers = () =>
+    for (const { fate, parts, beyond } of doorGroups.at(socket, door, space)) {
+      const make = () =>
         space
           ? space.prefixes(parts, door.linkOnly)
           : parts.flatMap(({ region }) => rangesToPrefixes(region.ranges, family));
-      const row = { interface: device.name, address };
       const distance = local ? 'host' : beyond ? 'routed' : 'link';
-      const place = { port: socket.local.port, url: urlFor(socket, address), forwardedTo: null };
       if (fate.outcome === 'reachable') {
-        reach.push(withPeers({ ...row, peers: [], ...place }, peers));
+        reach.push(reachRow(socket, door, make));
         scope = farther(scope, distance);
-        continue;
-      }
-      const fault = { cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
-      if (fate.outcome === 'unknown') {
-        const assuming = fate.assuming ?? null;
-        unknown.push(withPeers({ ...row, peers: [], ...place, ...fault, assuming }, peers));
+      } else if (fate.outcome === 'unknown') {
+        unknown.push(untoldRow(socket, door, fate, make));
         perhaps = farther(perhaps, distance);
-      } else blocked.push(withPeers({ ...row, peers: [], ...fault }, peers));
+      } else blocked.push(blockedRow(door, fate, make));
     }
   }
   const endpoint = { protocol: socket.protocol, port: socket.local.port };
@@ -105,23 +104,72 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
   return { endpoint, socket, scope, reach, blocked, unknown };
 }
 
-/**
- * The row with its peers, whose texts are made when they are first asked for: a block list may leave
- * a hundred thousand prefixes, and most of those who ask about many sockets look at few of them.
+/*
+ * The texts of a row's peers are made when they are first asked for: a block list may leave a hundred
+ * thousand prefixes, and most of those who ask about many sockets look at few of them.
  */
-function withPeers<Row extends { peers: string[] }>(row: Row, make: () => string[]): Row {
-  const hold = (value: string[]) =>
-    Object.defineProperty(row, 'peers', { value, enumerable: true, writable: true });
-  return Object.defineProperty(row, 'peers', {
-    get() {
-      const peers = make();
-      hold(peers);
-      return peers;
+
+function reachRow(socket: Socket, { device, address }: Door, make: () => string[]): Reach {
+  return {
+    interface: device.name,
+    address,
+    get peers() {
+      return holdPeers(this, make());
     },
-    set: hold,
-    enumerable: true,
-    configurable: true,
-  });
+    set peers(peers) {
+      holdPeers(this, peers);
+    },
+    port: socket.local.port,
+    url: urlFor(socket, address),
+    forwardedTo: null,
+  };
+}
+
+function blockedRow({ device, address }: Door, fate: SocketFate, make: () => string[]): Blocked {
+  return {
+    interface: device.name,
+    address,
+    get peers() {
+      return holdPeers(this, make());
+    },
+    set peers(peers) {
+      holdPeers(this, peers);
+    },
+    cause: fate.cause as Cause,
+    symptom: fate.symptom,
+    remedies: [],
+  };
+}
+
+function untoldRow(
+  socket: Socket,
+  { device, address }: Door,
+  fate: SocketFate,
+  make: () => string[],
+): Untold {
+  return {
+    interface: device.name,
+    address,
+    get peers() {
+      return holdPeers(this, make());
+    },
+    set peers(peers) {
+      holdPeers(this, peers);
+    },
+    port: socket.local.port,
+    url: urlFor(socket, address),
+    forwardedTo: null,
+    cause: fate.cause as Cause,
+    symptom: fate.symptom,
+    remedies: [],
+    assuming: fate.assuming ?? null,
+  };
+}
+
+function holdPeers(row: { peers: string[] }, value: string[]): string[] {
+  const held = { value, enumerable: true, writable: true, configurable: true };
+  Object.defineProperty(row, 'peers', held);
+  return value;
 }
 
 const order: readonly Scope[] = ['nobody', 'host', 'link', 'routed'];

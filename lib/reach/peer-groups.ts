@@ -1,9 +1,10 @@
-import { formatAddress } from '../model/address.js';
+import { formatAddress, unspecified } from '../model/address.js';
 import { addressFromNumber, addressToNumber } from '../model/prefix-set.js';
 import type { Socket } from '../model/socket.js';
 import type { Host } from './host.js';
 import { type Door, knock, type SocketFate } from './knock.js';
 import { PeerWatch } from './nftables/peer-watch.js';
+import type { PortWatch } from './nftables/port-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import { divide, firstOf, type PeerPart, type PeerSpace, Region } from './peer-space.js';
 
@@ -16,8 +17,14 @@ export interface PeerGroup {
 }
 
 /** This host itself, from the source that the kernel selects. */
-export function groupHere(host: Host, socket: Socket, door: Door): PeerGroup[] {
-  const asked = knock(host, socket, door, undefined);
+export function groupHere(
+  host: Host,
+  socket: Socket,
+  door: Door,
+  port: PortWatch | null,
+): PeerGroup[] {
+  const watch = port && new PeerWatch<CompiledRule>(unspecified(door.family), port);
+  const asked = knock(host, socket, door, undefined, watch);
   if (!asked) return [];
   const itself = addressToNumber(asked.followed.course.packet.source);
   return [{ fate: asked.fate, parts: [single(itself)], beyond: false }];
@@ -30,7 +37,13 @@ const mostParts = 4096;
  * The peers behind a door by their fates. One of each part of them is asked about, and stands for all
  * whom no rule on its way tells apart from it; the others are parts again.
  */
-export function groupPeers(host: Host, socket: Socket, door: Door, space: PeerSpace): PeerGroup[] {
+export function groupPeers(
+  host: Host,
+  socket: Socket,
+  door: Door,
+  space: PeerSpace,
+  port: PortWatch | null,
+): PeerGroup[] {
   const groups = new Map<string, PeerGroup>();
   const watches = host.ruleset !== null;
   for (const start of space.parts) {
@@ -40,7 +53,7 @@ export function groupPeers(host: Host, socket: Socket, door: Door, space: PeerSp
       const part = waiting.pop()!;
       const address = addressFromNumber(firstOf(part)!, door.family);
       const text = formatAddress(address);
-      const watch = watches ? new PeerWatch<CompiledRule>(address) : null;
+      const watch = watches ? new PeerWatch<CompiledRule>(address, port) : null;
       const asked = knock(host, socket, door, text, watch);
       const tooMany = watches && count >= mostParts;
       let taken = part;

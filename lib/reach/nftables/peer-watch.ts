@@ -1,5 +1,6 @@
 import { type Address, addressToBytes, sameAddress } from '../../model/address.js';
 import { type AddressRange, addressToNumber } from '../../model/prefix-set.js';
+import type { PortWatch } from './port-watch.js';
 
 /** Something was asked of the peer's address: all peers inside of these ranges, or all outside, get one answer. */
 export interface PeerCondition {
@@ -23,7 +24,11 @@ export class PeerWatch<Rule> {
   readonly #conditions: PeerCondition[] = [];
   readonly #asked = new Set<string>();
 
-  constructor(readonly address: Address) {
+  constructor(
+    readonly address: Address,
+    /** What is asked of the port that the peer asks for; `null` where nobody wants to know. */
+    readonly port: PortWatch | null = null,
+  ) {
     this.bytes = addressToBytes(address);
     this.number = addressToNumber(address);
   }

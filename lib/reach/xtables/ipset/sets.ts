@@ -91,6 +91,7 @@ function keysOf(
       if (name === undefined) return null;
       keys.push({ kind: 'interface', name });
     } else if (field === 'port') {
+      run.peer?.port?.blur();
       const port = portOf(frame, source);
       if (port === null) return 'may';
       keys.push({ kind: 'port', protocol: frame.protocol, port });

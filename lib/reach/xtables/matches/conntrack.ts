@@ -173,6 +173,7 @@ function fitsTuples(run: Run, wanted: Wanted, { connection }: Tracking): boolean
     lookAt(run, connection[of][end]);
     if (!fits(wanted, bit, isMasked(connection[of][end], mask, value))) return false;
   }
+  if (wanted.ports.length > 0) run.peer?.port?.blur();
   return wanted.ports.every(({ bit, of, end, from, to }) =>
     fits(wanted, bit, within(connection[of][end], from, to)),
   );
