@@ -184,7 +184,7 @@ function hostAt(
   // A neighbour stands on the link, whatever routing says about the way back.
   if (answer.kind !== 'found') return inside >= 0 ? 'neighbour' : behind;
   const { route, prefixLength } = answer.found;
-  if (route.type === 'broadcast') return null;
+  if (route.type === 'broadcast' || route.type === 'anycast') return null;
   // Where two interfaces have one network, its hosts may ask by either, and one of them has the route.
   if (inside >= prefixLength) return 'neighbour';
   const here = route.nexthops.find((nexthop) => nexthop.interface === device.name);

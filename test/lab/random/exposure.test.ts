@@ -1,5 +1,6 @@
-import { labTest } from '../networks.js';
+import { labTest } from '../lab-test.js';
 import { iptablesTools } from '../xtables/load.js';
+import { connectPeers } from './connect-peers.js';
 import { generate } from './generate.js';
 import { holdScenario } from './hold.js';
 import { holdExposure } from './hold-exposure.js';
@@ -26,6 +27,28 @@ for (const family of ['nftables', 'iptables'] as const) {
       }
       t.log(`${drawn} peers drawn`);
       t.true(drawn > 500);
+    },
+  );
+}
+
+for (const family of ['nftables', 'iptables'] as const) {
+  lab(
+    `peers drawn from sets of an exposure really fare as the set says, behind random rules of ${family}`,
+    async (t) => {
+      t.timeout(120_000);
+      const day = Math.floor(Date.now() / 1000);
+      const seeds = [1, 2, day].map(
+        (number) => number * families.length + families.indexOf(family),
+      );
+      t.log(`seeds: ${seeds.join(' ')}`);
+      let drawn = 0;
+      for (const seed of seeds) {
+        const connected = await connectPeers(generate(seed, 0), new Random(seed));
+        drawn += connected.drawn;
+        t.deepEqual(connected.wrong, [], `seed ${seed}`);
+      }
+      t.log(`${drawn} peers connected`);
+      t.true(drawn > 100);
     },
   );
 }
