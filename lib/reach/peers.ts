@@ -106,6 +106,8 @@ function boundariesOf(host: Host, family: Family): Boundary[] {
     contents.set(text, number);
     add(destination, `${number}/${destination.slice(destination.indexOf('/') + 1)}`);
     if (route.sourcePrefix !== null) add(route.sourcePrefix);
+    // The address of the network itself is sent no errors (ipv6_anycast_destination).
+    if (family === 'ipv6') add(destination.replace(/\/.*/, '/128'), 'network');
   }
   for (const rule of rules) {
     if (rule.family !== family) continue;

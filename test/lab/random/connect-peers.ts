@@ -64,7 +64,7 @@ export async function connectPeers(scenario: Scenario, random: Random): Promise<
       if (!hears) connected.elsewhere++;
       return hears;
     });
-    await knowNeighbours(lab, draws);
+    await knowNeighbours(lab, state, draws);
     const run = (which: readonly Draw[], timeoutMs: number) =>
       lab.run(which.map(({ flow }) => ({ ...flow, timeoutMs })));
     const results = await run(draws, quickMs);
@@ -178,8 +178,20 @@ function isAnsweredThere(state: HostState, { flow, row }: Draw): boolean {
 }
 
 /** The host is told where the peers on its links are: it would ask by a solicitation that none answers. */
-async function knowNeighbours(lab: Lab, draws: readonly Draw[]): Promise<void> {
+async function knowNeighbours(
+  lab: Lab,
+  { routes }: HostState,
+  draws: readonly Draw[],
+): Promise<void> {
   const lines = new Set<string>();
+  const machines = [...lab.machines.values()];
+  for (const { interface: name, gateway } of routes.flatMap(({ nexthops }) => nexthops)) {
+    const machine = machines.find(({ ingress }) => ingress === name);
+    const mac = machine && Object.values(machine.ports)[0]?.mac;
+    const family = gateway?.includes(':') ? '-6 ' : '';
+    if (mac && gateway)
+      lines.add(`${family}neigh replace ${gateway} lladdr ${mac} dev ${name} nud permanent`);
+  }
   for (const { flow, row } of draws) {
     const mac = Object.values(lab.machine(flow.from).ports)[0]?.mac;
     const { address } = flow.source!;
