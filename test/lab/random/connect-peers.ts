@@ -41,6 +41,8 @@ interface Draw {
   readonly flow: LabFlow;
   readonly row: Row;
   readonly inode: number;
+  /** The address that the socket is bound to. */
+  readonly bound: string;
   readonly from: string;
 }
 
@@ -152,7 +154,7 @@ function drawsFrom(
         transparent: true,
         ...(isLinkLocal(address) ? { scope: 'eth0' } : {}),
       };
-      return [{ flow, row, inode: socket.inode, from }];
+      return [{ flow, row, inode: socket.inode, bound: socket.local.address, from }];
     });
   });
 }
@@ -205,16 +207,18 @@ async function knowNeighbours(
 }
 
 /** How a peer fared otherwise than its row says; `null` where it fared so. */
-function complaint({ flow, row, inode, from }: Draw, result: FlowResult): string | null {
+function complaint({ flow, row, inode, bound, from }: Draw, result: FlowResult): string | null {
   const said = 'cause' in row ? row.cause : null;
   const taken = result.takers.some((one) => one.inode === inode);
+  // Of several on one address any may take it.
+  const byGroup = result.takers.some(({ spec }) => spec.address === bound);
   const isOthers = said !== null && ('socket' in said || said.code === 'shadowed');
   const agrees = isOthers
     ? !taken
     : said
       ? result.outcome === 'unreachable' &&
         (!('symptom' in row) || row.symptom === null || row.symptom === result.symptom)
-      : taken || result.connected;
+      : taken || byGroup || result.connected;
   if (agrees) return null;
   return (
     `${flow.protocol} ${flow.source!.address} in ${from} by ${row.interface} to ${row.address} port ` +
