@@ -98,10 +98,10 @@ export class CompiledChain {
     return this.#rules;
   }
 
-  /** Its index, once it is asked often. */
+  /** Its index, once it is asked often; who watches peers asks for many. */
   whenAsked(watchesPeer: boolean): RuleIndex | null {
-    if (++this.#asked <= leastAsked) return null;
-    return watchesPeer ? this.indexBesidePeers : this.index;
+    if (watchesPeer) return this.indexBesidePeers;
+    return ++this.#asked <= leastAsked ? null : this.index;
   }
 
   /** Which rules to hold a packet against; `null` where it has to be all of them. */
