@@ -1,0 +1,208 @@
+import { capture } from '#earshot/kernel/capture.js';
+import { isUnspecified, parseAddress } from '#earshot/model/address.js';
+import type { HostState } from '#earshot/model/host-state.js';
+import type { Socket } from '#earshot/model/socket.js';
+import type { Flow } from '#earshot/reach/flow.js';
+import type { Change } from '#earshot/reach/remedies/change.js';
+import { remedyOf } from '#earshot/reach/remedies/remedies.js';
+import { type Solution, solve } from '#earshot/reach/remedies/search.js';
+import { trace } from '#earshot/reach/trace.js';
+import type { Verdict } from '#earshot/reach/verdict.js';
+import { addon } from '../addon.js';
+import { Lab, type LabFlow } from '../harness.js';
+import { setUp } from '../random/hold.js';
+import { withOutside } from '../random/outside.js';
+import type { Scenario } from '../random/scenario.js';
+import { type FlowResult, ListenError, type Listener, type ListenerSpec } from '../sockets.js';
+import { HOST } from '../topology.js';
+
+/** One remedy of one flow that fails, carried out. */
+export interface HeldRemedy {
+  flow: LabFlow;
+  asked: Flow;
+  /** Before the change. */
+  verdict: Verdict;
+  summary: string;
+  command: string | null;
+  /** What came of it; `null` where it could not be carried out. */
+  result: FlowResult | null;
+  /** What is wrong with it; `null` where the flow gets through. */
+  fault: string | null;
+}
+
+/** What one scenario gave. */
+export interface HeldRemedies {
+  held: HeldRemedy[];
+  /** Flows that fail, for which something was proposed. */
+  cases: number;
+  /** Flows for which nothing was. */
+  without: { asked: Flow; verdict: Verdict }[];
+}
+
+const quickMs = 100;
+const patientMs = 500;
+
+/**
+ * Builds the host of a scenario and looks for flows that fail and that can be remedied, of each cause
+ * one. For each remedy the host is built anew, what it says is done there, and the flow run.
+ */
+export async function holdRemedies(scenario: Scenario, mostCases: number): Promise<HeldRemedies> {
+  const result: HeldRemedies = { held: [], cases: 0, without: [] };
+  const chosen = await onHost(scenario, async (lab) => {
+    const state = await capture({ netns: lab.host.namespace.path });
+    const cases = choose(lab, state, scenario.flows, mostCases, result.without);
+    const before = await lab.run(cases.map(({ flow }) => ({ ...flow, timeoutMs: quickMs })));
+    return cases.filter((_, index) => before[index]!.outcome === 'unreachable');
+  });
+  result.cases = chosen.length;
+  for (const { flow, count } of chosen)
+    for (let place = 0; place < count; place++) {
+      const held = await onHost(scenario, (lab) => carryOut(lab, flow, place));
+      if (held) result.held.push(held);
+    }
+  return result;
+}
+
+async function onHost<Result>(
+  scenario: Scenario,
+  use: (lab: Lab) => Promise<Result>,
+): Promise<Result> {
+  const lab = await Lab.build(withOutside(scenario));
+  try {
+    await setUp(lab, scenario);
+    return await use(lab);
+  } finally {
+    lab.close();
+  }
+}
+
+interface Case {
+  flow: LabFlow;
+  /** How many remedies there are. */
+  count: number;
+}
+
+function choose(
+  lab: Lab,
+  state: HostState,
+  flows: LabFlow[],
+  most: number,
+  without: HeldRemedies['without'],
+): Case[] {
+  const seen = new Set<string>();
+  const cases: Case[] = [];
+  for (const flow of flows) {
+    const asked = askedBy(lab, flow);
+    const verdict = trace(state, asked);
+    const { outcome, cause } = verdict;
+    if (outcome !== 'unreachable' || cause === null) continue;
+    const hook = 'hook' in cause ? `${cause.hook} ${cause.direction}` : '';
+    const kind = `${flow.from === HOST} ${cause.code} ${hook}`;
+    if (seen.has(kind)) continue;
+    const solutions = solve(state, asked, []);
+    if (solutions.length === 0) {
+      without.push({ asked, verdict });
+      continue;
+    }
+    if (cases.length === most) continue;
+    seen.add(kind);
+    cases.push({ flow, count: solutions.length });
+  }
+  return cases;
+}
+
+function askedBy(lab: Lab, { from, protocol, source, destination }: LabFlow): Flow {
+  const { ingress } = lab.machine(from);
+  const peer = source?.address
+    ? { source: { address: source.address, ...(source.port ? { port: source.port } : {}) } }
+    : {};
+  const user = ingress === 'lo' ? { uid: 0 } : {};
+  return { protocol, ingress, ...peer, destination, ...user };
+}
+
+async function carryOut(lab: Lab, flow: LabFlow, place: number): Promise<HeldRemedy | null> {
+  const state = await capture({ netns: lab.host.namespace.path });
+  const asked = askedBy(lab, flow);
+  const solution = solve(state, asked, [])[place];
+  if (!solution) return null;
+  const { summary, command } = remedyOf(solution, asked);
+  const held = { flow, asked, verdict: trace(state, asked), summary, command };
+  const refused = await perform(lab, solution);
+  if (refused !== null) return { ...held, result: null, fault: refused };
+  let result: FlowResult | undefined;
+  for (const timeoutMs of [quickMs, patientMs]) {
+    [result] = await lab.run([{ ...flow, timeoutMs }]);
+    const shaken = flow.protocol === 'tcp' && result!.connected;
+    if (result!.outcome === 'reachable' || shaken) return { ...held, result: result!, fault: null };
+  }
+  const after = trace(await capture({ netns: lab.host.namespace.path }), asked);
+  const fault = `the kernel says ${result!.symptom} (${result!.failedAt}), a new capture: ${after.outcome} ${after.explanation}`;
+  return { ...held, result: result!, fault };
+}
+
+/** Does what each change says, as the person would who reads it; what is refused. */
+async function perform(lab: Lab, { changes }: Solution): Promise<string | null> {
+  const ordered = [...changes].sort((one, other) => Number(!!one.move) - Number(!!other.move));
+  const started = new Map<Socket, Listener>();
+  for (const change of ordered) {
+    const refused = change.move ? restart(lab, change.move, started) : await type(lab, change);
+    if (refused !== null) return refused;
+  }
+  const host = lab.host.namespace;
+  await addon.awaitRunning(host.fd, up(lab), 2000);
+  await host.settle();
+  return null;
+}
+
+const searchPath = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+async function type(lab: Lab, { command, what }: Change): Promise<string | null> {
+  if (command === null) return `nothing to type for: ${what}`;
+  try {
+    await lab.host.namespace.run(['env', `PATH=${searchPath}`, 'sh', '-c', command]);
+    return null;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** The interfaces of the host that peers are at. */
+function up({ machines }: Lab): string[] {
+  return [...new Set([...machines.values()].map(({ door }) => door))].filter((name) => name !== 'lo');
+}
+
+/** The server ends, and is started with another address. */
+function restart(
+  lab: Lab,
+  { from, to }: NonNullable<Change['move']>,
+  started: Map<Socket, Listener>,
+): string | null {
+  const old =
+    from && (started.get(from) ?? lab.listeners.find(({ inode }) => inode === from.inode));
+  if (old === undefined) return `no listener has inode ${from?.inode}`;
+  if (old) lab.unlisten([old]);
+  if (!to) return null;
+  const opened = lab.tryListen([specOf(to, old?.spec)])[0]!;
+  if (opened instanceof ListenError) return opened.message;
+  started.set(to, opened);
+  return null;
+}
+
+function specOf(to: Socket, old: ListenerSpec | undefined): ListenerSpec {
+  const { scope: _scope, device: _device, v6only: _v6only, ...rest } = old ?? {
+    uid: to.uid,
+    mark: to.mark ?? 0,
+    reuseAddress: to.reuseAddress ?? false,
+    reusePort: to.reusePort ?? false,
+  };
+  const { protocol, local, boundInterface, v6only } = to;
+  const everywhere = isUnspecified(parseAddress(local.address)!);
+  return {
+    ...rest,
+    protocol,
+    address: local.address,
+    port: local.port,
+    ...(boundInterface === null ? {} : { device: boundInterface }),
+    ...(to.family === 'ipv6' && everywhere ? { v6only: v6only === true } : {}),
+  };
+}
