@@ -12,11 +12,13 @@ import { addressFromNumber, addressToNumber, rangesToPrefixes } from '../model/p
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
 import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
+import type { Flow } from './flow.js';
 import { type Device, type Host, hostOf, type Receiver } from './host.js';
 import { PeerWatch } from './nftables/peer-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import { type PeerPart, PeerSpace } from './peer-space.js';
 import { peersBehind } from './peers.js';
+import { rowRemedies } from './remedies/row.js';
 import { covers, missOf } from './stages/socket.js';
 import { type Followed, follow } from './trace.js';
 import type { Cause } from './verdict.js';
@@ -64,6 +66,8 @@ type PeersBehind = (device: Device, family: Family) => PeerSpace;
 interface Group {
   readonly fate: Omit<Followed['fate'], 'stage'>;
   readonly parts: PeerPart[];
+  /** The first of them, who was asked about; this host itself where nobody else was. */
+  readonly peer: string | undefined;
   /** Some of them stand beyond the link. */
   beyond: boolean;
 }
@@ -79,7 +83,8 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
     const local = device.link.loopback;
     const space = behind(device, family);
     const groups = local ? fromHere(host, socket, door) : groupPeers(host, socket, door, space);
-    for (const { fate, parts, beyond } of groups) {
+    for (const group of groups) {
+      const { fate, parts, beyond } = group;
       const peers = () =>
         local
           ? parts.flatMap(({ ranges }) => rangesToPrefixes(ranges, family))
@@ -88,16 +93,22 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
       const distance = local ? 'host' : beyond ? 'routed' : 'link';
       const place = { port: socket.local.port, url: urlFor(socket, address), forwardedTo: null };
       if (fate.outcome === 'reachable') {
-        reach.push(withPeers({ ...row, peers: [], ...place }, peers));
+        reach.push(lazily({ ...row, peers: [], ...place }, 'peers', peers));
         scope = farther(scope, distance);
         continue;
       }
       const fault = { cause: fate.cause as Cause, symptom: fate.symptom, remedies: [] };
+      const flow = flowOf(socket, door, local ? undefined : group.peer);
+      const remedied = <Row extends Blocked>(one: Row) =>
+        lazily(one, 'remedies', () =>
+          rowRemedies(host.state, { socket, flow, row: one }, exposureIn),
+        );
       if (fate.outcome === 'unknown') {
         const assuming = fate.assuming ?? null;
-        unknown.push(withPeers({ ...row, peers: [], ...place, ...fault, assuming }, peers));
+        const untold = { ...row, peers: [], ...place, ...fault, assuming };
+        unknown.push(remedied(lazily(untold, 'peers', peers)));
         perhaps = farther(perhaps, distance);
-      } else blocked.push(withPeers({ ...row, peers: [], ...fault }, peers));
+      } else blocked.push(remedied(lazily({ ...row, peers: [], ...fault }, 'peers', peers)));
     }
   }
   const endpoint = { protocol: socket.protocol, port: socket.local.port };
@@ -105,18 +116,30 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
   return { endpoint, socket, scope, reach, blocked, unknown };
 }
 
+/** The exposure of one socket of a state. */
+function exposureIn(state: HostState, socket: Socket): Exposure | null {
+  const { protocol, local } = socket;
+  const all = exposure(state, { protocol, localPort: local.port });
+  return all.find((one) => one.socket === socket) ?? null;
+}
+
 /**
- * The row with its peers, whose texts are made when they are first asked for: a block list may leave
- * a hundred thousand prefixes, and most of those who ask about many sockets look at few of them.
+ * The row with something that is made when it is first asked for. Its peers' texts: a block list may
+ * leave a hundred thousand prefixes, and most of those who ask about many sockets look at few of them.
+ * Its remedies: each is tried on a copy of the state.
  */
-function withPeers<Row extends { peers: string[] }>(row: Row, make: () => string[]): Row {
-  const hold = (value: string[]) =>
-    Object.defineProperty(row, 'peers', { value, enumerable: true, writable: true });
-  return Object.defineProperty(row, 'peers', {
+function lazily<Row extends object, Key extends 'peers' | 'remedies'>(
+  row: Row,
+  key: Key,
+  make: () => Untold[Key],
+): Row {
+  const hold = (value: Untold[Key]) =>
+    Object.defineProperty(row, key, { value, enumerable: true, writable: true });
+  return Object.defineProperty(row, key, {
     get() {
-      const peers = make();
-      hold(peers);
-      return peers;
+      const made = make();
+      hold(made);
+      return made;
     },
     set: hold,
     enumerable: true,
@@ -168,7 +191,7 @@ function fromHere(host: Host, socket: Socket, door: Door): Group[] {
   if (!asked) return [];
   const itself = addressToNumber(asked.followed.course.packet.source);
   const part = { id: -1, ranges: [{ first: itself, last: itself }] };
-  return [{ fate: asked.fate, parts: [part], beyond: false }];
+  return [{ fate: asked.fate, parts: [part], peer: undefined, beyond: false }];
 }
 
 /** Rules that tell more sets of peers apart than this are not followed to the end. */
@@ -191,7 +214,7 @@ function groupPeers(host: Host, socket: Socket, door: Door, space: PeerSpace): G
     for (const { part, fate, text } of asks ? fatesOf(host, socket, door, space, number) : []) {
       if (!fate) continue;
       const key = keyOf(fate, text);
-      const group: Group = groups.get(key) ?? { fate, parts: [], beyond: false };
+      const group: Group = groups.get(key) ?? { fate, parts: [], peer: text, beyond: false };
       groups.set(key, group);
       if (part.ranges[0]!.first === piece.first) group.parts.push(...waiting);
       group.parts.push(part);
@@ -259,6 +282,16 @@ function keyOf(fate: Group['fate'], peer: string): string {
   });
 }
 
+/** The first packet of a peer at a door; of this host itself where none is named. */
+function flowOf(socket: Socket, door: Door, peer: string | undefined): Flow {
+  return {
+    protocol: socket.protocol,
+    ingress: door.device.name,
+    ...(peer === undefined ? {} : { source: { address: peer } }),
+    destination: { address: door.address, port: socket.local.port },
+  };
+}
+
 /** One peer asks at one door; null where the answer says nothing about this socket. */
 function ask(
   host: Host,
@@ -267,16 +300,7 @@ function ask(
   peer: string | undefined,
   watch: PeerWatch<CompiledRule> | null = null,
 ): { followed: Followed; fate: Group['fate'] } | null {
-  const followed = follow(
-    host,
-    {
-      protocol: socket.protocol,
-      ingress: door.device.name,
-      ...(peer === undefined ? {} : { source: { address: peer } }),
-      destination: { address: door.address, port: socket.local.port },
-    },
-    watch,
-  );
+  const followed = follow(host, flowOf(socket, door, peer), watch);
   const { course, fate } = followed;
   const { takers } = course;
   const mine = host

@@ -36,15 +36,21 @@ export function listenForIpv4(failing: Failing, socket: Socket): Change[] {
     `Let ${who} listen on :: for IPv4 too (without IPV6_V6ONLY)`,
     null,
   ]);
-  return [...both, ...listenBeside(failing, socket, '0.0.0.0')];
+  const asked = formatAddress(failing.followed.course.packet.destination);
+  return [
+    ...both,
+    ...listenBeside(failing, socket, asked),
+    ...listenBeside(failing, socket, '0.0.0.0'),
+  ];
 }
 
 /** The same for IPv6. */
 export function listenForIpv6(failing: Failing, socket: Socket): Change[] {
   const asked = formatAddress(failing.followed.course.packet.destination);
+  const beside = listenBeside(failing, socket, asked);
   return isEverywhere(socket)
-    ? [...move(failing, socket, { address: '::', v6only: false }, 20), ...listenBeside(failing, socket, '::')]
-    : [...listenThere(failing, socket), ...listenBeside(failing, socket, asked)];
+    ? [...move(failing, socket, { address: '::', v6only: false }, 20), ...beside]
+    : [...listenThere(failing, socket), ...beside];
 }
 
 /** The server without its device, or on the device by which the packet comes. */
@@ -87,7 +93,7 @@ function listenBeside(failing: Failing, socket: Socket, address: string): Change
     {
       what: `Let ${whoHas(socket)} listen on ${address} as well`,
       command: null,
-      weight: 25,
+      weight: isEverywhere(to) ? 25 : 15,
       move: { from: null, to },
       apply: (before) => withSocket(before, null, to),
     },

@@ -32,7 +32,8 @@ import { type Solution, solve } from './search.js';
  */
 export function remedies(state: HostState, flow: Flow): Remedy[] {
   if (trace(state, flow).outcome === 'reachable') return [];
-  return solve(state, flow, []).map((solution) => remedyOf(solution, flow));
+  const wish = { peers: [], socket: null, cause: null };
+  return solve(state, flow, wish).map((solution) => remedyOf(solution, flow));
 }
 
 /** A solution as a person is told of it. */

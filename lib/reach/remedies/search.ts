@@ -1,6 +1,8 @@
 import type { HostState } from '../../model/host-state.js';
 import type { Flow } from '../flow.js';
-import { hostOf } from '../host.js';
+import type { Socket } from '../../model/socket.js';
+import { type Host, hostOf, type Receiver } from '../host.js';
+import { missOf } from '../stages/socket.js';
 import { follow } from '../trace.js';
 import type { Cause } from '../verdict.js';
 import { candidates } from './candidates.js';
@@ -10,6 +12,8 @@ import type { Change, Failing } from './change.js';
 export interface Solution {
   readonly changes: readonly Change[];
   readonly state: HostState;
+  /** The socket that was to take the flow, as it is after the changes; `null` where any might. */
+  readonly socket: Socket | null;
 }
 
 /** What stands in the way one behind the other: more than so many changes are no small remedy. */
@@ -21,34 +25,49 @@ const mostTrials = 64;
 /** So many solutions are worth telling. */
 const mostSolutions = 4;
 
+/** What is wanted of a flow. */
+export interface Wish {
+  /** Whom rules let in: CIDR texts; `null` for everybody; none for the peer of the flow alone. */
+  readonly peers: readonly string[] | null;
+  /** The socket that is to take it; `null` for any. */
+  readonly socket: Socket | null;
+  /** Why it does not take the flow, where the flow's own verdict speaks of another socket. */
+  readonly cause: Cause | null;
+}
+
 interface Node extends Solution {
   /** The causes that were met on the way here: none may come twice. */
   readonly causes: readonly string[];
+}
+
+/** A flow at a node: `cause` is what still stands in the way, `null` where nothing does. */
+interface Attempt {
+  readonly failing: Failing;
+  readonly cause: Cause | null;
 }
 
 /**
  * The fewest changes that let a flow through, the least of them first. Each is made on a copy of the
  * state, and the flow followed again: what stands in the way then is looked at in its turn.
  */
-export function solve(state: HostState, flow: Flow, peers: readonly string[] | null): Solution[] {
-  let level: Node[] = [{ changes: [], state, causes: [] }];
+export function solve(state: HostState, flow: Flow, wish: Wish): Solution[] {
+  const { socket } = wish;
+  let level: Node[] = [{ changes: [], state, socket, causes: [] }];
   let trials = 0;
   for (let depth = 0; depth < mostChanges && level.length > 0; depth++) {
-    const solved: Solution[] = [];
+    const solved: Node[] = [];
     const next: Node[] = [];
     for (const node of level) {
-      const failing = failingOf(node.state, flow, peers);
-      const { cause } = failing.followed.fate;
+      const attempt = tryFlow(node, flow, wish);
+      const cause = depth === 0 ? (wish.cause ?? attempt.cause) : attempt.cause;
       if (cause === null) continue;
-      const key = keyOf(cause);
-      for (const change of inOrder(candidates(failing, cause))) {
+      const causes = [...node.causes, keyOf(cause)];
+      for (const change of inOrder(candidates(attempt.failing, cause))) {
         if (++trials > mostTrials) break;
-        const changed = change.apply(node.state);
-        const after = follow(hostOf(changed), flow).fate;
-        const changes = [...node.changes, change];
-        if (after.outcome === 'reachable') solved.push({ changes, state: changed });
-        else if (after.cause !== null && ![...node.causes, key].includes(keyOf(after.cause)))
-          next.push({ changes, state: changed, causes: [...node.causes, key] });
+        const changed = { ...after(node, change), causes };
+        const left = tryFlow(changed, flow, wish).cause;
+        if (left === null) solved.push(changed);
+        else if (!causes.includes(keyOf(left))) next.push(changed);
       }
     }
     if (solved.length > 0) return best(solved);
@@ -57,9 +76,38 @@ export function solve(state: HostState, flow: Flow, peers: readonly string[] | n
   return [];
 }
 
-function failingOf(state: HostState, flow: Flow, peers: readonly string[] | null): Failing {
+function after({ changes, state, socket, causes }: Node, change: Change): Node {
+  const { move } = change;
+  // One that is opened beside another serves for it.
+  const replaced = move && socket !== null && (move.from === socket || move.from === null);
+  return {
+    changes: [...changes, change],
+    state: change.apply(state),
+    socket: replaced ? move.to : socket,
+    causes,
+  };
+}
+
+function tryFlow({ state, socket }: Node, flow: Flow, { peers }: Wish): Attempt {
   const host = hostOf(state);
-  return { host, state, flow, peers, followed: follow(host, flow) };
+  const followed = follow(host, flow);
+  const failing = { host, state, flow, peers, followed };
+  const { fate, course } = followed;
+  const mine = socket && receiverOf(host, socket);
+  if (fate.outcome === 'reachable') {
+    const taken = mine === null || course.takers.includes(mine);
+    const cause = taken ? null : ({ code: 'shadowed', by: course.takers[0]!.socket } as const);
+    return { failing, cause };
+  }
+  const nobody = mine !== null && fate.stage === 'socket' && course.takers.length === 0;
+  const cause = nobody && fate.outcome === 'unreachable' ? missOf(course, mine).cause : fate.cause;
+  return { failing, cause };
+}
+
+function receiverOf(host: Host, socket: Socket): Receiver | null {
+  const { protocol, local } = socket;
+  const all = host.receivers(protocol, local.port);
+  return all.find((one) => one.socket === socket) ?? null;
 }
 
 function inOrder(changes: readonly Change[]): Change[] {

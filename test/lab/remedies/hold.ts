@@ -39,6 +39,7 @@ export interface HeldRemedies {
   without: { asked: Flow; verdict: Verdict }[];
 }
 
+const forThisPeer = { peers: [], socket: null, cause: null };
 const quickMs = 100;
 const patientMs = 500;
 
@@ -99,7 +100,7 @@ function choose(
     const hook = 'hook' in cause ? `${cause.hook} ${cause.direction}` : '';
     const kind = `${flow.from === HOST} ${cause.code} ${hook}`;
     if (seen.has(kind)) continue;
-    const solutions = solve(state, asked, []);
+    const solutions = solve(state, asked, forThisPeer);
     if (solutions.length === 0) {
       without.push({ asked, verdict });
       continue;
@@ -123,7 +124,7 @@ function askedBy(lab: Lab, { from, protocol, source, destination }: LabFlow): Fl
 async function carryOut(lab: Lab, flow: LabFlow, place: number): Promise<HeldRemedy | null> {
   const state = await capture({ netns: lab.host.namespace.path });
   const asked = askedBy(lab, flow);
-  const solution = solve(state, asked, [])[place];
+  const solution = solve(state, asked, forThisPeer)[place];
   if (!solution) return null;
   const { summary, command } = remedyOf(solution, asked);
   const held = { flow, asked, verdict: trace(state, asked), summary, command };
