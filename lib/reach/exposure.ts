@@ -101,7 +101,9 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
       const flow = flowOf(socket, door, local ? undefined : group.peer);
       const remedied = <Row extends Blocked>(one: Row) =>
         lazily(one, 'remedies', () =>
-          rowRemedies(host.state, { socket, flow, row: one }, exposureIn),
+          rowRemedies(host.state, { socket, flow, row: one }, (state, protocol, localPort) =>
+            exposure(state, { protocol, localPort }),
+          ),
         );
       if (fate.outcome === 'unknown') {
         const assuming = fate.assuming ?? null;
@@ -114,13 +116,6 @@ function exposureOf(host: Host, socket: Socket, behind: PeersBehind): Exposure {
   const endpoint = { protocol: socket.protocol, port: socket.local.port };
   if (farther(scope, perhaps) !== scope) scope = 'unknown';
   return { endpoint, socket, scope, reach, blocked, unknown };
-}
-
-/** The exposure of one socket of a state. */
-function exposureIn(state: HostState, socket: Socket): Exposure | null {
-  const { protocol, local } = socket;
-  const all = exposure(state, { protocol, localPort: local.port });
-  return all.find((one) => one.socket === socket) ?? null;
 }
 
 /**

@@ -2,13 +2,7 @@ import type { Cause } from '../verdict.js';
 import type { Change, Failing } from './change.js';
 import { letIn } from './firewall/let-in.js';
 import { addAddress, switchOn } from './links.js';
-import {
-  listenForIpv4,
-  listenForIpv6,
-  listenOnDevice,
-  listenThere,
-  stopOther,
-} from './listen.js';
+import { listenForIpv4, listenForIpv6, listenOnDevice, listenThere, stopOther } from './listen.js';
 import { routeBack, routeBackBy, routeOnLink, routeRequest } from './routes.js';
 import {
   acceptFromVrf,

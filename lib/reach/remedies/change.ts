@@ -22,6 +22,8 @@ export interface Change {
   readonly weight: number;
   /** Offered only where nothing else of its kind works. */
   readonly fallback?: true;
+  /** It takes a moment until it holds: no server can be started right behind it. */
+  readonly settles?: true;
   /** The change is one of a program. */
   readonly move?: Move;
   /** The state with the change; the old one stays as it is. */

@@ -159,9 +159,8 @@ export function withoutRoute(state: HostState, route: Route): HostState {
 /** One more policy rule, asked after those of its priority: then the kernel asks the rules at all. */
 export function withRule(state: HostState, rule: Rule): HostState {
   const { rules } = state;
-  const before = rules.filter(
-    (one) =>
-      one.family === rule.family ? one.priority <= rule.priority : one.family < rule.family,
+  const before = rules.filter((one) =>
+    one.family === rule.family ? one.priority <= rule.priority : one.family < rule.family,
   );
   const after = rules.filter((one) => !before.includes(one));
   return asksRules({ ...state, rules: [...before, rule, ...after] }, rule.family);

@@ -29,7 +29,12 @@ export function switchOn(
 }
 
 function raised(state: HostState, name: string): HostState {
-  return withInterface(state, name, (link) => ({ ...link, up: true, running: true, lowerUp: true }));
+  return withInterface(state, name, (link) => ({
+    ...link,
+    up: true,
+    running: true,
+    lowerUp: true,
+  }));
 }
 
 /**
@@ -76,6 +81,8 @@ export function addAddress({ host }: Failing, name: string, address: string): Ch
         ...['address', 'add', `${address}/${ipv6 ? 128 : 32}`, 'dev', name],
       ]),
       weight: 20,
+      // Duplicate address detection goes on for a second or two.
+      ...(ipv6 ? { settles: true as const } : {}),
       apply: (state) => withAddress(state, name, address),
     },
   ];

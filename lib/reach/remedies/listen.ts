@@ -25,7 +25,9 @@ export function listenThere(failing: Failing, socket: Socket): Change[] {
   const everywhere = packet.family === 'ipv6' ? '::' : '0.0.0.0';
   return [
     ...(isLinkLocal(packet.destination) ? [] : move(failing, socket, { address: asked }, 10)),
-    ...(isEverywhere(socket) ? [] : move(failing, socket, { address: everywhere, v6only: false }, 30)),
+    ...(isEverywhere(socket)
+      ? []
+      : move(failing, socket, { address: everywhere, v6only: false }, 30)),
   ];
 }
 
@@ -87,7 +89,10 @@ export function stopOther({ state }: Failing, by: Socket): Change[] {
 /** Another socket of the same program, beside the one it has. */
 function listenBeside(failing: Failing, socket: Socket, address: string): Change[] {
   const { state } = failing;
-  const to = { ...movedSocket(state, socket, { address, v6only: address.includes(':') }), inode: 0 };
+  const to = {
+    ...movedSocket(state, socket, { address, v6only: address.includes(':') }),
+    inode: 0,
+  };
   if (!mayBind(state, to)) return [];
   return [
     {
@@ -136,7 +141,10 @@ function instruction(socket: Socket, to: Socket): [what: string, command: string
 }
 
 /** A socket that was bound before may be bound again: its connections end with its program. */
-function mayBind(state: HostState, { protocol, local, boundInterface, ...socket }: Socket): boolean {
+function mayBind(
+  state: HostState,
+  { protocol, local, boundInterface, ...socket }: Socket,
+): boolean {
   const host = hostOf({ ...state, held: [] });
   const spec = checkSpec(
     {

@@ -63,5 +63,6 @@ function commandOf(changes: readonly Change[]): string | null {
   const started = changes.filter(({ move }) => move !== undefined);
   if (started.length > 1 || changes.some(({ command }) => command === null)) return null;
   const rest = changes.filter((change) => !started.includes(change));
+  if (started.length > 0 && rest.some(({ settles }) => settles)) return null;
   return [...rest, ...started].map(({ command }) => command).join(' && ');
 }

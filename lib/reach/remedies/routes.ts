@@ -72,7 +72,11 @@ export function routeOnLink(
  * How an address may be reached by an interface: straight, where it is of a network there or there is
  * but one other end; and by those that routes know as gateways there.
  */
-function waysTo({ state }: Failing, { link, name, networks }: Device, text: string): (string | null)[] {
+function waysTo(
+  { state }: Failing,
+  { link, name, networks }: Device,
+  text: string,
+): (string | null)[] {
   const prefix = parsePrefix(`${text}/${text.includes(':') ? 128 : 32}`);
   if (!prefix) return [];
   const { address } = prefix;
@@ -107,11 +111,22 @@ function add(
   table: number,
 ): Change {
   const via = gateway === null ? [] : ['via', gateway];
-  const route = routeTo(family, `${peer}/${family === 'ipv6' ? 128 : 32}`, device, gateway, { table });
+  const route = routeTo(family, `${peer}/${family === 'ipv6' ? 128 : 32}`, device, gateway, {
+    table,
+  });
   const in_ = table === mainTable ? '' : ` in table ${tableName(table)}`;
   return {
     what: `Add a route to ${peer} by ${device}${gateway === null ? '' : ` via ${gateway}`}${in_}`,
-    command: shellLine([...ip(family), 'route', 'add', peer, ...via, 'dev', device, ...inTable(table)]),
+    command: shellLine([
+      ...ip(family),
+      'route',
+      'add',
+      peer,
+      ...via,
+      'dev',
+      device,
+      ...inTable(table),
+    ]),
     weight: gateway === null ? 15 : 16,
     apply: (state) => withRoute(state, route),
   };

@@ -1,7 +1,7 @@
 import { parsePrefix } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
 import { type AddressRange, prefixRange } from '../../model/prefix-set.js';
-import type { Socket } from '../../model/socket.js';
+import type { Socket, Transport } from '../../model/socket.js';
 import type { Blocked, Exposure, Remedy } from '../exposure-row.js';
 import type { Flow } from '../flow.js';
 import { remedyOf } from './remedies.js';
@@ -18,39 +18,48 @@ export interface BlockedPeers {
   readonly row: Pick<Blocked, 'interface' | 'address' | 'peers' | 'cause'>;
 }
 
+/** The exposures of what stands on a port. */
+export type ExposuresOf = (state: HostState, protocol: Transport, port: number) => Exposure[];
+
 /**
- * What lets all of these peers in. The proof is the verdict of one of them; that the others get in
- * too is told by the exposure of the changed state. `exposureOf` gives that of a socket.
+ * What lets all of these peers in, to this socket or to another of its port. The proof is the verdict
+ * of one of them; that the others get in too is told by the exposure of the changed state.
  */
 export function rowRemedies(
   state: HostState,
   { socket, flow, row }: BlockedPeers,
-  exposureOf: (state: HostState, socket: Socket) => Exposure | null,
+  exposuresOf: ExposuresOf,
 ): Remedy[] {
   const fewPeers = row.peers.length <= mostPrefixes ? row.peers : [];
   const isEverybody = fewPeers.some((text) => text.endsWith('/0'));
   const peers = row.interface === 'lo' ? [] : isEverybody ? null : fewPeers;
-  const solutions = solve(state, flow, { peers, socket, cause: row.cause });
-  return solutions
-    .filter((solution) => letsAllIn(solution, row, exposureOf))
+  const { cause } = row;
+  const only = cause.code === 'shadowed' ? socket : null;
+  return solve(state, flow, { peers, socket: only, cause })
+    .filter((solution) => letsAllIn(solution, socket, row, exposuresOf))
     .map((solution) => remedyOf(solution, flow));
 }
 
 function letsAllIn(
-  { state, socket }: Solution,
+  { state }: Solution,
+  { protocol, local }: Socket,
   row: BlockedPeers['row'],
-  exposureOf: (state: HostState, socket: Socket) => Exposure | null,
+  exposuresOf: ExposuresOf,
 ): boolean {
-  const then = socket && exposureOf(state, socket);
-  if (!then) return false;
-  const here = then.reach.filter(
-    (one) => one.interface === row.interface && one.address === row.address,
-  );
-  return covers(
-    here.flatMap(({ peers }) => peers),
-    row.peers,
-  );
+  const place = `${protocol} ${local.port}`;
+  const found = known.get(state);
+  const exposures =
+    found?.place === place ? found.exposures : exposuresOf(state, protocol, local.port);
+  known.set(state, { place, exposures });
+  const peers = exposures
+    .flatMap(({ reach }) => reach)
+    .filter((one) => one.interface === row.interface && one.address === row.address)
+    .flatMap((one) => one.peers);
+  return covers(peers, row.peers);
 }
+
+/** Of one changed state, every door of a socket asks for them. */
+const known = new WeakMap<HostState, { place: string; exposures: readonly Exposure[] }>();
 
 /** Is every address of these prefixes in one of those? */
 export function covers(prefixes: readonly string[], wanted: readonly string[]): boolean {

@@ -1,12 +1,13 @@
 import type { HostState } from '../../model/host-state.js';
-import type { Flow } from '../flow.js';
 import type { Socket } from '../../model/socket.js';
+import type { Flow } from '../flow.js';
 import { type Host, hostOf, type Receiver } from '../host.js';
 import { missOf } from '../stages/socket.js';
 import { follow } from '../trace.js';
 import type { Cause } from '../verdict.js';
 import { candidates } from './candidates.js';
 import type { Change, Failing } from './change.js';
+import { made } from './made.js';
 
 /** Changes that are enough together, and the state that they make. */
 export interface Solution {
@@ -76,13 +77,14 @@ export function solve(state: HostState, flow: Flow, wish: Wish): Solution[] {
   return [];
 }
 
-function after({ changes, state, socket, causes }: Node, change: Change): Node {
+function after({ changes, state, socket, causes }: Node, wanted: Change): Node {
+  const { change, state: changed } = made(state, wanted);
   const { move } = change;
   // One that is opened beside another serves for it.
   const replaced = move && socket !== null && (move.from === socket || move.from === null);
   return {
     changes: [...changes, change],
-    state: change.apply(state),
+    state: changed,
     socket: replaced ? move.to : socket,
     causes,
   };
@@ -123,7 +125,9 @@ function keyOf(cause: Cause): string {
 function best(solved: readonly Solution[]): Solution[] {
   const proper = solved.filter(({ changes }) => !changes.some(({ fallback }) => fallback));
   const kept = proper.length > 0 ? proper : solved;
-  const distinct = new Map(kept.map((one) => [one.changes.map(({ what }) => what).join('\n'), one]));
+  const distinct = new Map(
+    kept.map((one) => [one.changes.map(({ what }) => what).join('\n'), one]),
+  );
   return [...distinct.values()]
     .sort((one, other) => weightOf(one) - weightOf(other))
     .slice(0, mostSolutions);

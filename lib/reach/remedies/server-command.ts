@@ -13,11 +13,7 @@ export interface Instruction {
 }
 
 /** How this process is started so that it listens on an address; `null` for a server that is not known. */
-export function listeningOn(
-  process: Process,
-  address: string,
-  port: number,
-): Instruction | null {
+export function listeningOn(process: Process, address: string, port: number): Instruction | null {
   const args = argumentsOf(process);
   const found = knownServers.map((server) => ({ server, at: placeOf(server, args) }));
   const known = found.find(({ at }) => at >= 0);
@@ -60,13 +56,18 @@ function isProgram(args: readonly string[], at: number): boolean {
   return args.slice(1, at).every((arg) => arg.startsWith('-'));
 }
 
-const interpreter = /^(node|nodejs|bun|deno|python[\d.]*|pypy[\d.]*|ruby[\d.]*|php[\d.]*|sh|bash|dash|env|java)$/;
+const interpreter =
+  /^(node|nodejs|bun|deno|python[\d.]*|pypy[\d.]*|ruby[\d.]*|php[\d.]*|sh|bash|dash|env|java)$/;
 
 function is(arg: string, name: string): boolean {
   if (arg === name || arg.split('=')[0] === name) return true;
   if (arg.startsWith('-')) return false;
   const base = baseOf(arg);
-  return base === name || base.replace(/\.(c?js|mjs|py|rb|php|phar)$/, '') === name || versionless(base) === name;
+  return (
+    base === name ||
+    base.replace(/\.(c?js|mjs|py|rb|php|phar)$/, '') === name ||
+    versionless(base) === name
+  );
 }
 
 function baseOf(path: string): string {
@@ -96,7 +97,8 @@ function rewritten(
     case 'argument': {
       const rest = args.slice(at + 1);
       const old = rest.findIndex((arg) => !arg.startsWith('-'));
-      const changed = old < 0 ? [endpoint, ...rest] : rest.map((arg, place) => (place === old ? endpoint : arg));
+      const changed =
+        old < 0 ? [endpoint, ...rest] : rest.map((arg, place) => (place === old ? endpoint : arg));
       return shellLine([...args.slice(0, at + 1), ...changed]);
     }
     case 'variable':

@@ -25,10 +25,7 @@ export function relaxReversePath(
       : []),
     change(
       `Switch the reverse path filter off for packets ${from}${filtersAll(device) ? ', and that of all interfaces' : ''}`,
-      [
-        own(device, 'rp_filter', 0),
-        ...(filtersAll(device) ? [ofAll(device, 'rp_filter', 0)] : []),
-      ],
+      [own(device, 'rp_filter', 0), ...(filtersAll(device) ? [ofAll(device, 'rp_filter', 0)] : [])],
       45,
     ),
   ];
@@ -83,10 +80,7 @@ export function answerArp(
   return [
     change(
       `Answer ARP on ${device.name} for ${cause.destination}${isOfAll ? ' (and on every interface for all addresses)' : ''}`,
-      [
-        ...(isOwn ? [own(device, name, 0)] : []),
-        ...(isOfAll ? [ofAll(device, name, 0)] : []),
-      ],
+      [...(isOwn ? [own(device, name, 0)] : []), ...(isOfAll ? [ofAll(device, name, 0)] : [])],
       isOfAll ? 20 : 15,
     ),
   ];

@@ -3,14 +3,16 @@ import { isUnspecified, parseAddress } from '#earshot/model/address.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import type { Socket } from '#earshot/model/socket.js';
 import type { Flow } from '#earshot/reach/flow.js';
+import { hostOf } from '#earshot/reach/host.js';
 import type { Change } from '#earshot/reach/remedies/change.js';
 import { remedyOf } from '#earshot/reach/remedies/remedies.js';
 import { type Solution, solve } from '#earshot/reach/remedies/search.js';
-import { trace } from '#earshot/reach/trace.js';
+import { follow, trace } from '#earshot/reach/trace.js';
 import type { Verdict } from '#earshot/reach/verdict.js';
 import { addon } from '../addon.js';
 import { Lab, type LabFlow } from '../harness.js';
 import { setUp } from '../random/hold.js';
+import { isRouted } from '../random/judge.js';
 import { withOutside } from '../random/outside.js';
 import type { Scenario } from '../random/scenario.js';
 import { type FlowResult, ListenError, type Listener, type ListenerSpec } from '../sockets.js';
@@ -136,6 +138,8 @@ async function carryOut(lab: Lab, flow: LabFlow, place: number): Promise<HeldRem
     const shaken = flow.protocol === 'tcp' && result!.connected;
     if (result!.outcome === 'reachable' || shaken) return { ...held, result: result!, fault: null };
   }
+  // No router passes on an answer from a link-local address: that is not this host's doing.
+  if (isRouted(follow(hostOf(solution.state), asked).course)) return null;
   const after = trace(await capture({ netns: lab.host.namespace.path }), asked);
   const fault = `the kernel says ${result!.symptom} (${result!.failedAt}), a new capture: ${after.outcome} ${after.explanation}`;
   return { ...held, result: result!, fault };
@@ -149,9 +153,6 @@ async function perform(lab: Lab, { changes }: Solution): Promise<string | null> 
     const refused = change.move ? restart(lab, change.move, started) : await type(lab, change);
     if (refused !== null) return refused;
   }
-  const host = lab.host.namespace;
-  await addon.awaitRunning(host.fd, up(lab), 2000);
-  await host.settle();
   return null;
 }
 
@@ -160,7 +161,10 @@ const searchPath = '/usr/sbin:/usr/bin:/sbin:/bin';
 async function type(lab: Lab, { command, what }: Change): Promise<string | null> {
   if (command === null) return `nothing to type for: ${what}`;
   try {
-    await lab.host.namespace.run(['env', `PATH=${searchPath}`, 'sh', '-c', command]);
+    const host = lab.host.namespace;
+    await host.run(['env', `PATH=${searchPath}`, 'sh', '-c', command]);
+    await addon.awaitRunning(host.fd, up(lab), 2000);
+    await host.settle();
     return null;
   } catch (error) {
     return String(error);
@@ -169,7 +173,9 @@ async function type(lab: Lab, { command, what }: Change): Promise<string | null>
 
 /** The interfaces of the host that peers are at. */
 function up({ machines }: Lab): string[] {
-  return [...new Set([...machines.values()].map(({ door }) => door))].filter((name) => name !== 'lo');
+  return [...new Set([...machines.values()].map(({ door }) => door))].filter(
+    (name) => name !== 'lo',
+  );
 }
 
 /** The server ends, and is started with another address. */
@@ -190,7 +196,12 @@ function restart(
 }
 
 function specOf(to: Socket, old: ListenerSpec | undefined): ListenerSpec {
-  const { scope: _scope, device: _device, v6only: _v6only, ...rest } = old ?? {
+  const {
+    scope: _scope,
+    device: _device,
+    v6only: _v6only,
+    ...rest
+  } = old ?? {
     uid: to.uid,
     mark: to.mark ?? 0,
     reuseAddress: to.reuseAddress ?? false,

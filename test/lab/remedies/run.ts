@@ -46,6 +46,8 @@ async function work(): Promise<void> {
       if (held.fault !== null || values.show) console.log(remedyInOneLine(scenario, held));
     if (values.without)
       for (const { asked, verdict } of result.without)
-        console.log(`without: seed ${scenario.seed} ${JSON.stringify(asked)}: ${verdict.explanation}`);
+        console.log(
+          `without: seed ${scenario.seed} ${JSON.stringify(asked)}: ${verdict.explanation}`,
+        );
   }
 }

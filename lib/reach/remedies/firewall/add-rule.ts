@@ -38,7 +38,9 @@ function plainRules(place: Place, matches: readonly Match[], judgement: Judgemen
   const lines = matches.map((match) =>
     place.tool === 'nft' ? nftLine(place, match, judgement) : iptablesLine(place, match, judgement),
   );
-  const where = place.line === null ? 'at the end of' : `before rule ${place.line} of`;
+  // nft(8) knows a rule by its handle, iptables(8) by its line.
+  const rule = place.tool === 'nft' ? place.handle : place.line;
+  const where = place.line === null ? 'at the end of' : `before rule ${rule} of`;
   const named = place.tool === 'nft' ? `${place.family} ${place.table}` : place.table;
   return {
     what: `${verb(judgement)} ${describe(matches)} ${where} chain ${place.chain} (table ${named})`,
@@ -48,7 +50,11 @@ function plainRules(place: Place, matches: readonly Match[], judgement: Judgemen
   };
 }
 
-function nftLine({ family, table, chain, handle, line }: Place, match: Match, judgement: Judgement): string {
+function nftLine(
+  { family, table, chain, handle, line }: Place,
+  match: Match,
+  judgement: Judgement,
+): string {
   const how = line === null ? 'add' : 'insert';
   const names = [family, table, chain].map(nftName);
   const before = line === null ? [] : ['handle', String(handle)];
@@ -60,7 +66,11 @@ function nftName(name: string): string {
   return /^[A-Za-z_][\w./-]*$/.test(name) ? name : `"${name}"`;
 }
 
-function iptablesLine({ tool, table, chain, line }: Place, match: Match, judgement: Judgement): string {
+function iptablesLine(
+  { tool, table, chain, line }: Place,
+  match: Match,
+  judgement: Judgement,
+): string {
   const where = line === null ? ['-A', chain] : ['-I', chain, String(line)];
   const of = table === 'filter' ? [] : ['-t', table];
   return `${shellLine([tool, ...of, ...where])} ${iptablesText(match)} -j ${judgement.toUpperCase()}`;
@@ -117,7 +127,10 @@ function zoneRules(
   ];
 }
 
-function richRule({ family, protocol, source, destination, port }: Match, judgement: Judgement): string {
+function richRule(
+  { family, protocol, source, destination, port }: Match,
+  judgement: Judgement,
+): string {
   return [
     `rule family="${family}"`,
     ...(source === null ? [] : [`source address="${shortPrefix(source)}"`]),

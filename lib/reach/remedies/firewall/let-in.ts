@@ -20,7 +20,13 @@ export function letIn(failing: Failing, cause: RuleCause): Change[] {
     const matches = peersOf(failing, source).map((peer) =>
       matchOf(failing, hook, direction, { peer, own: destination, port }),
     );
-    return addRules(failing.state, place, matches, 'accept', hook === 'input' && direction === 'request');
+    return addRules(
+      failing.state,
+      place,
+      matches,
+      'accept',
+      hook === 'input' && direction === 'request',
+    );
   });
 }
 

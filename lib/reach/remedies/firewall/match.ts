@@ -124,5 +124,9 @@ function maskedAddress(text: string): MaskedAddress | null {
     const ones = Math.min(8, Math.max(0, prefix.length - at * 8));
     return (0xff << (8 - ones)) & 0xff;
   });
-  return { address: hexFromBytes(addressToBytes(prefix.address)), mask: hexFromBytes(mask), invert: false };
+  return {
+    address: hexFromBytes(addressToBytes(prefix.address)),
+    mask: hexFromBytes(mask),
+    invert: false,
+  };
 }

@@ -90,13 +90,20 @@ function withLegacyRules(
   return { ...state, firewall: { ...firewall, legacy: { ...legacy, [version]: tables } } };
 }
 
-function inserted<Rule>(rules: readonly Rule[], line: number | null, added: readonly Rule[]): Rule[] {
+function inserted<Rule>(
+  rules: readonly Rule[],
+  line: number | null,
+  added: readonly Rule[],
+): Rule[] {
   const at = line === null ? rules.length : line - 1;
   return [...rules.slice(0, at), ...added, ...rules.slice(at)];
 }
 
 /** Without one rule of a chain. */
-export function withoutRuleAt(state: HostState, place: Place & { readonly line: number }): HostState {
+export function withoutRuleAt(
+  state: HostState,
+  place: Place & { readonly line: number },
+): HostState {
   const { firewall } = state;
   const { family, table, chain, line } = place;
   const rest = <Rule>(rules: readonly Rule[]) => rules.filter((_, index) => index !== line - 1);
