@@ -8,7 +8,7 @@ import type { Change } from '#earshot/reach/remedies/change.js';
 import { remedyOf } from '#earshot/reach/remedies/remedies.js';
 import { type Solution, solve } from '#earshot/reach/remedies/search.js';
 import { follow, trace } from '#earshot/reach/trace.js';
-import type { Verdict } from '#earshot/reach/verdict.js';
+import type { CauseCode, Verdict } from '#earshot/reach/verdict.js';
 import { addon } from '../addon.js';
 import { Lab, type LabFlow } from '../harness.js';
 import { setUp } from '../random/hold.js';
@@ -85,6 +85,16 @@ interface Case {
   count: number;
 }
 
+/** What most flows fail of: of a host that fails otherwise too, that is looked at first. */
+const common: ReadonlySet<CauseCode> = new Set([
+  'bound-to-loopback',
+  'bound-to-other-address',
+  'ipv4-only',
+  'ipv6-only',
+  'martian-destination',
+]);
+
+/** Of each kind of failure the first flow that can be remedied. */
 function choose(
   lab: Lab,
   state: HostState,
@@ -92,22 +102,25 @@ function choose(
   most: number,
   without: HeldRemedies['without'],
 ): Case[] {
-  const seen = new Set<string>();
-  const cases: Case[] = [];
-  for (const flow of flows) {
+  const failing = flows.flatMap((flow) => {
     const asked = askedBy(lab, flow);
     const verdict = trace(state, asked);
-    const { outcome, cause } = verdict;
-    if (outcome !== 'unreachable' || cause === null) continue;
+    const { cause } = verdict;
+    if (verdict.outcome !== 'unreachable' || cause === null) return [];
     const hook = 'hook' in cause ? `${cause.hook} ${cause.direction}` : '';
     const kind = `${flow.from === HOST} ${cause.code} ${hook}`;
-    if (seen.has(kind)) continue;
+    return [{ flow, asked, verdict, kind, rare: !common.has(cause.code) }];
+  });
+  failing.sort((one, other) => Number(other.rare) - Number(one.rare));
+  const seen = new Set<string>();
+  const cases: Case[] = [];
+  for (const { flow, asked, verdict, kind } of failing) {
+    if (cases.length === most || seen.has(kind)) continue;
     const solutions = solve(state, asked, forThisPeer);
     if (solutions.length === 0) {
       without.push({ asked, verdict });
       continue;
     }
-    if (cases.length === most) continue;
     seen.add(kind);
     cases.push({ flow, count: solutions.length });
   }
@@ -130,6 +143,7 @@ async function carryOut(lab: Lab, flow: LabFlow, place: number): Promise<HeldRem
   if (!solution) return null;
   const { summary, command } = remedyOf(solution, asked);
   const held = { flow, asked, verdict: trace(state, asked), summary, command };
+  endDetection(lab);
   const refused = await perform(lab, solution);
   if (refused !== null) return { ...held, result: null, fault: refused };
   let result: FlowResult | undefined;
@@ -143,6 +157,15 @@ async function carryOut(lab: Lab, flow: LabFlow, place: number): Promise<HeldRem
   const after = trace(await capture({ netns: lab.host.namespace.path }), asked);
   const fault = `the kernel says ${result!.symptom} (${result!.failedAt}), a new capture: ${after.outcome} ${after.explanation}`;
   return { ...held, result: result!, fault };
+}
+
+/** Some hosts look for duplicates for hours: an address that they are given now is not to wait for that. */
+function endDetection(lab: Lab): void {
+  const settings = ['all', ...up(lab)].flatMap((name) => [
+    [`net.ipv6.conf.${name}.accept_dad`, 0],
+    [`net.ipv6.conf.${name}.dad_transmits`, 0],
+  ]);
+  lab.host.namespace.sysctl(Object.fromEntries(settings), true);
 }
 
 /** Does what each change says, as the person would who reads it; what is refused. */
