@@ -1,8 +1,17 @@
 import type { Cause } from '../verdict.js';
 import type { Change, Failing } from './change.js';
+import { publishOnLoopback } from './docker.js';
+import { keepOut } from './firewall/keep-out.js';
 import { letIn } from './firewall/let-in.js';
 import { addAddress, switchOn } from './links.js';
-import { listenForIpv4, listenForIpv6, listenOnDevice, listenThere, stopOther } from './listen.js';
+import {
+  listenForIpv4,
+  listenForIpv6,
+  listenOnDevice,
+  listenOnLoopback,
+  listenThere,
+  stopOther,
+} from './listen.js';
 import { routeBack, routeBackBy, routeOnLink, routeRequest } from './routes.js';
 import {
   acceptFromVrf,
@@ -91,4 +100,15 @@ export function candidates(failing: Failing, cause: Cause): Change[] {
     case 'not-evaluated':
       return [];
   }
+}
+
+/** Changes that may keep out who gets in: of the server, of what publishes its port, of the firewall. */
+export function closingCandidates(failing: Failing): Change[] {
+  const { course, fate } = failing.followed;
+  if (fate.outcome === 'unreachable') return [];
+  const passedOn = fate.cause?.code === 'forwarded';
+  if (passedOn) return [...publishOnLoopback(failing), ...keepOut(failing, true)];
+  const [taker, ...others] = course.takers;
+  const alone = taker !== undefined && others.length === 0 && !course.fromHere;
+  return [...(alone ? listenOnLoopback(failing, taker.socket) : []), ...keepOut(failing, false)];
 }

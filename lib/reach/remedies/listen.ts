@@ -1,6 +1,7 @@
 import {
   formatAddress,
   isLinkLocal,
+  isLoopback,
   isUnspecified,
   isV4Mapped,
   parseAddress,
@@ -53,6 +54,16 @@ export function listenForIpv6(failing: Failing, socket: Socket): Change[] {
   return isEverywhere(socket)
     ? [...move(failing, socket, { address: '::', v6only: false }, 20), ...beside]
     : [...listenThere(failing, socket), ...beside];
+}
+
+/** The server on loopback alone: for IPv4 where it takes that, as people say localhost. */
+export function listenOnLoopback(failing: Failing, socket: Socket): Change[] {
+  const address = parseAddress(socket.local.address);
+  const takesIpv4 =
+    socket.family === 'ipv4' || (address && isV4Mapped(address)) || socket.v6only === false;
+  return address && !isLoopback(address)
+    ? move(failing, socket, { address: takesIpv4 ? '127.0.0.1' : '::1' }, 20)
+    : [];
 }
 
 /** The server without its device, or on the device by which the packet comes. */

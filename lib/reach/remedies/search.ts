@@ -5,7 +5,7 @@ import { type Host, hostOf, type Receiver } from '../host.js';
 import { missOf } from '../stages/socket.js';
 import { follow } from '../trace.js';
 import type { Cause } from '../verdict.js';
-import { candidates } from './candidates.js';
+import { candidates, closingCandidates } from './candidates.js';
 import type { Change, Failing } from './change.js';
 import { made } from './made.js';
 
@@ -75,6 +75,23 @@ export function solve(state: HostState, flow: Flow, wish: Wish): Solution[] {
     level = next;
   }
   return [];
+}
+
+/**
+ * The changes, each enough by itself, after which a flow that gets through, or is passed on, surely
+ * does not; the least first.
+ */
+export function closings(
+  state: HostState,
+  flow: Flow,
+  peers: readonly string[] | null,
+): Solution[] {
+  const start: Node = { changes: [], state, socket: null, causes: [] };
+  const { failing } = tryFlow(start, flow, { peers, socket: null, cause: null });
+  const solved = inOrder(closingCandidates(failing))
+    .map((change) => after(start, change))
+    .filter((node) => follow(hostOf(node.state), flow).fate.outcome === 'unreachable');
+  return best(solved);
 }
 
 function after({ changes, state, socket, causes }: Node, wanted: Change): Node {

@@ -6,7 +6,7 @@ import type { Flow } from '#earshot/reach/flow.js';
 import { hostOf } from '#earshot/reach/host.js';
 import type { Change } from '#earshot/reach/remedies/change.js';
 import { remedyOf } from '#earshot/reach/remedies/remedies.js';
-import { type Solution, solve } from '#earshot/reach/remedies/search.js';
+import { closings, type Solution, solve } from '#earshot/reach/remedies/search.js';
 import { follow, trace } from '#earshot/reach/trace.js';
 import type { CauseCode, Verdict } from '#earshot/reach/verdict.js';
 import { addon } from '../addon.js';
@@ -41,6 +41,17 @@ export interface HeldRemedies {
   without: { asked: Flow; verdict: Verdict }[];
 }
 
+/** Is a flow that fails to get through, or one that gets through to fail? */
+export type Goal = 'open' | 'close';
+
+function wantedBefore(goal: Goal): Verdict['outcome'] {
+  return goal === 'open' ? 'unreachable' : 'reachable';
+}
+
+function solutionsOf(state: HostState, asked: Flow, goal: Goal): Solution[] {
+  return goal === 'open' ? solve(state, asked, forThisPeer) : closings(state, asked, []);
+}
+
 const forThisPeer = { peers: [], socket: null, cause: null };
 const quickMs = 100;
 const patientMs = 500;
@@ -49,18 +60,22 @@ const patientMs = 500;
  * Builds the host of a scenario and looks for flows that fail and that can be remedied, of each cause
  * one. For each remedy the host is built anew, what it says is done there, and the flow run.
  */
-export async function holdRemedies(scenario: Scenario, mostCases: number): Promise<HeldRemedies> {
+export async function holdRemedies(
+  scenario: Scenario,
+  mostCases: number,
+  goal: Goal = 'open',
+): Promise<HeldRemedies> {
   const result: HeldRemedies = { held: [], cases: 0, without: [] };
   const chosen = await onHost(scenario, async (lab) => {
     const state = await capture({ netns: lab.host.namespace.path });
-    const cases = choose(lab, state, scenario.flows, mostCases, result.without);
+    const cases = choose(lab, state, scenario.flows, mostCases, result.without, goal);
     const before = await lab.run(cases.map(({ flow }) => ({ ...flow, timeoutMs: quickMs })));
-    return cases.filter((_, index) => before[index]!.outcome === 'unreachable');
+    return cases.filter((_, index) => before[index]!.outcome === wantedBefore(goal));
   });
   result.cases = chosen.length;
   for (const { flow, count } of chosen)
     for (let place = 0; place < count; place++) {
-      const held = await onHost(scenario, (lab) => carryOut(lab, flow, place));
+      const held = await onHost(scenario, (lab) => carryOut(lab, flow, place, goal));
       if (held) result.held.push(held);
     }
   return result;
@@ -101,22 +116,23 @@ function choose(
   flows: LabFlow[],
   most: number,
   without: HeldRemedies['without'],
+  goal: Goal,
 ): Case[] {
   const failing = flows.flatMap((flow) => {
     const asked = askedBy(lab, flow);
     const verdict = trace(state, asked);
     const { cause } = verdict;
-    if (verdict.outcome !== 'unreachable' || cause === null) return [];
-    const hook = 'hook' in cause ? `${cause.hook} ${cause.direction}` : '';
-    const kind = `${flow.from === HOST} ${cause.code} ${hook}`;
-    return [{ flow, asked, verdict, kind, rare: !common.has(cause.code) }];
+    if (verdict.outcome !== wantedBefore(goal)) return [];
+    const hook = cause && 'hook' in cause ? `${cause.hook} ${cause.direction}` : '';
+    const kind = `${flow.from === HOST} ${cause?.code ?? verdict.socket?.inode} ${hook}`;
+    return [{ flow, asked, verdict, kind, rare: cause !== null && !common.has(cause.code) }];
   });
   failing.sort((one, other) => Number(other.rare) - Number(one.rare));
   const seen = new Set<string>();
   const cases: Case[] = [];
   for (const { flow, asked, verdict, kind } of failing) {
     if (cases.length === most || seen.has(kind)) continue;
-    const solutions = solve(state, asked, forThisPeer);
+    const solutions = solutionsOf(state, asked, goal);
     if (solutions.length === 0) {
       without.push({ asked, verdict });
       continue;
@@ -136,10 +152,15 @@ function askedBy(lab: Lab, { from, protocol, source, destination }: LabFlow): Fl
   return { protocol, ingress, ...peer, destination, ...user };
 }
 
-async function carryOut(lab: Lab, flow: LabFlow, place: number): Promise<HeldRemedy | null> {
+async function carryOut(
+  lab: Lab,
+  flow: LabFlow,
+  place: number,
+  goal: Goal,
+): Promise<HeldRemedy | null> {
   const state = await capture({ netns: lab.host.namespace.path });
   const asked = askedBy(lab, flow);
-  const solution = solve(state, asked, forThisPeer)[place];
+  const solution = solutionsOf(state, asked, goal)[place];
   if (!solution) return null;
   const { summary, command } = remedyOf(solution, asked);
   const held = { flow, asked, verdict: trace(state, asked), summary, command };
@@ -150,7 +171,8 @@ async function carryOut(lab: Lab, flow: LabFlow, place: number): Promise<HeldRem
   for (const timeoutMs of [quickMs, patientMs]) {
     [result] = await lab.run([{ ...flow, timeoutMs }]);
     const shaken = flow.protocol === 'tcp' && result!.connected;
-    if (result!.outcome === 'reachable' || shaken) return { ...held, result: result!, fault: null };
+    const open = result!.outcome === 'reachable' || shaken;
+    if (open === (goal === 'open')) return { ...held, result: result!, fault: null };
   }
   // No router passes on an answer from a link-local address: that is not this host's doing.
   if (isRouted(follow(hostOf(solution.state), asked).course)) return null;
@@ -219,25 +241,25 @@ function restart(
 }
 
 function specOf(to: Socket, old: ListenerSpec | undefined): ListenerSpec {
-  const {
-    scope: _scope,
-    device: _device,
-    v6only: _v6only,
-    ...rest
-  } = old ?? {
-    uid: to.uid,
-    mark: to.mark ?? 0,
-    reuseAddress: to.reuseAddress ?? false,
-    reusePort: to.reusePort ?? false,
-  };
   const { protocol, local, boundInterface, v6only } = to;
   const everywhere = isUnspecified(parseAddress(local.address)!);
-  return {
-    ...rest,
+  const spec: ListenerSpec = {
+    ...(old ?? {
+      uid: to.uid,
+      mark: to.mark ?? 0,
+      reuseAddress: to.reuseAddress ?? false,
+      reusePort: to.reusePort ?? false,
+    }),
     protocol,
     address: local.address,
     port: local.port,
-    ...(boundInterface === null ? {} : { device: boundInterface }),
-    ...(to.family === 'ipv6' && everywhere ? { v6only: v6only === true } : {}),
   };
+  delete spec.scope;
+  delete spec.device;
+  delete spec.v6only;
+  if (boundInterface !== null) spec.device = boundInterface;
+  if (to.family === 'ipv6' && everywhere) spec.v6only = v6only === true;
+  // By IPv4, a socket of both families cannot answer a broadcast from the address that it was sent to.
+  if (spec.v6only === false) delete spec.answerFrom;
+  return spec;
 }

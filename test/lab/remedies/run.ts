@@ -8,7 +8,8 @@ import { RemedyTally, remedyInOneLine } from './tally.js';
 /*
  * The remedies of random hosts, carried out: `npm run lab -- --remedies --seeds 1-500
  * [--family bind,routes] [--cases N] [--flows N] [--show] [--without]`. Every remedy of up to --cases flows a host that
- * fail is typed there, on a host built anew, and the flow run. Ends with 1 where one did not help.
+ * fail is typed there, on a host built anew, and the flow run; with --close, what is to keep out flows that
+ * get through. Ends with 1 where one did not do it.
  */
 
 const { values } = parseArgs({
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     family: { type: 'string' },
     cases: { type: 'string', default: '3' },
     flows: { type: 'string', default: '60' },
+    close: { type: 'boolean', default: false },
     show: { type: 'boolean', default: false },
     without: { type: 'boolean', default: false },
   },
@@ -40,7 +42,11 @@ async function work(): Promise<void> {
   while (next <= last) {
     const scenario = generate(next++, Number(values.flows));
     if (!wanted.includes(scenario.family)) continue;
-    const result = await holdRemedies(scenario, Number(values.cases));
+    const result = await holdRemedies(
+      scenario,
+      Number(values.cases),
+      values.close ? 'close' : 'open',
+    );
     tally.add(scenario, result);
     for (const held of result.held)
       if (held.fault !== null || values.show) console.log(remedyInOneLine(scenario, held));

@@ -15,14 +15,14 @@ export class RemedyTally {
     this.cases += cases;
     this.#byFamily.set(family, (this.#byFamily.get(family) ?? 0) + cases);
     for (const { verdict, fault } of held) {
-      const sum = this.#of(verdict.cause!.code);
+      const sum = this.#of(verdict.cause?.code ?? 'reachable');
       this.remedies++;
       sum.remedies++;
       if (fault === null) continue;
       this.faults++;
       sum.faults++;
     }
-    for (const { verdict } of without) this.#of(verdict.cause!.code).without++;
+    for (const { verdict } of without) this.#of(verdict.cause?.code ?? 'reachable').without++;
   }
 
   #of(cause: string) {
@@ -34,7 +34,7 @@ export class RemedyTally {
   toString(): string {
     const causes = [...this.#byCause].sort(([one], [other]) => one.localeCompare(other));
     return [
-      `${this.hosts} hosts, ${this.cases} blocked flows, ${this.remedies} remedies carried out, ${this.faults} did not help`,
+      `${this.hosts} hosts, ${this.cases} flows, ${this.remedies} remedies carried out, ${this.faults} did not help`,
       [...this.#byFamily].map(([family, cases]) => `${family} ${cases}`).join(', '),
       ...causes.map(
         ([cause, { remedies, faults, without }]) =>
@@ -48,7 +48,7 @@ export class RemedyTally {
 export function remedyInOneLine({ seed, family }: Scenario, held: HeldRemedy): string {
   const { asked, verdict, summary, command, fault, flow } = held;
   return [
-    `seed ${seed} (${family}): ${flow.protocol} from ${flow.from} ${asked.source?.address ?? ''} on ${asked.ingress} to ${asked.destination.address} port ${asked.destination.port}: ${verdict.cause?.code}`,
+    `seed ${seed} (${family}): ${flow.protocol} from ${flow.from} ${asked.source?.address ?? ''} on ${asked.ingress} to ${asked.destination.address} port ${asked.destination.port}: ${verdict.cause?.code ?? 'reachable'}`,
     `  ${verdict.explanation}`,
     `  ${summary}`,
     `  ${command}`,

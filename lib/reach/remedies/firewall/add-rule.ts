@@ -40,13 +40,14 @@ function plainRules(place: Place, matches: readonly Match[], judgement: Judgemen
   );
   // nft(8) knows a rule by its handle, iptables(8) by its line.
   const rule = place.tool === 'nft' ? place.handle : place.line;
-  const where = place.line === null ? 'at the end of' : `before rule ${rule} of`;
+  const before = rule === null ? 'at the beginning of' : `before rule ${rule} of`;
+  const where = place.line === null ? 'at the end of' : before;
   const named = place.tool === 'nft' ? `${place.family} ${place.table}` : place.table;
   return {
     what: `${verb(judgement)} ${describe(matches)} ${where} chain ${place.chain} (table ${named})`,
     command: lines.join(' && '),
     weight: 10,
-    apply: (before) => withRules(before, place, matches, judgement),
+    apply: (state) => withRules(state, place, matches, judgement),
   };
 }
 
@@ -57,7 +58,7 @@ function nftLine(
 ): string {
   const how = line === null ? 'add' : 'insert';
   const names = [family, table, chain].map(nftName);
-  const before = line === null ? [] : ['handle', String(handle)];
+  const before = handle === null ? [] : ['handle', String(handle)];
   return `${shellLine(['nft', how, 'rule', ...names, ...before])} ${nftText(match)} ${judgement}`;
 }
 

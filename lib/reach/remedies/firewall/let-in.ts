@@ -39,14 +39,14 @@ function placeOf(cause: RuleCause): Place {
   return { tool, family, table, chain, line, handle };
 }
 
-interface Ends {
+export interface Ends {
   readonly source: string;
   readonly destination: string;
   readonly port: number;
 }
 
 /** The ends as the sender wrote them, and as rules have made of them: hooks see the one or the other. */
-function ends({ followed: { course } }: Failing): Ends[] {
+export function ends({ followed: { course } }: Pick<Failing, 'followed'>): Ends[] {
   const { asked, packet } = course;
   const now: Ends = {
     source: formatAddress(packet.source),
@@ -64,7 +64,11 @@ function ends({ followed: { course } }: Failing): Ends[] {
   return same ? [now] : [now, then];
 }
 
-function peersOf({ peers }: Failing, source: string): readonly (string | null)[] {
+/** Whom rules are to name, of those who send from this end. */
+export function peersOf(
+  { peers }: Pick<Failing, 'peers'>,
+  source: string,
+): readonly (string | null)[] {
   if (peers === null) return [null];
   return peers.length === 0 ? [prefixOf(source)] : peers;
 }
@@ -73,8 +77,8 @@ function peersOf({ peers }: Failing, source: string): readonly (string | null)[]
  * What comes in for this host is told by its port, wherever else it may pass also by the address of
  * this host; an answer may come from another one.
  */
-function matchOf(
-  { followed: { course } }: Failing,
+export function matchOf(
+  { followed: { course } }: Pick<Failing, 'followed'>,
   hook: Hook,
   direction: Direction,
   { peer, own, port }: { peer: string | null; own: string; port: number },
