@@ -1,8 +1,15 @@
-import { formatAddress, parsePrefix, prefixHolds } from '../../model/address.js';
+import {
+  formatAddress,
+  isLinkLocal,
+  parseAddress,
+  parsePrefix,
+  prefixHolds,
+  unspecified,
+} from '../../model/address.js';
 import type { Route } from '../../model/route.js';
 import { defaultRule, type Rule } from '../../model/rule.js';
 import type { Family } from '../../model/socket.js';
-import type { Device } from '../host.js';
+import { type Device, type Host, LOOPBACK_INDEX } from '../host.js';
 import type { Cause } from '../verdict.js';
 import type { Change, Failing } from './change.js';
 import { routeTo, withoutRoute, withoutRule, withRoute, withRule } from './edit.js';
@@ -72,11 +79,8 @@ export function routeOnLink(
  * How an address may be reached by an interface: straight, where it is of a network there or there is
  * but one other end; and by those that routes know as gateways there.
  */
-function waysTo(
-  { state }: Failing,
-  { link, name, networks }: Device,
-  text: string,
-): (string | null)[] {
+function waysTo({ state, host }: Failing, device: Device, text: string): (string | null)[] {
+  const { link, name, networks } = device;
   const prefix = parsePrefix(`${text}/${text.includes(':') ? 128 : 32}`);
   if (!prefix) return [];
   const { address } = prefix;
@@ -87,8 +91,32 @@ function waysTo(
     .filter(({ family }) => family === address.family)
     .flatMap(({ nexthops }) => nexthops)
     .flatMap(({ interface: by, gateway }) => (by === name && gateway !== null ? [gateway] : []))
-    .filter((gateway) => gateway.includes(':') === text.includes(':') && gateway !== text);
+    .filter((gateway) => gateway.includes(':') === text.includes(':') && gateway !== text)
+    .filter((gateway) => isOnLink(host, device, gateway));
   return [...(near || link.pointToPoint ? [null] : []), ...new Set(gateways)];
+}
+
+/** Is it a gateway to the kernel: does the way to it lead straight there (fib_check_nh_v4_gw, ip6_route_check_nh)? */
+function isOnLink(host: Host, device: Device, text: string): boolean {
+  const gateway = parseAddress(text);
+  if (!gateway) return false;
+  if (isLinkLocal(gateway)) return true;
+  const answer = host.policy[gateway.family].lookup({
+    destination: gateway,
+    source: unspecified(gateway.family),
+    input: LOOPBACK_INDEX,
+    output: device.index,
+    strict: false,
+    mark: 0,
+    tos: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    uid: 0,
+  });
+  if (answer.kind !== 'found') return false;
+  const { route, nexthop, device: out } = answer.found;
+  return route.type === 'unicast' && out === device && nexthop?.gateway == null;
 }
 
 function ip(family: Family): string[] {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import type { NftChain } from '#earshot/model/firewall.js';
 import type { HostState } from '#earshot/model/host-state.js';
@@ -329,3 +330,72 @@ test('one that is shadowed gets its peers when the other program ends', (t) => {
   );
   t.is(row?.remedies[0]?.proof.socket, everywhere);
 });
+
+const closes = (state: HostState, flow: Flow = peer) =>
+  remedies(state, flow, { goal: 'close' }).map(({ summary, command }) => [summary, command]);
+
+test('what is open is closed by a rule in the chain that is there, or by loopback', (t) => {
+  const firewall = nftables([filled('inet filter input', [])]);
+  t.deepEqual(closes(onLan([everywhere], { firewall })), [
+    [
+      'Drop what comes from 192.168.1.20 for TCP port 3000 at the beginning of chain input (table inet filter)',
+      'nft insert rule inet filter input ip saddr 192.168.1.20 tcp dport 3000 drop',
+    ],
+    ['Let the server listen on 127.0.0.1 instead of 0.0.0.0', null],
+  ]);
+});
+
+test('a host without a firewall gets a table for it', (t) => {
+  const [[, command] = []] = closes(onLan([everywhere]));
+  t.is(
+    command,
+    "nft add table inet earshot && nft add chain inet earshot input '{ type filter hook input priority filter; }' && " +
+      'nft add rule inet earshot input ip saddr 192.168.1.20 tcp dport 3000 drop',
+  );
+});
+
+test('a closing has its proof, and nothing closes what is closed', (t) => {
+  for (const { proof } of remedies(onLan([everywhere]), peer, { goal: 'close' }))
+    t.is(proof.outcome, 'unreachable');
+  t.deepEqual(closes(onLan([tcp('127.0.0.1:3000')])), []);
+});
+
+test('rules name the peers that are given, or nobody where these are everybody', (t) => {
+  const firewall = nftables([filled('inet filter input', [drops(7)])]);
+  const state = onLan([everywhere], { firewall });
+  const lines = (peers: string[]) =>
+    remedies(state, peer, { peers }).map(({ command }) => command?.replace(/^.*handle 7 /, ''));
+  t.deepEqual(lines(['192.168.1.0/24']), ['ip saddr 192.168.1.0/24 tcp dport 3000 accept']);
+  t.deepEqual(lines(['0.0.0.0/0']), ['tcp dport 3000 accept']);
+});
+
+test('options that are not of their form are refused by name', (t) => {
+  const state = onLan([everywhere]);
+  const refused = (options: unknown) =>
+    t.throws(() => remedies(state, peer, options as object), { code: 'ERR_INVALID_ARGUMENT' })
+      .message;
+  t.regex(refused({ gaol: 'close' }), /goal/);
+  t.regex(refused({ goal: 'shut' }), /'shut'/);
+  t.regex(refused({ peers: 'all' }), /'all'/);
+  t.regex(refused({ peers: ['LAN'] }), /'LAN'/);
+});
+
+for (const backend of ['nft', 'legacy'])
+  test(`a port that Docker publishes over iptables-${backend} is closed where Docker allows it`, (t) => {
+    const fixture = new URL(
+      `../../../../test/fixtures/firewalls/ufw-docker-${backend}.json`,
+      import.meta.url,
+    );
+    const { state } = JSON.parse(readFileSync(fixture, 'utf8')) as { state: HostState };
+    const published = asks('192.0.2.10', 'eth0', '192.0.2.1:8080');
+    t.deepEqual(closes(state, published), [
+      [
+        'Publish port 8080 of the container 172.17.0.2 on 127.0.0.1 alone: docker run --publish 127.0.0.1:8080:80',
+        null,
+      ],
+      [
+        'Drop what comes from 192.0.2.10 for TCP port 80 before rule 1 of chain DOCKER-USER (table filter)',
+        `iptables-${backend} -I DOCKER-USER 1 -s 192.0.2.10 -d 172.17.0.2 -p tcp --dport 80 -j DROP`,
+      ],
+    ]);
+  });

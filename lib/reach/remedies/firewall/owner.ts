@@ -24,6 +24,8 @@ export function ownerOf(state: HostState, { tool, family, table, chain }: Place)
         ?.flags ?? [];
     return { program: flags.includes('owner') ? 'another' : null };
   }
+  // Docker leaves this chain alone: it is for the administrator.
+  if (chain === 'DOCKER-USER') return { program: null };
   if (chain.startsWith('f2b-')) return { program: 'fail2ban', jail: chain.slice('f2b-'.length) };
   const user = family === 'ip6' ? 'ufw6-user-input' : 'ufw-user-input';
   if (table === 'filter' && names.includes(user)) return { program: 'ufw', chain: user };

@@ -1,4 +1,4 @@
-import type { NftChain, NftFamily } from '../../../model/firewall.js';
+import type { NftFamily } from '../../../model/firewall.js';
 import type { HostState } from '../../../model/host-state.js';
 import type { NftExpression, NftRule } from '../../../model/ruleset.js';
 import type { LegacyChain, LegacyRule } from '../../../model/xtables.js';
@@ -129,27 +129,5 @@ export function withoutRuleAt(
       ? { ...one, rules: rest(one.rules) }
       : one,
   );
-  return { ...state, firewall: { ...firewall, nftables: { ...nftables, chains } } };
-}
-
-/** The state in which one rule asks for a match first. */
-export function withMatch(
-  state: HostState,
-  { family, table, name }: NftChain,
-  place: number,
-  match: Match,
-): HostState {
-  const { firewall } = state;
-  const { nftables } = firewall;
-  if (!nftables) return state;
-  const chains = nftables.chains.map((one) => {
-    if (one.family !== family || one.table !== table || one.name !== name) return one;
-    const rules = one.rules.map((rule, at) =>
-      at === place
-        ? { ...rule, expressions: [...nftExpressions(match), ...rule.expressions] }
-        : rule,
-    );
-    return { ...one, rules };
-  });
   return { ...state, firewall: { ...firewall, nftables: { ...nftables, chains } } };
 }
