@@ -221,10 +221,12 @@ function refusing({ state }: Failing, cause: RoutingCause, family: Family): Chan
   ];
 }
 
-function deletion({ family, type, destination, table, metric, tos, sourcePrefix }: Route): string {
+function deletion(route: Route): string {
+  const { family, type, destination, table, metric, tos, sourcePrefix, nexthopId } = route;
   return shellLine([
     ...ip(family),
-    ...['route', 'del', type, destination],
+    ...['route', 'del', ...(nexthopId === null ? [type] : []), destination],
+    ...(nexthopId === null ? [] : ['nhid', `${nexthopId}`]),
     ...(sourcePrefix === null ? [] : ['from', sourcePrefix]),
     ...(tos === 0 ? [] : ['tos', `${tos}`]),
     ...['table', tableName(table)],

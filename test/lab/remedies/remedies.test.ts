@@ -1,4 +1,4 @@
-import { labTest } from '../networks.js';
+import { labTest } from '../lab-test.js';
 import { generate } from '../random/generate.js';
 import { families } from '../random/scenario.js';
 import { iptablesTools } from '../xtables/load.js';

@@ -4,6 +4,7 @@ import { shellLine, shellQuoted } from '../shell.js';
 import { iptablesText, type Match, nftText, shortPrefix } from './match.js';
 import { ownerOf } from './owner.js';
 import { type Judgement, type Place, withoutRuleAt, withRules } from './place.js';
+import { sameRuleAt } from './ufw-rules.js';
 
 /** Rules at a place, in the terms of whoever keeps that chain. */
 export function addRules(
@@ -18,7 +19,7 @@ export function addRules(
   switch (owner.program) {
     case 'ufw': {
       const raw = { ...plainRules(place, matches, judgement), fallback: true as const };
-      return comesIn ? [...ufwRules(place, owner.chain, matches, judgement), raw] : [raw];
+      return comesIn ? [...ufwRules(state, place, owner.chain, matches, judgement), raw] : [raw];
     }
     case 'firewalld':
       return comesIn
@@ -77,8 +78,12 @@ function iptablesLine(
   return `${shellLine([tool, ...of, ...where])} ${iptablesText(match)} -j ${judgement.toUpperCase()}`;
 }
 
-/** ufw(8): rules are appended to the user's own, before the policy; to be asked first, prepended. */
+/**
+ * ufw(8): rules are appended to the user's own, before the policy; to be asked first, prepended. One
+ * that is there already, and says otherwise, is changed in its place.
+ */
 function ufwRules(
+  state: HostState,
   place: Place,
   chain: string,
   matches: readonly Match[],
@@ -87,17 +92,26 @@ function ufwRules(
   const first = judgement === 'drop' || place.chain === chain;
   const at: Place = { ...place, chain, line: first ? 1 : null, handle: null };
   const how = judgement === 'accept' ? 'allow' : 'deny';
-  const lines = matches.map(({ source, destination, protocol, port }) => {
+  const rules = matches.map((match) => ({ match, same: sameRuleAt(state, at, match) }));
+  const lines = rules.map(({ match: { source, destination, protocol, port }, same }) => {
     const from = source === null ? 'any' : shortPrefix(source);
     const to = destination === null ? 'any' : shortPrefix(destination);
-    return `ufw ${first ? 'prepend ' : ''}${how} proto ${protocol} from ${from} to ${to} port ${port}`;
+    const where = first && same === null ? 'prepend ' : '';
+    return `ufw ${where}${how} proto ${protocol} from ${from} to ${to} port ${port}`;
   });
   return [
     {
       what: `${verb(judgement)} ${describe(matches)} by ufw`,
       command: lines.join(' && '),
       weight: 9,
-      apply: (before) => withRules(before, at, matches, judgement),
+      apply: (before) =>
+        rules.reduce((changed, { match, same }) => {
+          if (same === null) return withRules(changed, at, [match], judgement);
+          // Those that were prepended meanwhile have moved it on.
+          const line = sameRuleAt(changed, at, match) ?? same;
+          const without = withoutRuleAt(changed, { ...at, line });
+          return withRules(without, { ...at, line }, [match], judgement);
+        }, before),
     },
   ];
 }
