@@ -23,15 +23,18 @@ const root = {
   missing: () => (process.getuid?.() === 0 ? null : 'daemons need root itself'),
 };
 
-scenario(ufw, /^ufw (prepend )?(allow|deny) /, 12);
-scenario(firewalld, /^firewall-cmd --zone=public /, 6);
-scenario(fail2ban, /^(fail2ban-client set |ip6?tables-)/, 5);
+/** Each takes a daemon seconds: these many for each firewall and backend. */
+const mostTyped = 6;
 
-function scenario(scene: Scene, itsOwn: RegExp, atLeast: number): void {
+scenario(ufw, /^ufw (prepend )?(allow|deny) /);
+scenario(firewalld, /^firewall-cmd --zone=public /);
+scenario(fail2ban, /^(fail2ban-client set |ip6?tables-)/);
+
+function scenario(scene: Scene, itsOwn: RegExp): void {
   const test = labTest([...iptablesTools, ...scene.tools], [root]).serial;
   for (const backend of backends)
     test(`${scene.name} over iptables-${backend}: what would help is told in its words, and helps`, (t) =>
-      hold(t, scene, backend, itsOwn, atLeast));
+      hold(t, scene, backend, itsOwn));
 }
 
 async function hold(
@@ -39,7 +42,6 @@ async function hold(
   scene: Scene,
   backend: Backend,
   itsOwn: RegExp,
-  atLeast: number,
 ): Promise<void> {
   t.timeout(180_000);
   await withLab(scene.host, async (lab) => {
@@ -47,7 +49,8 @@ async function hold(
     try {
       scene.serve(lab);
       let typed = 0;
-      for (const flow of scene.flows.filter(({ from }) => from !== 'host')) {
+      for (const flow of chosen(scene)) {
+        if (typed === mostTyped) break;
         const [before] = await lab.run([flow]);
         const asked = flowOf(lab, flow, { ...before!, askedFrom: null });
         const look = async () => capture({ netns: lab.host.namespace.path });
@@ -72,11 +75,17 @@ async function hold(
         t.is(closed?.outcome, 'unreachable', `${JSON.stringify(asked)}: ${closing.command}`);
       }
       t.log(`${typed} lines typed`);
-      t.true(typed >= atLeast, `${typed} were typed`);
+      t.true(typed > 4, `${typed} were typed`);
     } finally {
       await running.close();
     }
   });
+}
+
+/** Ports, families and protocols by turns, where there are enough; all of fail2ban's. */
+function chosen({ flows, name }: Scene): Scene['flows'] {
+  const others = flows.filter(({ from }) => from !== 'host');
+  return name === 'fail2ban' ? others : others.filter((_, place) => place % 5 === 0);
 }
 
 /** A daemon answers before it has done it. */
