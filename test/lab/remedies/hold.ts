@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { capture } from '#earshot/kernel/capture.js';
 import { isUnspecified, parseAddress } from '#earshot/model/address.js';
 import type { HostState } from '#earshot/model/host-state.js';
@@ -210,6 +211,8 @@ async function type(lab: Lab, { command, what }: Change): Promise<string | null>
     await host.run(['env', `PATH=${searchPath}`, 'sh', '-c', command]);
     await addon.awaitRunning(host.fd, up(lab), 2000);
     await host.settle();
+    // An IPv6 address that is new can be bound when a worker of the kernel has looked at it.
+    if (command.includes('-6 address add')) await sleep(200);
     return null;
   } catch (error) {
     return String(error);
