@@ -1,7 +1,7 @@
 import type { HostState } from '../model/host-state.js';
 import type { CaptureOptions, SocketFilter } from '../model/socket.js';
 import type { BindCheck, BindSpec } from '../reach/bind.js';
-import type { Exposure } from '../reach/exposure-row.js';
+import type { Exposure, Remedy } from '../reach/exposure-row.js';
 import type { Flow } from '../reach/flow.js';
 import type { Suspicion, SymptomQuestion } from '../reach/symptom.js';
 import type { Verdict } from '../reach/verdict.js';
@@ -12,6 +12,7 @@ export interface Services {
   parseState(text: string): Promise<HostState>;
   exposure(state: HostState, filter?: SocketFilter): Promise<Exposure[]>;
   trace(state: HostState, flow: Flow): Promise<Verdict>;
+  remedies(state: HostState, flow: Flow): Promise<Remedy[]>;
   checkBind(state: HostState, bind: BindSpec): Promise<BindCheck>;
   suspects(state: HostState, question: SymptomQuestion): Promise<Suspicion>;
   /**
@@ -36,6 +37,9 @@ export const services: Services = {
   },
   async trace(state, flow) {
     return (await import('../reach/trace.js')).trace(state, flow);
+  },
+  async remedies(state, flow) {
+    return (await import('../reach/remedies/remedies.js')).remedies(state, flow);
   },
   async checkBind(state, bind) {
     return (await import('../reach/bind.js')).checkBind(state, bind);

@@ -8,15 +8,17 @@ import {
   parseAddress,
 } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
-import { rangesToPrefixes } from '../model/prefix-set.js';
+import { addressFromNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
 import { DoorGroups } from './door-groups.js';
-import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
+import type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
+import type { Flow } from './flow.js';
 import { type Device, type Host, hostOf } from './host.js';
 import type { Door, SocketFate } from './knock.js';
-import { PeerSpace } from './peer-space.js';
+import { firstOf, type PeerPart, PeerSpace } from './peer-space.js';
 import { type Piece, piecesOf } from './peers.js';
+import { rowRemedies } from './remedies/row.js';
 import type { Cause } from './verdict.js';
 
 /**
@@ -85,18 +87,25 @@ function exposureOf(
     const local = device.link.loopback;
     const space = local ? null : behind(device, family);
     for (const { fate, parts, beyond } of doorGroups.at(socket, door, space)) {
-      const make = () =>
+      const peers = () =>
         space
           ? space.prefixes(parts, door.linkOnly)
           : parts.flatMap(({ region }) => rangesToPrefixes(region.ranges, family));
+      const remedies = (row: Blocked) => {
+        const flow = firstPacket(socket, door, space ? parts[0]! : null);
+        return rowRemedies(host.state, { socket, flow, row }, (changed, protocol, localPort) =>
+          exposure(changed, { protocol, localPort }),
+        );
+      };
+      const makes: Makes = { peers, remedies };
       const distance = local ? 'host' : beyond ? 'routed' : 'link';
       if (fate.outcome === 'reachable') {
-        reach.push(reachRow(socket, door, make));
+        reach.push(reachRow(socket, door, makes));
         scope = farther(scope, distance);
       } else if (fate.outcome === 'unknown') {
-        unknown.push(untoldRow(socket, door, fate, make));
+        unknown.push(untoldRow(socket, door, fate, makes));
         perhaps = farther(perhaps, distance);
-      } else blocked.push(blockedRow(door, fate, make));
+      } else blocked.push(blockedRow(door, fate, makes));
     }
   }
   const endpoint = { protocol: socket.protocol, port: socket.local.port };
@@ -104,20 +113,38 @@ function exposureOf(
   return { endpoint, socket, scope, reach, blocked, unknown };
 }
 
-/*
- * The texts of a row's peers are made when they are first asked for: a block list may leave a hundred
- * thousand prefixes, and most of those who ask about many sockets look at few of them.
- */
+/** The first packet of the first of some peers; of this host itself where there are none. */
+function firstPacket(
+  socket: Socket,
+  { device, address, family }: Door,
+  part: PeerPart | null,
+): Flow {
+  const { protocol, local } = socket;
+  const destination = { address, port: local.port };
+  if (!part) return { protocol, ingress: device.name, destination };
+  const source = { address: formatAddress(addressFromNumber(firstOf(part)!, family)) };
+  return { protocol, ingress: device.name, source, destination };
+}
 
-function reachRow(socket: Socket, { device, address }: Door, make: () => string[]): Reach {
+/**
+ * What of a row is made when it is first asked for. The texts of its peers: a block list may leave a
+ * hundred thousand prefixes, and most of those who ask about many sockets look at few of them. Its
+ * remedies: each is tried on a copy of the state.
+ */
+interface Makes {
+  readonly peers: () => string[];
+  readonly remedies: (row: Blocked) => Remedy[];
+}
+
+function reachRow(socket: Socket, { device, address }: Door, { peers }: Makes): Reach {
   return {
     interface: device.name,
     address,
     get peers() {
-      return holdPeers(this, make());
+      return held(this, 'peers', peers());
     },
-    set peers(peers) {
-      holdPeers(this, peers);
+    set peers(value) {
+      held(this, 'peers', value);
     },
     port: socket.local.port,
     url: urlFor(socket, address),
@@ -125,19 +152,24 @@ function reachRow(socket: Socket, { device, address }: Door, make: () => string[
   };
 }
 
-function blockedRow({ device, address }: Door, fate: SocketFate, make: () => string[]): Blocked {
+function blockedRow({ device, address }: Door, fate: SocketFate, makes: Makes): Blocked {
   return {
     interface: device.name,
     address,
     get peers() {
-      return holdPeers(this, make());
+      return held(this, 'peers', makes.peers());
     },
-    set peers(peers) {
-      holdPeers(this, peers);
+    set peers(value) {
+      held(this, 'peers', value);
     },
     cause: fate.cause as Cause,
     symptom: fate.symptom,
-    remedies: [],
+    get remedies() {
+      return held(this, 'remedies', makes.remedies(this));
+    },
+    set remedies(value) {
+      held(this, 'remedies', value);
+    },
   };
 }
 
@@ -145,30 +177,34 @@ function untoldRow(
   socket: Socket,
   { device, address }: Door,
   fate: SocketFate,
-  make: () => string[],
+  makes: Makes,
 ): Untold {
   return {
     interface: device.name,
     address,
     get peers() {
-      return holdPeers(this, make());
+      return held(this, 'peers', makes.peers());
     },
-    set peers(peers) {
-      holdPeers(this, peers);
+    set peers(value) {
+      held(this, 'peers', value);
     },
     port: socket.local.port,
     url: urlFor(socket, address),
     forwardedTo: null,
     cause: fate.cause as Cause,
     symptom: fate.symptom,
-    remedies: [],
+    get remedies() {
+      return held(this, 'remedies', makes.remedies(this));
+    },
+    set remedies(value) {
+      held(this, 'remedies', value);
+    },
     assuming: fate.assuming ?? null,
   };
 }
 
-function holdPeers(row: { peers: string[] }, value: string[]): string[] {
-  const held = { value, enumerable: true, writable: true, configurable: true };
-  Object.defineProperty(row, 'peers', held);
+function held<Value>(row: object, key: 'peers' | 'remedies', value: Value): Value {
+  Object.defineProperty(row, key, { value, enumerable: true, writable: true, configurable: true });
   return value;
 }
 

@@ -132,7 +132,7 @@ interface Wanted {
   port: number;
   device: string;
   family: Family;
-  wanted: AddressRange[];
+  wanted: readonly AddressRange[];
   rules: number[];
 }
 
@@ -143,7 +143,7 @@ function keptOut(
   { protocol, port, device, family, wanted, rules }: Wanted,
 ): Finding[] {
   const findings: Finding[] = [];
-  let left = wanted;
+  let left: readonly AddressRange[] = wanted;
   for (const { blocked, socket } of group)
     for (const row of [...blocked].sort(byInterest)) {
       if (row.interface !== device || left.length === 0) continue;
