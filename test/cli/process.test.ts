@@ -55,7 +55,7 @@ test('the bundled command loads neither the addon nor the evaluation before they
     const text = readFileSync(path, 'utf8');
     loaded.set(path, text);
     const imports = /\bimport\s*(?:[\w$*{},\s]+from\s*)?"(\.{1,2}|#earshot)\/([^"]+)"/g;
-    for (const [, from, name = ''] of text.matchAll(imports)) {
+    for (const [, from = '', name = ''] of text.matchAll(imports)) {
       load(join(from === '#earshot' ? dist : join(dirname(path), from), name));
     }
   };
