@@ -14,7 +14,6 @@ const library = {
   entryPoints: {
     'bundle/index': 'dist/index.js',
     'bundle/reach': 'dist/reach/index.js',
-    'bundle/errors': 'dist/errors.js',
     'bundle/library': 'dist/cli/library.js',
   },
   chunks: 'bundle/[name]-[hash]',

@@ -27,7 +27,7 @@ const lib = {
     'dist/earshot.js',
     'dist/earshot.licenses.txt',
     'dist/earshot.1',
-    ...['index', 'reach', 'errors', 'library'].map((name) => `dist/bundle/${name}.js`),
+    ...['index', 'reach', 'library'].map((name) => `dist/bundle/${name}.js`),
   ],
 };
 /** @type {Project} */

@@ -62,7 +62,7 @@ test('the bundled command loads neither the addon nor the evaluation before they
   const dist = dirname(fileURLToPath(import.meta.resolve('#earshot/index.js')));
   load(join(dist, 'earshot.js'));
   const texts = [...loaded.values()].join('\n');
-  t.true(texts.includes('EarshotError=class'));
+  t.true(texts.includes('UsageError=class'));
   const later = readdirSync(join(dist, 'bundle'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.js'))
     .map((name) => readFileSync(join(dist, 'bundle', name), 'utf8'));
