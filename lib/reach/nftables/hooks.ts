@@ -279,6 +279,11 @@ export function says({ chain, rule, line, text }: CompiledRule): string {
 function track(course: Course, frame: Frame): void {
   frame.hasTemplate = false;
   if (frame.tracking !== null) return; // untracked, or seen before it went over lo
+  // nf_conntrack_icmpv6_error: neighbour discovery belongs to no connection.
+  if (frame.kind === 'neighbour') {
+    frame.tracking = 'untracked';
+    return;
+  }
   const { connection } = course;
   const known = connection !== null && connection.zone === frame.zone ? connection : null;
   const expected = frame.isReply ? known?.reply : known?.original;
