@@ -137,6 +137,8 @@ function drawsFrom(
   const machine = [...lab.machines.values()].find(({ ingress }) => ingress === row.interface);
   const address = parseAddress(row.address)!;
   if (!machine || !socket || row.interface === 'lo' || /^(127\.|::1$)/.test(row.address)) return [];
+  // The machines of the lab know the host's link-layer address by heart, and need not ask for it.
+  if ('cause' in row && row.cause.code === 'neighbour-not-answered') return [];
   const prefixes = [...row.peers];
   while (prefixes.length > mostPrefixes) prefixes.splice(random.between(0, prefixes.length - 1), 1);
   return prefixes.flatMap((from) => {
