@@ -126,8 +126,8 @@ export function commonRanges(
 export function rangesWithout(
   one: readonly AddressRange[],
   other: readonly AddressRange[],
-): readonly AddressRange[] {
-  if (other.length === 0) return one;
+): AddressRange[] {
+  if (other.length === 0) return one.slice();
   const result: AddressRange[] = [];
   let hole = 0;
   for (let place = 0; place < one.length; place++) {

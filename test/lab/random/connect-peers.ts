@@ -4,6 +4,7 @@ import type { HostState } from '#earshot/model/host-state.js';
 import { addressFromNumber, prefixRange } from '#earshot/model/prefix-set.js';
 import { type Exposure, exposure } from '#earshot/reach/exposure.js';
 import { hostOf } from '#earshot/reach/host.js';
+import { follow } from '#earshot/reach/trace.js';
 import { Lab, type LabFlow } from '../harness.js';
 import type { FlowResult } from '../sockets.js';
 import type { HostDescription } from '../topology.js';
@@ -41,8 +42,6 @@ interface Draw {
   readonly flow: LabFlow;
   readonly row: Row;
   readonly inode: number;
-  /** The address that the socket is bound to. */
-  readonly bound: string;
   readonly from: string;
 }
 
@@ -70,12 +69,14 @@ export async function connectPeers(scenario: Scenario, random: Random): Promise<
     const run = (which: readonly Draw[], timeoutMs: number) =>
       lab.run(which.map(({ flow }) => ({ ...flow, timeoutMs })));
     const results = await run(draws, quickMs);
-    const doubtful = draws.filter((draw, place) => complaint(draw, results[place]!) !== null);
+    const doubtful = draws.filter(
+      (draw, place) => complaint(state, draw, results[place]!) !== null,
+    );
     // A busy machine can make an answer late.
     const again = await run(doubtful, patientMs);
     connected.drawn = draws.length;
     for (const [place, draw] of doubtful.entries()) {
-      const wrong = complaint(draw, again[place]!);
+      const wrong = complaint(state, draw, again[place]!);
       if (wrong !== null) connected.wrong.push(wrong);
     }
     return connected;
@@ -136,6 +137,8 @@ function drawsFrom(
   const machine = [...lab.machines.values()].find(({ ingress }) => ingress === row.interface);
   const address = parseAddress(row.address)!;
   if (!machine || !socket || row.interface === 'lo' || /^(127\.|::1$)/.test(row.address)) return [];
+  // The machines of the lab know the host's link-layer address by heart, and need not ask for it.
+  if ('cause' in row && row.cause.code === 'neighbour-not-answered') return [];
   const prefixes = [...row.peers];
   while (prefixes.length > mostPrefixes) prefixes.splice(random.between(0, prefixes.length - 1), 1);
   return prefixes.flatMap((from) => {
@@ -154,7 +157,7 @@ function drawsFrom(
         transparent: true,
         ...(isLinkLocal(address) ? { scope: 'eth0' } : {}),
       };
-      return [{ flow, row, inode: socket.inode, bound: socket.local.address, from }];
+      return [{ flow, row, inode: socket.inode, from }];
     });
   });
 }
@@ -206,12 +209,25 @@ async function knowNeighbours(
   await lab.namespace('host').tryIp([...lines]);
 }
 
+/** The sockets that may take what a peer sends, by their inodes. */
+function mayTake(state: HostState, { flow, row }: Draw): number[] {
+  const { protocol, destination, source } = flow;
+  const asked = {
+    protocol,
+    ingress: row.interface,
+    source: { address: source!.address! },
+    destination,
+  };
+  return follow(hostOf(state), asked).course.takers.map(({ socket }) => socket.inode);
+}
+
 /** How a peer fared otherwise than its row says; `null` where it fared so. */
-function complaint({ flow, row, inode, bound, from }: Draw, result: FlowResult): string | null {
+function complaint(state: HostState, draw: Draw, result: FlowResult): string | null {
+  const { flow, row, inode, from } = draw;
   const said = 'cause' in row ? row.cause : null;
   const taken = result.takers.some((one) => one.inode === inode);
-  // Of several on one address any may take it.
-  const byGroup = result.takers.some(({ spec }) => spec.address === bound);
+  // Of several with one score any may take it, as trace says too.
+  const byGroup = result.takers.some((one) => mayTake(state, draw).includes(one.inode));
   const isOthers = said !== null && ('socket' in said || said.code === 'shadowed');
   const agrees = isOthers
     ? !taken
