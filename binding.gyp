@@ -18,6 +18,7 @@
         "native/binding/xtables.cc",
         "native/namespaces/run.cc",
         "native/netlink/answer.cc",
+        "native/netlink/beside.cc",
         "native/netlink/socket.cc",
         "native/nftables/elements.cc",
         "native/nftables/order.cc",

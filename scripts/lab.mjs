@@ -8,7 +8,7 @@ import { provideTools, searchPath } from './system-tools.mjs';
 
 /*
  * `npm run lab -- --seeds 1-500 [--family bind,routes] [--show N] [--flows N]
- * [--unknown]`: the randomised lab,
+ * [--unknown] [--peers]`: the randomised lab,
  * which holds what earshot says of random hosts against what the kernel does; `--seed N` prints one
  * of them. With --remedies every remedy is carried out, and the peer has to get in then. An ordinary user's runs in a user namespace. Ends with 1 where anything was wrong.
  */

@@ -24,31 +24,33 @@ export interface Services {
   userName(uid: number): Promise<string | null>;
 }
 
-/** The real ones, each loaded when it is first called: `earshot --version` needs none of them. */
+const library = () => import('./library.js');
+
+/** The real ones, loaded when one is first called: `earshot --version` needs none of them. */
 export const services: Services = {
   async capture(options) {
-    return (await import('../kernel/capture.js')).capture(options);
+    return (await library()).capture(options);
   },
   async parseState(text) {
-    return (await import('../model/state-check.js')).parseState(text);
+    return (await library()).parseState(text);
   },
   async exposure(state, filter) {
-    return (await import('../reach/exposure.js')).exposure(state, filter);
+    return (await library()).exposure(state, filter);
   },
   async trace(state, flow) {
-    return (await import('../reach/trace.js')).trace(state, flow);
+    return (await library()).trace(state, flow);
   },
   async remedies(state, flow) {
     return (await import('../reach/remedies/remedies.js')).remedies(state, flow);
   },
   async checkBind(state, bind) {
-    return (await import('../reach/bind.js')).checkBind(state, bind);
+    return (await library()).checkBind(state, bind);
   },
   async suspects(state, question) {
-    return (await import('../reach/symptom.js')).suspects(state, question);
+    return (await library()).suspects(state, question);
   },
   async wayBack(state, peer) {
-    return (await import('./way-back.js')).wayBack(state, peer);
+    return (await library()).wayBack(state, peer);
   },
   async userName(uid) {
     return (await import('./user-names.js')).userName(uid);
