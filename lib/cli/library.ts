@@ -6,7 +6,9 @@
 export { capture } from '../kernel/capture.js';
 export { parseState } from '../model/state-check.js';
 export { checkBind } from '../reach/bind.js';
+export { reasonFor } from '../reach/explain.js';
 export { exposure } from '../reach/exposure.js';
+export { remedies } from '../reach/remedies/remedies.js';
 export { suspects } from '../reach/symptom.js';
 export { trace } from '../reach/trace.js';
 export { wayBack } from './way-back.js';

@@ -4,7 +4,7 @@ import type { BindCheck, BindSpec } from '../reach/bind.js';
 import type { Exposure, Remedy } from '../reach/exposure-row.js';
 import type { Flow } from '../reach/flow.js';
 import type { Suspicion, SymptomQuestion } from '../reach/symptom.js';
-import type { Verdict } from '../reach/verdict.js';
+import type { Cause, Verdict } from '../reach/verdict.js';
 
 /** The parts of the library that the command stands on, so that it can be tested without a kernel. */
 export interface Services {
@@ -15,6 +15,8 @@ export interface Services {
   remedies(state: HostState, flow: Flow): Promise<Remedy[]>;
   checkBind(state: HostState, bind: BindSpec): Promise<BindCheck>;
   suspects(state: HostState, question: SymptomQuestion): Promise<Suspicion>;
+  /** Says why, as the rest of a sentence: what stands behind the colon. */
+  reasons(): Promise<(cause: Cause) => string>;
   /**
    * The interface by which this host would send to a peer, `null` where it has no route there: by
    * it a packet of that peer can be expected to arrive.
@@ -41,13 +43,16 @@ export const services: Services = {
     return (await library()).trace(state, flow);
   },
   async remedies(state, flow) {
-    return (await import('../reach/remedies/remedies.js')).remedies(state, flow);
+    return (await import('./library.js')).remedies(state, flow);
   },
   async checkBind(state, bind) {
     return (await library()).checkBind(state, bind);
   },
   async suspects(state, question) {
     return (await library()).suspects(state, question);
+  },
+  async reasons() {
+    return (await import('./library.js')).reasonFor;
   },
   async wayBack(state, peer) {
     return (await library()).wayBack(state, peer);

@@ -47,12 +47,16 @@ export async function audit(
   const narrower = options.narrower === true;
   const findings = auditOf(state, exposures, policy, { narrower });
   const status = statusOf(findings);
+  const reasonFor = await context.services.reasons();
   if (options.json) return { text: jsonDocument({ policy: name, findings }), status };
   if (options.sarif) {
-    const words = (finding: Finding) => findingWords(finding, state);
+    const words = (finding: Finding) => findingWords(finding, state, reasonFor);
     return { text: jsonDocument(sarifOf(findings, name, hostName(state), words)), status };
   }
-  return { text: auditText({ state, name, policy, findings, narrower }, context.view), status };
+  return {
+    text: auditText({ state, name, policy, findings, narrower, reasonFor }, context.view),
+    status,
+  };
 }
 
 function statusOf(findings: readonly Finding[]): ExitStatus {

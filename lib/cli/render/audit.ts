@@ -1,5 +1,5 @@
 import type { HostState } from '../../model/host-state.js';
-import { reasonFor } from '../../reach/explain.js';
+import type { Cause } from '../../reach/verdict.js';
 import type { Finding } from '../audit/findings.js';
 import type { Policy } from '../audit/policy.js';
 import { type Field, fields } from './fields.js';
@@ -22,11 +22,16 @@ export interface Audited {
   findings: readonly Finding[];
   /** Was it asked whether anybody is kept out? */
   narrower: boolean;
+  /** Says why. */
+  reasonFor: Reasons;
 }
+
+/** Why, as the rest of a sentence. */
+export type Reasons = (cause: Cause) => string;
 
 /** How a host differs from its policy, a block for each difference; or that it does not. */
 export function auditText(
-  { state, name, policy, findings, narrower }: Audited,
+  { state, name, policy, findings, narrower, reasonFor }: Audited,
   view: View,
 ): string {
   const colours = palette(view);
@@ -36,7 +41,7 @@ export function auditText(
   const blocks = findings.map((finding) =>
     [
       ...fold(headline(finding), view.width).map(style[finding.kind]),
-      ...fields(entries(finding, policy, names), view.width, '  ', colours.faint),
+      ...fields(entries(finding, policy, names, reasonFor), view.width, '  ', colours.faint),
     ].join('\n'),
   );
   const note = state.missing.length > 0 ? [missingText(state, view)] : [];
@@ -49,7 +54,7 @@ export function auditText(
 }
 
 /** The finding in one sentence, for who reads nothing else. */
-export function findingWords(finding: Finding, state: HostState): string {
+export function findingWords(finding: Finding, state: HostState, reasonFor: Reasons): string {
   const names = new PeerNames(state);
   const { interface: device, peers, addresses, cause } = finding;
   if (device === null) return headline(finding);
@@ -81,7 +86,7 @@ function headline({ kind, protocol, port, sockets, interface: device }: Finding)
   }
 }
 
-function entries(finding: Finding, policy: Policy, names: PeerNames): Field[] {
+function entries(finding: Finding, policy: Policy, names: PeerNames, reasonFor: Reasons): Field[] {
   const { interface: device, peers, addresses, forwardedTo, cause, rules } = finding;
   const list: Field[] = [];
   if (device !== null) {
