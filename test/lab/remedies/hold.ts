@@ -221,9 +221,9 @@ async function type(lab: Lab, { command, what }: Change): Promise<string | null>
 
 /** The interfaces of the host that peers are at. */
 function up({ machines }: Lab): string[] {
-  return [...new Set([...machines.values()].map(({ door }) => door))].filter(
-    (name) => name !== 'lo',
-  );
+  return [
+    ...new Set([...machines.values()].flatMap(({ door, ingress }) => [door, ingress])),
+  ].filter((name) => name !== 'lo');
 }
 
 /** The server ends, and is started with another address. */
