@@ -12,12 +12,20 @@ import { StepError } from '../support/step.mjs';
  */
 const bundles = [
   {
-    entryPoints: { 'bundle/index': 'dist/index.js', 'bundle/reach': 'dist/reach/index.js' },
+    entryPoints: {
+      'bundle/index': 'dist/index.js',
+      'bundle/reach': 'dist/reach/index.js',
+      // A thread of its own, beside the module that starts it.
+      'bundle/exposure-worker': 'dist/watch/exposure-worker.js',
+    },
     chunks: 'bundle/[name]-[hash]',
     minify: false,
   },
   {
-    entryPoints: { earshot: 'dist/cli/main.js' },
+    entryPoints: {
+      earshot: 'dist/cli/main.js',
+      'bundle/command/exposure-worker': 'dist/watch/exposure-worker.js',
+    },
     chunks: 'bundle/command/[name]-[hash]',
     minify: true,
   },
