@@ -45,9 +45,9 @@ export class Exposures {
       workerData: queryOf(asked),
       execArgv: [],
     });
-    this.#worker.unref();
     this.#worker.on('message', (answer: ExposureAnswer) => this.#answered(answer));
     this.#worker.on('error', (error) => told.failed(error));
+    this.#worker.unref(); // after on(), which makes it count again
     this.#look();
   }
 

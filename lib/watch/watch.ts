@@ -10,9 +10,9 @@ import { type CheckedWatch, checkWatchOptions } from './options.js';
  * listeners. The kernel is polled on a thread of its own, and only what is different is handed over.
  *
  * What is promised. Everything is told once that happens to a socket after `watch()` has returned, with
- * two limits. A host so large that the first look at its connections takes more than a few milliseconds
- * is still being looked at when `watch()` returns: what opens meanwhile counts as having been there
- * (listeners always are looked at before). And of what happens between two polls the outcome is told, not
+ * two limits. Where the first look at the connections takes more than 20 milliseconds of processor
+ * time (from some ten thousand on) it still goes on when `watch()` returns, and what opens meanwhile counts as
+ * having been there; listeners have always been looked at by then. And of what happens between two polls the outcome is told, not
  * each step: a socket that changed its state twice has changed once. A TCP connection or UDP socket that
  * opened and closed between two polls is told as both, by the kernel's word of its end, unless the filter
  * has `state`, `uid` or `mark`, which that does not tell; a listener that did so is not, a connection that
