@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { main, run, StepError, say } from './support/step.mjs';
 
@@ -8,7 +8,12 @@ import { main, run, StepError, say } from './support/step.mjs';
  * `node scripts/system-tools.mjs build test lint` installs what is missing (as root, on Debian).
  */
 
-/** @typedef {'build' | 'test' | 'lint' | 'prebuild' | 'prebuild-check'} Purpose */
+/**
+ * `firewalls` are what tests run that would take over the machine which they are installed on, from
+ * its next start on at the latest: CI installs them, and nobody else is made to.
+ *
+ * @typedef {'build' | 'test' | 'firewalls' | 'lint' | 'prebuild' | 'prebuild-check'} Purpose
+ */
 
 /** @type {Record<Purpose, { program: string, package: string }[]>} */
 const needs = {
@@ -23,9 +28,6 @@ const needs = {
     { program: 'nft', package: 'nftables' },
     { program: 'iptables', package: 'iptables' },
     { program: 'ipset', package: 'ipset' },
-    { program: 'ufw', package: 'ufw' },
-    { program: 'dockerd', package: 'docker.io' },
-    { program: 'docker', package: 'docker.io' },
     { program: 'busybox', package: 'busybox-static' },
     { program: 'unshare', package: 'util-linux' },
     { program: 'nsenter', package: 'util-linux' },
@@ -39,6 +41,20 @@ const needs = {
     { program: 'man', package: 'man-db' },
     { program: 'groff', package: 'groff' },
     { program: 'mandoc', package: 'mandoc' },
+  ],
+  firewalls: [
+    { program: 'ufw', package: 'ufw' },
+    { program: 'dockerd', package: 'docker.io' },
+    { program: 'docker', package: 'docker.io' },
+    { program: 'firewalld', package: 'firewalld' },
+    { program: 'firewall-cmd', package: 'firewalld' },
+    { program: 'firewall-offline-cmd', package: 'firewalld' },
+    { program: 'dbus-daemon', package: 'dbus' },
+    { program: 'fail2ban-server', package: 'fail2ban' },
+    { program: 'fail2ban-client', package: 'fail2ban' },
+    { program: 'libvirtd', package: 'libvirt-daemon' },
+    { program: 'virsh', package: 'libvirt-clients' },
+    { program: '/usr/lib/podman/netavark', package: 'netavark' },
   ],
   lint: [{ program: 'clang-format', package: 'clang-format' }],
   prebuild: [
@@ -65,7 +81,7 @@ export const searchPath = [
 export function isInstalled(program) {
   return searchPath.split(delimiter).some((directory) => {
     try {
-      accessSync(join(directory, program), constants.X_OK);
+      accessSync(resolve(directory, program), constants.X_OK);
       return true;
     } catch {
       return false;

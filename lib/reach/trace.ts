@@ -71,6 +71,8 @@ export function trace(state: HostState, flow: Flow): Verdict {
 export interface Followed {
   readonly course: Course;
   readonly fate: Fate;
+  /** What decides the symptom, where it cannot be known and the outcome is the same either way. */
+  readonly undecidedSymptom?: Cause;
 }
 
 /** `trace` without its words: what exposure asks thousands of times. */
@@ -81,13 +83,15 @@ export function follow(
 ): Followed {
   const choices = new Choices();
   const first = followOnce(host, flow, choices, peer);
-  let symptom = first.fate.symptom;
+  let undecidedSymptom: Cause | undefined;
   for (let fork = choices.next(); fork; fork = choices.next()) {
     const other = fork.exhausted ? null : followOnce(host, flow, choices, peer);
     if (!other || !agree(first, other)) return undecided(first.course, fork);
-    if (other.fate.symptom !== symptom) symptom = null;
+    if (other.fate.symptom !== first.fate.symptom) undecidedSymptom ??= fork.cause();
   }
-  return { course: first.course, fate: { ...first.fate, symptom } };
+  return undecidedSymptom
+    ? { ...first, fate: { ...first.fate, symptom: null }, undecidedSymptom }
+    : first;
 }
 
 function followOnce(

@@ -142,15 +142,29 @@ export class Host {
   }
 
   /**
+   * Keeps a file for as long as there is the host: the directory it is in.
+   * @param {string} name
+   * @param {string} text
+   */
+  keep(name, text) {
+    writeFileSync(join(this.#directory, name), text);
+    return this.#directory;
+  }
+
+  /**
    * Runs the command as the sample shows it.
    * @param {string[]} args
-   * @param {{ powerless?: boolean, fails?: boolean }} [options] without root's capabilities; the command is to refuse
+   * @param {{ powerless?: boolean, fails?: boolean, cwd?: string | undefined }} [options] without
+   *   root's capabilities; the command is to refuse; where it is run
    */
-  async earshot(args, { powerless = false, fails = false } = {}) {
+  async earshot(args, { powerless = false, fails = false, cwd } = {}) {
     const command = [process.execPath, inRoot('dist/earshot.js'), ...args];
     const drop = ['setpriv', '--inh-caps=-all', '--bounding-set=-all'];
     const [program = '', ...rest] = powerless ? [...drop, ...command] : command;
-    const { status, output } = await run(program, rest, { env: { ...env, COLUMNS: '80' } });
+    const { status, output } = await run(program, rest, {
+      env: { ...env, COLUMNS: '80' },
+      ...(cwd === undefined ? {} : { cwd }),
+    });
     if ((status === 2) === fails) return output;
     throw new StepError(`earshot ${args.join(' ')} ended with ${status}`, 'see above', output);
   }

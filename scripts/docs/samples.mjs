@@ -130,7 +130,11 @@ async function onTheHost(path, name) {
     for (const server of servers) await host.serve(server);
     await host.sh(scene.change ?? '');
     await scene.next?.(host);
-    const told = { powerless: scene.powerless ?? false, fails: scene.refused ?? false };
+    const told = {
+      powerless: scene.powerless ?? false,
+      fails: scene.refused ?? false,
+      cwd: scene.recording ? host.keep('host.json', recorded(scene.recording)) : undefined,
+    };
     const shown = lines(scene.change ?? '').map((line) => `# ${line}\n`);
     for (const [index, args] of [scene.ask, ...(scene.also ?? [])].entries()) {
       const blank = index === 0 ? '' : '\n';
@@ -146,6 +150,15 @@ async function onTheHost(path, name) {
   } finally {
     await host.close();
   }
+}
+
+/**
+ * What was captured of a firewall that really ran.
+ * @param {string} name
+ */
+function recorded(name) {
+  const recording = readFileSync(inRoot('test/fixtures/firewalls', `${name}.json`), 'utf8');
+  return JSON.stringify(JSON.parse(recording).state);
 }
 
 /**

@@ -16,6 +16,7 @@
  * @property {string} [peer] commands where the colleague is
  * @property {string} [change] commands on the host, shown in the sample before the question
  * @property {(host: Host) => Promise<void>} [next] what else happens before the question
+ * @property {string} [recording] a firewall of test/fixtures/firewalls, whose capture is asked as `host.json`
  * @property {string[]} ask the command's arguments
  * @property {string[][]} [also] further questions of the same sample
  * @property {boolean} [powerless] asked without root's capabilities
@@ -106,6 +107,11 @@ const readme = {
     ask: ['trace', '192.168.1.23:3000'],
     also: [['trace', '--from', colleague, '--in', 'eth0', '192.168.1.23:3000']],
     attempt: { ...usual, in: 'eth0' },
+  },
+  docker: {
+    servers: [],
+    recording: 'ufw-docker-nft',
+    ask: ['trace', '--state', 'host.json', '--from', '192.0.2.10', '192.0.2.1:8080'],
   },
 };
 

@@ -1,6 +1,7 @@
 import { type Lab, type LabFlow, withLab } from './harness.js';
+import { labTest } from './lab-test.js';
 import type { Sysctls } from './namespaces.js';
-import { both, everyFlow, LAN4, LAN6, labTest, lan, routed, twoFeet } from './networks.js';
+import { both, everyFlow, LAN4, LAN6, lan, routed, twoFeet } from './networks.js';
 import type { FlowResult } from './sockets.js';
 import { compareWithKernel, holdAgainstKernel } from './witness.js';
 

@@ -1,19 +1,6 @@
-import type { TestFn } from 'ava';
-import { type Requirement, requires } from '../support/requirements.js';
 import type { LabFlow } from './harness.js';
-import { whyNoLab } from './privilege.js';
 import type { ListenerSpec } from './sockets.js';
 import type { HostDescription } from './topology.js';
-
-/** ava's test function for what builds labs; `tools` are further programs it runs. */
-export function labTest(tools: string[] = [], others: Requirement[] = []): TestFn {
-  return requires(
-    'tool:ip',
-    ...tools.map((tool) => `tool:${tool}` as const),
-    { name: 'lab', missing: whyNoLab },
-    ...others,
-  );
-}
 
 /** The host's addresses in the networks below. */
 export const LAN4 = '192.0.2.1';

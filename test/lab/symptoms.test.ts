@@ -1,5 +1,6 @@
 import { withLab } from './harness.js';
-import { both, everyFlow, LAN4, LAN6, labTest, lan } from './networks.js';
+import { labTest } from './lab-test.js';
+import { both, everyFlow, LAN4, LAN6, lan } from './networks.js';
 import { holdAgainstKernel } from './witness.js';
 
 /* What the peer's program sees when a flow fails, by what made it fail. */

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, appendFileSync, constants, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import test, { type Implementation, type TestFn } from 'ava';
 
 /**
@@ -53,7 +53,7 @@ function isFirstRoot(): boolean {
 function isInstalled(program: string): boolean {
   return `${process.env.PATH}:/usr/sbin:/sbin`.split(delimiter).some((directory) => {
     try {
-      accessSync(join(directory, program), constants.X_OK);
+      accessSync(resolve(directory, program), constants.X_OK);
       return true;
     } catch {
       return false;

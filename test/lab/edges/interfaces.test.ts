@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { capture } from '#earshot/kernel/capture.js';
 import { type Lab, type LabFlow, withLab } from '../harness.js';
-import { both, everyFlow, LAN4, LAN6, labTest, lan } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { both, everyFlow, LAN4, LAN6, lan } from '../networks.js';
 import type { HostDescription } from '../topology.js';
 import { holdAgainstKernel } from '../witness.js';
 

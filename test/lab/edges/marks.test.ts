@@ -4,7 +4,8 @@ import { Course, type Packet } from '#earshot/reach/course.js';
 import { hostOf } from '#earshot/reach/host.js';
 import { wayOf } from '#earshot/reach/stages/answer-route.js';
 import { type Lab, withLab } from '../harness.js';
-import { both, everyFlow, LAN4, LAN6, labTest, lan } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { both, everyFlow, LAN4, LAN6, lan } from '../networks.js';
 
 /*
  * Marks of packets, and which answers carry them: the host marks what comes in with 7, and refuses

@@ -1,5 +1,6 @@
 import { withLab } from '../harness.js';
-import { labTest, lan } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { lan } from '../networks.js';
 import { compareWithKernel, holdAgainstKernel } from '../witness.js';
 
 const test = labTest();

@@ -1,5 +1,6 @@
 import { type Lab, withLab } from '../harness.js';
-import { both, everyFlow, LAN4, LAN6, labTest, lan, routed } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { both, everyFlow, LAN4, LAN6, lan, routed } from '../networks.js';
 import { type Comparison, holdAgainstKernel } from '../witness.js';
 
 /*

@@ -1,6 +1,7 @@
 import { capture } from '#earshot/kernel/capture.js';
 import { withLab } from '../harness.js';
-import { both, everyFlow, LAN4, LAN6, labTest, lan } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { both, everyFlow, LAN4, LAN6, lan } from '../networks.js';
 import { holdAgainstKernel } from '../witness.js';
 
 const test = labTest();

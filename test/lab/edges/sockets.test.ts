@@ -1,5 +1,6 @@
 import { type LabFlow, withLab } from '../harness.js';
-import { both, everyFlow, LAN4, LAN6, labTest, lan, twoFeet } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { both, everyFlow, LAN4, LAN6, lan, twoFeet } from '../networks.js';
 import { holdAgainstKernel } from '../witness.js';
 
 /* Sockets that stand where one would not expect them. */

@@ -1,54 +1,28 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { capture } from '#earshot/kernel/capture.js';
-import type { LabFlow } from '../harness.js';
 import { withLab } from '../harness.js';
-import type { HostDescription } from '../topology.js';
 import { compareWithKernel } from '../witness.js';
 import { backends } from '../xtables/load.js';
-import { docker, stopDocker, ufw } from './scripts.js';
+import { scenes } from './scenes/all.js';
 import { startFirewall } from './start.js';
 
 /*
  * Records the firewalls that people run: the host's state, flows, and how each fared. As root, after
- * a build: `node build/test/lab/firewalls/record.js`; test/reach/firewalls.test.ts replays them.
+ * a build: `node build/test/lab/firewalls/record.js [NAME…]`; test/reach/firewalls.test.ts replays them.
  */
 
 const directory = 'test/fixtures/firewalls';
-const lan: HostDescription = {
-  interfaces: {
-    eth0: {
-      addresses: ['192.0.2.1/24', '2001:db8::1/64'],
-      peers: { neighbour: { addresses: ['192.0.2.10/24', '2001:db8::10/64'] } },
-    },
-  },
-};
-const ports = [9000, 9001, 9002, 9003, 9004];
-const transports = ['tcp', 'udp'] as const;
-const servers = ports.flatMap((port) =>
-  transports.flatMap((protocol) => [
-    { protocol, address: '0.0.0.0', port },
-    { protocol, address: '::', port, v6only: true },
-  ]),
-);
-const flows = ports.flatMap((port) =>
-  transports.flatMap((protocol) =>
-    ['192.0.2.1', '2001:db8::1'].flatMap((address): LabFlow[] =>
-      ['neighbour', 'host'].map((from) => ({ from, protocol, destination: { address, port } })),
-    ),
-  ),
-);
+const wanted = process.argv.slice(2);
 
 mkdirSync(directory, { recursive: true });
-for (const backend of backends) {
-  await record(`ufw-${backend}`, ufw, '');
-  await record(`ufw-docker-${backend}`, `${ufw}${docker}`, stopDocker);
-
-  async function record(name: string, script: string, stop: string): Promise<void> {
-    await withLab(lan, async (lab) => {
-      const running = await startFirewall(lab.host.namespace, backend, script, stop);
+for (const scene of scenes) {
+  if (wanted.length > 0 && !wanted.includes(scene.name)) continue;
+  for (const backend of backends) {
+    await withLab(scene.host, async (lab) => {
+      const running = await startFirewall(lab.host.namespace, backend, scene.start, scene.stop);
       try {
-        lab.listen(servers);
-        const told = await compareWithKernel(lab, flows);
+        scene.serve(lab);
+        const told = await compareWithKernel(lab, scene.flows);
         const state = await capture({ netns: lab.host.namespace.path, owners: false });
         state.where.hostname = 'lab';
         const held = told.map(({ asked, result: { outcome, symptom } }) => ({
@@ -56,6 +30,7 @@ for (const backend of backends) {
           outcome,
           symptom,
         }));
+        const name = `${scene.name}-${backend}`;
         writeFileSync(`${directory}/${name}.json`, `${JSON.stringify({ state, held })}\n`);
         console.log(`${name}: ${held.length} flows`);
       } finally {

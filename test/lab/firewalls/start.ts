@@ -23,6 +23,14 @@ D=$1
 mount -t tmpfs tmpfs "$D"
 mount -t tmpfs tmpfs /run
 own() { mkdir -p "$D/own$1"; cp -a "$1/." "$D/own$1/"; mount --bind "$D/own$1" "$1"; }
+until_true() {
+  tries=0
+  until "$@" > /dev/null 2>&1; do
+    tries=$((tries + 1))
+    if [ $tries -gt 300 ]; then echo "never true: $*"; tail -n 20 "$D/log"; exit 1; fi
+    sleep 0.1
+  done
+}
 if [ "$2" = legacy ]; then mount --bind /usr/sbin/xtables-legacy-multi /usr/sbin/xtables-nft-multi; fi
 `;
 

@@ -1,7 +1,8 @@
 import { capture } from '#earshot/kernel/capture.js';
 import { exposure } from '#earshot/reach/exposure.js';
 import { type Lab, type LabFlow, withLab } from '../harness.js';
-import { LAN4, LAN6, labTest, lan } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { LAN4, LAN6, lan } from '../networks.js';
 import { holdAgainstKernel } from '../witness.js';
 
 /* Exactly who: the sets of an exposure, and what really happens to their first and last addresses. */

@@ -3,7 +3,8 @@ import type { ExecutionContext } from 'ava';
 import type { Verdict } from '#earshot/reach/verdict.js';
 import { repositoryRoot } from '../../support/repository.js';
 import { withLab } from '../harness.js';
-import { both, everyFlow, LAN4, LAN6, labTest } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { both, everyFlow, LAN4, LAN6 } from '../networks.js';
 import type { HostDescription } from '../topology.js';
 import { type Comparison, holdAgainstKernel } from '../witness.js';
 

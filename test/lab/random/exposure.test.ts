@@ -1,4 +1,4 @@
-import { labTest } from '../networks.js';
+import { labTest } from '../lab-test.js';
 import { generate } from './generate.js';
 import { holdScenario } from './hold.js';
 import { holdExposure } from './hold-exposure.js';

@@ -3,8 +3,8 @@ import type { HostState } from '#earshot/model/host-state.js';
 import type { Course } from '#earshot/reach/course.js';
 import type { Flow } from '#earshot/reach/flow.js';
 import { hostOf } from '#earshot/reach/host.js';
-import { follow, trace } from '#earshot/reach/trace.js';
-import type { Verdict } from '#earshot/reach/verdict.js';
+import { type Followed, follow, trace } from '#earshot/reach/trace.js';
+import type { Cause, Verdict } from '#earshot/reach/verdict.js';
 import type { Lab, LabFlow } from '../harness.js';
 import type { FlowResult } from '../sockets.js';
 import { HOST } from '../topology.js';
@@ -39,8 +39,8 @@ export function judge(
 ): Held {
   const asked = askedBy(lab, flow, result, index);
   const verdict = trace(state, asked);
-  const { course } = follow(hostOf(state), asked);
-  const [judgement, about] = compare(verdict, course, flow, result);
+  const followed = follow(hostOf(state), asked);
+  const [judgement, about] = compare(verdict, followed, flow, result);
   return { flow, asked, verdict, result, judgement, about };
 }
 
@@ -54,11 +54,12 @@ function askedBy(lab: Lab, flow: LabFlow, result: FlowResult, index: number): Fl
 
 function compare(
   verdict: Verdict,
-  course: Course,
+  followed: Followed,
   flow: LabFlow,
   result: FlowResult,
 ): [Held['judgement'], string] {
   const { outcome, cause, symptom } = verdict;
+  const { course } = followed;
   const here = result.takers.filter(({ namespace }) => namespace.name === HOST);
   const away = result.takers.length - here.length;
   if (cause?.code === 'forwarded' || cause?.code === 'leaves-this-host') {
@@ -69,7 +70,7 @@ function compare(
     const by = cause.code === 'forwarded' ? 'forwarded' : 'left';
     return ['elsewhere', `${by}, ${flow.protocol}, ${result.symptom}`];
   }
-  if (outcome === 'unknown') return ['unknown', reasonOf(verdict)];
+  if (outcome === 'unknown') return ['unknown', reasonOf(cause)];
   if (away > 0) return ['wrong', 'it was sent on'];
   const silent = outcome !== result.outcome || symptom !== result.symptom;
   if (silent && result.symptom === 'ETIMEDOUT' && isRouted(course)) {
@@ -81,7 +82,10 @@ function compare(
   const shaken = flow.protocol === 'tcp' && result.connected && here.length > 0;
   if (outcome === 'reachable' && shaken) return ['agrees', ''];
   if (outcome !== result.outcome) return ['wrong', 'the outcome'];
-  if (outcome !== 'reachable' && symptom === null) return ['unknown', 'the symptom'];
+  if (outcome !== 'reachable' && symptom === null) {
+    const why = followed.undecidedSymptom ?? course.doubts[0]?.cause ?? null;
+    return ['unknown', `the symptom: ${reasonOf(why)}`];
+  }
   if (outcome !== 'reachable') {
     return symptom === result.symptom ? ['agrees', ''] : ['wrong', 'the symptom'];
   }
@@ -97,7 +101,7 @@ function isRouted({ packet, wayBack, device }: Course): boolean {
   return wayBack.gateway !== null || wayBack.device !== device || wayBack.others.length > 0;
 }
 
-function reasonOf({ cause }: Verdict): string {
+function reasonOf(cause: Cause | null): string {
   if (cause?.code === 'not-evaluated') return `${cause.code}: ${cause.what.replace(/\d+/g, 'N')}`;
   return cause?.code ?? 'no cause';
 }

@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { capture } from '#earshot/kernel/capture.js';
 import { native } from '#earshot/native.js';
 import { withLab } from '../harness.js';
+import { labTest } from '../lab-test.js';
 import type { Namespace } from '../namespaces.js';
-import { labTest, lan } from '../networks.js';
+import { lan } from '../networks.js';
 import { iptablesTools, loadRules } from './load.js';
 
 const test = labTest(iptablesTools);

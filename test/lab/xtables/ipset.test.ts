@@ -1,6 +1,7 @@
 import { capture } from '#earshot/kernel/capture.js';
 import { withLab } from '../harness.js';
-import { both, everyFlow, LAN4, LAN6, labTest, routed } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { both, everyFlow, LAN4, LAN6, routed } from '../networks.js';
 import { holdAgainstKernel } from '../witness.js';
 import { backends, iptablesTools, loadRules, printed } from './load.js';
 

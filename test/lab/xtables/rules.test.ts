@@ -1,5 +1,6 @@
 import { withLab } from '../harness.js';
-import { both, everyFlow, LAN4, LAN6, labTest, routed } from '../networks.js';
+import { labTest } from '../lab-test.js';
+import { both, everyFlow, LAN4, LAN6, routed } from '../networks.js';
 import { compareWithKernel, holdAgainstKernel } from '../witness.js';
 import { backends, iptablesTools, loadRules, printed, type Rules } from './load.js';
 
