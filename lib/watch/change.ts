@@ -50,6 +50,7 @@ export interface Watcher extends AsyncIterable<Change[]>, AsyncDisposable {
   next(): Promise<IteratorResult<Change[], undefined>>;
   /** Leaving the loop closes it too. */
   return(): Promise<IteratorResult<Change[], undefined>>;
+  /** Itself: two loops over one watcher share what it tells. */
   [Symbol.asyncIterator](): Watcher;
   /** Ends it; settles when its thread has ended and nothing is left open. */
   close(): Promise<void>;

@@ -6,8 +6,6 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
-#include <cstring>
-
 #include "error.h"
 #include "sockets/diag.h"
 
@@ -90,6 +88,7 @@ void Endings::take(const netlink::Message& message, const sockets::Filter* filte
   }
   if (isKnown(row.cookie)) {
     ended_.insert(row.cookie);
+    followers_.erase(tupleOf(row.localAddress, row.localPort, row.remoteAddress, row.remotePort));
     return;
   }
   // Without a port it was in no table, and one whose mapped address is IPv6 is told as such.
@@ -128,6 +127,8 @@ bool Endings::hasFollower(const Table& table, size_t row) {
   return followers_.erase(tupleOf(table, row)) > 0;
 }
 
+void Endings::found(const Table& table, size_t row) { followers_.erase(tupleOf(table, row)); }
+
 void Endings::gone(uint64_t cookie) {
   if (ended_.erase(cookie) > 0) return;  // its end has been told, which is told once
   gone_.emplace_back(Clock::now(), cookie);
@@ -146,20 +147,6 @@ void Endings::polled() {
     if (found != followers_.end() && found->second == when) followers_.erase(found);
     followersByAge_.pop_front();
   }
-}
-
-Endings::Tuple Endings::tupleOf(const Table& table, size_t row) {
-  Tuple tuple{};
-  uint8_t* at = tuple.data();
-  const auto add = [&](const auto& value) {
-    std::memcpy(at, &value, sizeof value);
-    at += sizeof value;
-  };
-  add(table.column<Table::LocalAddress>()[row]);
-  add(table.column<Table::RemoteAddress>()[row]);
-  add(table.column<Table::LocalPort>()[row]);
-  add(table.column<Table::RemotePort>()[row]);
-  return tuple;
 }
 
 }  // namespace earshot::watch

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -14,6 +13,7 @@
 #include "sockets/filter.h"
 #include "sockets/query.h"
 #include "sockets/table.h"
+#include "watch/tuple.h"
 
 namespace earshot::watch {
 
@@ -51,11 +51,19 @@ class Endings {
    * after. */
   sockets::Table take();
 
-  /** A socket that was not in any poll before and is in this one as no more than a TIME-WAIT. */
+  /**
+   * A socket that was not in any poll before and is in this one as no more than a TIME-WAIT, or as
+   * the request for a connection: the socket between the two may have another cookie, for it takes
+   * that of the request, and gives it on, as it was then, and who had none is given one by the
+   * first who looks.
+   */
   void followed(const sockets::Table& table, size_t row);
 
-  /** Is a row of take() the former self of such a TIME-WAIT? Each is that of one. */
+  /** Is a row of take() the other self of such a one? Each is that of one. */
   bool hasFollower(const sockets::Table& table, size_t row);
+
+  /** It has been found by its own cookie. */
+  void found(const sockets::Table& table, size_t row);
 
   /** A socket of an earlier poll that is gone. */
   void gone(uint64_t cookie);
@@ -67,11 +75,8 @@ class Endings {
   bool missed() { return std::exchange(missed_, false); }
 
  private:
-  using Tuple = std::array<uint8_t, 40>;
-
   void take(const netlink::Message& message, const sockets::Filter* filter,
             const std::function<bool(uint64_t)>& isKnown);
-  static Tuple tupleOf(const sockets::Table& table, size_t row);
 
   const sockets::Query& query_;
   netlink::Listener listener_;

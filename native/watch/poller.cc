@@ -1,10 +1,12 @@
 #include "watch/poller.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
 #include "error.h"
+#include "watch/tuple.h"
 
 namespace earshot::watch {
 namespace {
@@ -12,9 +14,10 @@ namespace {
 using sockets::Table;
 
 /** More changes than this in one batch would hold up the event loop that takes them. */
-constexpr size_t kMostChanges = 1024;
+constexpr size_t kMostChanges = 256;
 
 constexpr uint8_t kTcp = 6;
+constexpr uint8_t kSynReceived = 3;
 constexpr uint8_t kFinWait2 = 5;
 constexpr uint8_t kTimeWait = 6;
 constexpr uint8_t kListen = 10;
@@ -44,6 +47,11 @@ bool isTimeWait(const Table& table, size_t row) {
   const uint8_t state = table.column<Table::State>()[row];
   return isConnection(table, row) && table.column<Table::Inode>()[row] == 0 &&
          (state == kTimeWait || state == kFinWait2);
+}
+
+/** No more than the request for a connection, which becomes a socket when the handshake is over. */
+bool isRequest(const Table& table, size_t row) {
+  return isConnection(table, row) && table.column<Table::State>()[row] == kSynReceived;
 }
 
 sockets::InterfaceList interfacesFor(const sockets::Query& query) {
@@ -128,9 +136,12 @@ void Poller::poll() {
   before_ = std::exchange(after_, std::move(now));
   difference_ = differenceOf(before_, after_);
   told_ = 0;
+  joinRequests();
   if (!endings_) return;
   for (const uint32_t row : difference_.opened) {
-    if (isTimeWait(after_.table, row)) endings_->followed(after_.table, row);
+    if (isTimeWait(after_.table, row) || isRequest(after_.table, row)) {
+      endings_->followed(after_.table, row);
+    }
   }
   for (const uint32_t row : difference_.closed) {
     endings_->gone(before_.table.column<Table::Cookie>()[row]);
@@ -167,6 +178,27 @@ void Poller::keepThoseThere(Indexed& now) {
     }
   }
   if (now.table.length() > seen) now.index = RowIndex(now.table);
+}
+
+/**
+ * A request that was looked at in the very moment in which it became a socket has got a cookie that
+ * the socket has not (inet_csk_clone_lock copies it before): the two are one.
+ */
+void Poller::joinRequests() {
+  std::map<Tuple, uint32_t> requests;
+  for (const uint32_t row : difference_.closed) {
+    if (isRequest(before_.table, row)) requests.emplace(tupleOf(before_.table, row), row);
+  }
+  if (requests.empty()) return;
+  std::erase_if(difference_.opened, [&](uint32_t row) {
+    const auto request = requests.find(tupleOf(after_.table, row));
+    if (request == requests.end()) return false;
+    std::erase(difference_.closed, request->second);
+    difference_.changed.push_back({row, request->second});
+    requests.erase(request);
+    if (endings_) endings_->found(after_.table, row);
+    return true;
+  });
 }
 
 /** Leaves of those that ended between two polls those that no poll has seen in whatever form. */

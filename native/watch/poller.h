@@ -51,6 +51,7 @@ class Poller {
  private:
   Indexed read();
   void keepThoseThere(Indexed& now);
+  void joinRequests();
   void sortFleeting();
   size_t total() const;
 
