@@ -5,6 +5,7 @@ import type { Exposure } from '../reach/exposure-row.js';
 import type { Flow } from '../reach/flow.js';
 import type { Suspicion, SymptomQuestion } from '../reach/symptom.js';
 import type { Verdict } from '../reach/verdict.js';
+import type { Watcher, WatchOptions } from '../watch/change.js';
 
 /** The parts of the library that the command stands on, so that it can be tested without a kernel. */
 export interface Services {
@@ -19,6 +20,7 @@ export interface Services {
    * it a packet of that peer can be expected to arrive.
    */
   wayBack(state: HostState, peer: string): Promise<string | null>;
+  watch(options: WatchOptions): Promise<Watcher>;
   /** The name of a user of this machine, `null` where none is known. */
   userName(uid: number): Promise<string | null>;
 }
@@ -45,6 +47,9 @@ export const services: Services = {
   },
   async wayBack(state, peer) {
     return (await import('./way-back.js')).wayBack(state, peer);
+  },
+  async watch(options) {
+    return (await import('../watch/watch.js')).watch(options);
   },
   async userName(uid) {
     return (await import('./user-names.js')).userName(uid);
