@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
@@ -145,7 +146,14 @@ live('each change is a line of JSON, until it is interrupted', async (t) => {
     '--interval',
     '50',
   );
-  await wait(1500);
+  const watches = () => {
+    const tasks = `/proc/${child.pid}/task`;
+    return readdirSync(tasks).some((id) =>
+      readFileSync(`${tasks}/${id}/comm`, 'utf8').startsWith('earshot-watch'),
+    );
+  };
+  for (let looks = 0; !watches() && looks < 1000; looks++) await wait(20);
+  await wait(500); // the first look follows the thread's start at once
   serve();
   await until('exposure-changed');
   child.kill('SIGINT');
