@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander';
-import { EarshotError } from '../errors.js';
 import type { Answer, Context } from './context.js';
+import { isEarshotError } from './earshot-error.js';
 import { ExitStatus } from './exit-status.js';
 import { defineProgram } from './program.js';
 import { printable } from './render/text.js';
@@ -75,7 +75,7 @@ const report = 'https://www.npmjs.com/package/earshot';
 
 function errorText(error: unknown): string {
   if (error instanceof CommanderError) return commanderText(error);
-  if (error instanceof UsageError || error instanceof EarshotError) return oneLine(error.message);
+  if (error instanceof UsageError || isEarshotError(error)) return oneLine(error.message);
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const where = error instanceof Error ? firstFrame(error) : '';
   return `an error inside earshot: ${oneLine(what)}${where}\nPlease report it with the command line and, if you can, the output of 'earshot capture': ${report}`;

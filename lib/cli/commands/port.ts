@@ -110,7 +110,8 @@ async function fromPeer(
 ): Promise<Answer> {
   const judged: Judged[] = [];
   for (const flow of flowsOf(state, peer, asked)) {
-    judged.push({ flow, verdict: await context.services.trace(state, flow) });
+    const verdict = await context.services.trace(state, flow);
+    judged.push({ flow, verdict, remedies: await context.services.remedies(state, flow) });
   }
   if (judged.length === 0) {
     throw new UsageError(

@@ -141,12 +141,14 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
           };
     case 'neighbour-not-answered':
       return {
-        why: `A neighbour on ${shown(cause.interface)} that looks for ${cause.destination} gets no answer ${cause.protocol === 'arp' ? 'by ARP' : 'by neighbour discovery'}: ${cause.setting === null ? 'IPv6 answers only for addresses of the interface itself' : `${shown(cause.setting)} forbids it`}.`,
+        why: `A neighbour on ${shown(cause.interface)} that looks for ${cause.destination} gets no answer ${cause.protocol === 'arp' ? 'by ARP' : 'by neighbour discovery'}: ${cause.rule !== null ? `${shown(cause.rule)} drops it` : cause.setting === null ? 'IPv6 answers only for addresses of the interface itself' : `${shown(cause.setting)} forbids it`}.`,
         brief: 'no answer on the link',
         hint:
-          cause.setting === null
-            ? `Give ${shown(cause.interface)} the address too, or let the peer send by a router.`
-            : `Allow the answer: sysctl -w ${shown(cause.setting)}=0`,
+          cause.rule !== null
+            ? 'Let ICMPv6 pass that neighbour discovery needs: nd-neighbor-solicit in, nd-neighbor-advert in and out.'
+            : cause.setting === null
+              ? `Give ${shown(cause.interface)} the address too, or let the peer send by a router.`
+              : `Allow the answer: sysctl -w ${shown(cause.setting)}=0`,
       };
     case 'wrong-scope':
       return {

@@ -4,8 +4,9 @@ import type { Interface } from '../../model/interface.js';
 import type { Socket, Transport } from '../../model/socket.js';
 import type { Exposure, Reach } from '../../reach/exposure-row.js';
 import { type Failure, failures } from './blocked.js';
-import { type Advice, sentence, symptomWords } from './causes.js';
+import { type Advice, symptomWords } from './causes.js';
 import { type Field, fields, sideBySide } from './fields.js';
+import { fixFields } from './fixes.js';
 import { interfacesByInterest } from './interface-names.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
@@ -237,11 +238,7 @@ function failureFields(failure: Failure): Field[] {
   if (failure.symptom !== null)
     entries.push({ label: 'Sees', lines: [symptomWords(failure.symptom)] });
   if (failure.otherwise !== null) entries.push({ label: 'If let by', lines: [failure.otherwise] });
-  const changes = failure.remedies.flatMap(({ summary, command }) => [
-    sentence(summary),
-    ...(command === null ? [] : [printable(command)]),
-  ]);
-  if (changes.length > 0) entries.push({ label: 'Change', lines: changes });
+  if (failure.remedies.length > 0) entries.push(...fixFields(failure.remedies, 'change'));
   else if (failure.words.hint !== null) {
     entries.push({ label: 'Change', lines: [failure.words.hint] });
   }
