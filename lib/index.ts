@@ -86,3 +86,5 @@ export type {
   Symptom,
   Verdict,
 } from './reach/verdict.js';
+export type { Change, NetworkChange, Watcher, WatchOptions } from './watch/change.js';
+export { watch } from './watch/watch.js';

@@ -186,6 +186,48 @@ interface NativeError extends Error {
   detail: string;
 }
 
+/** What to watch, in the kernel's own numbers. */
+export interface WatchQuery extends SocketQuery {
+  intervalMs: number;
+  /** Tell the sockets that are there already as opened. */
+  existing: boolean;
+  /** Tell also the sockets that opened and closed between two polls. */
+  fleeting: boolean;
+}
+
+/** Bits of `WatchBatch.network`. */
+export const NetworkPart = {
+  interfaces: 1,
+  addresses: 2,
+  routes: 4,
+  rules: 8,
+  firewall: 16,
+} as const;
+
+/**
+ * What has changed, or a part of it. Rows are, one after the other: sockets that closed, that opened,
+ * that changed as they are, the same as they were, and that opened and closed.
+ */
+export interface WatchBatch extends SocketTableData {
+  closed: number;
+  opened: number;
+  changed: number;
+  /** `NetworkPart` bits. */
+  network: number;
+  /** Sockets that opened and closed between two polls may be missing. */
+  missed: boolean;
+}
+
+/** A watch that runs, on a thread of its own. */
+export interface NativeWatch {
+  /** The next batch; `null` when there will be none. Not before the last one has come. */
+  next(): Promise<WatchBatch | null>;
+  /** Settles when the thread has ended. */
+  close(): Promise<void>;
+  /** Whether one who waits for a batch keeps the process running; it does unless told otherwise. */
+  setRef(keeps: boolean): void;
+}
+
 interface Addon {
   readSockets(query: SocketQuery): Promise<SocketTableData>;
   readSocketsSync(query: SocketQuery): SocketTableData;
@@ -214,6 +256,8 @@ interface Addon {
   ownersSync(query: OwnerQuery): OwnerTable;
   /** A byte of `SocketOption` bits for each row; 0 for a socket that could not be asked. */
   socketOptions(descriptors: DescriptorTable): Promise<Uint8Array>;
+  /** Waits for the first look at listeners, and a few milliseconds for that at the others. */
+  startWatch(query: WatchQuery): NativeWatch;
 }
 
 let addon: Addon | undefined;
@@ -281,6 +325,17 @@ export const native: Addon = {
   owners: promised('owners'),
   ownersSync: translated('ownersSync'),
   socketOptions: promised('socketOptions'),
+  startWatch(query) {
+    const watch = translated('startWatch')(query);
+    const next = async () => {
+      try {
+        return await watch.next();
+      } catch (error) {
+        throw translate(error, query);
+      }
+    };
+    return { next, close: () => watch.close(), setRef: (keeps) => watch.setRef(keeps) };
+  },
 };
 
 type Call = (...values: unknown[]) => unknown;

@@ -6,6 +6,7 @@
 #include "binding/owners.h"
 #include "binding/set_elements.h"
 #include "binding/sockets.h"
+#include "binding/watch.h"
 #include "binding/xtables.h"
 
 namespace earshot::binding {
@@ -30,6 +31,7 @@ Napi::Object exportAll(Napi::Env env, Napi::Object exports) {
   set("owners", answer<kOwners>);
   set("ownersSync", answerSync<kOwners>);
   set("socketOptions", answer<kSocketOptions>);
+  set("startWatch", startWatch);
   return exports;
 }
 

@@ -11,4 +11,5 @@ export { exposure } from '../reach/exposure.js';
 export { remedies } from '../reach/remedies/remedies.js';
 export { suspects } from '../reach/symptom.js';
 export { trace } from '../reach/trace.js';
+export { watch } from '../watch/watch.js';
 export { wayBack } from './way-back.js';

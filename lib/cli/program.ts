@@ -5,6 +5,7 @@ import type { CaptureOptions } from './commands/capture.js';
 import type { ListOptions } from './commands/list.js';
 import type { PortOptions } from './commands/port.js';
 import type { TraceOptions } from './commands/trace.js';
+import type { WatchOptions } from './commands/watch.js';
 import type { Answer, Context } from './context.js';
 import { symptoms } from './symptoms.js';
 import { UsageError } from './usage-error.js';
@@ -151,6 +152,30 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
     ],
     exitStatusText,
   );
+
+  const watch = program
+    .command('watch')
+    .summary('who listens and who reaches it, as it changes')
+    .description(
+      'Show every listening port, who reaches it and how many connections it has, as that changes; or tell each change as a line of JSON.',
+    )
+    .option('--json', 'one line of JSON for each change')
+    .option('--interval <milliseconds>', 'how often to look, from 10 (default: 1000)')
+    .option('--tcp', 'TCP only')
+    .option('--udp', 'UDP only')
+    .option(
+      '--netns <namespace>',
+      'another network namespace: a name below /run/netns, a path, or a process id',
+    )
+    .helpOption('-h, --help', 'show this help')
+    .action(async (_: unknown, command: Command) => {
+      const options: WatchOptions = ownOptions(command);
+      answered(await (await import('./commands/watch.js')).watch(options, context()));
+    });
+  describe(watch, [
+    { line: 'earshot watch', does: 'a live table; q ends it' },
+    { line: 'earshot watch --json --interval 100', does: 'for programs' },
+  ]);
 
   const audit = program
     .command('audit')

@@ -16,6 +16,8 @@ export interface Surroundings {
   /** What is to be known beside an answer. */
   note(text: string): void;
   readInput(): Promise<string>;
+  /** See `Context`. */
+  live: Pick<Context, 'write' | 'screen' | 'onInterrupt'>;
   view: View;
   services: Services;
 }
@@ -25,10 +27,10 @@ export interface Surroundings {
  * anything fails, one error on standard error and nothing else.
  */
 export async function run(argv: readonly string[], around: Surroundings): Promise<ExitStatus> {
-  const { services, view, readInput } = around;
+  const { services, view, readInput, live } = around;
   let answer: Answer | undefined;
   let printed = '';
-  const context = (): Context => ({ services, view, readInput });
+  const context = (): Context => ({ services, view, readInput, ...live });
   const program = defineProgram(context, (given) => {
     answer = given;
   });

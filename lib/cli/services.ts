@@ -5,6 +5,7 @@ import type { Exposure, Remedy } from '../reach/exposure-row.js';
 import type { Flow } from '../reach/flow.js';
 import type { Suspicion, SymptomQuestion } from '../reach/symptom.js';
 import type { Cause, Verdict } from '../reach/verdict.js';
+import type { Watcher, WatchOptions } from '../watch/change.js';
 
 /** The parts of the library that the command stands on, so that it can be tested without a kernel. */
 export interface Services {
@@ -22,6 +23,7 @@ export interface Services {
    * it a packet of that peer can be expected to arrive.
    */
   wayBack(state: HostState, peer: string): Promise<string | null>;
+  watch(options: WatchOptions): Promise<Watcher>;
   /** The name of a user of this machine, `null` where none is known. */
   userName(uid: number): Promise<string | null>;
 }
@@ -56,6 +58,9 @@ export const services: Services = {
   },
   async wayBack(state, peer) {
     return (await library()).wayBack(state, peer);
+  },
+  async watch(options) {
+    return (await library()).watch(options);
   },
   async userName(uid) {
     return (await import('./user-names.js')).userName(uid);

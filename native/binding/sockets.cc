@@ -34,8 +34,9 @@ std::optional<sockets::Prefix> prefix(const Napi::Object& object, const char* ad
   return prefix;
 }
 
-sockets::Query query(const Napi::CallbackInfo& info) {
-  const Napi::Object object = objectArgument(info, 0);
+}  // namespace
+
+sockets::Query toSocketQuery(const Napi::Object& object) {
   sockets::Query query;
   query.tcpStates = number(object, "tcpStates");
   query.udpStates = number(object, "udpStates");
@@ -56,6 +57,12 @@ sockets::Query query(const Napi::CallbackInfo& info) {
                                       : sockets::Source::kAuto;
   query.netns = optionalString(object, "netns");
   return query;
+}
+
+namespace {
+
+sockets::Query query(const Napi::CallbackInfo& info) {
+  return toSocketQuery(objectArgument(info, 0));
 }
 
 /** Below this, copying costs less than a buffer that the garbage collector must hand back. */
@@ -116,7 +123,9 @@ Napi::Object toColumns(Napi::Env env, Table& table) {
   return columns;
 }
 
-Napi::Value presentReading(Napi::Env env, sockets::Reading& reading) {
+}  // namespace
+
+Napi::Object toSocketTableData(Napi::Env env, sockets::Reading& reading) {
   const auto sets = Napi::Array::New(env, reading.interfaceSets.size());
   for (uint32_t set = 0; set < reading.interfaceSets.size(); set++) {
     const auto& members = reading.interfaceSets[set];
@@ -157,6 +166,12 @@ Napi::Value presentReading(Napi::Env env, sockets::Reading& reading) {
   result.Set("interfaceNames", names);
   result.Set("cgroups", cgroups);
   return result;
+}
+
+namespace {
+
+Napi::Value presentReading(Napi::Env env, sockets::Reading& reading) {
+  return toSocketTableData(env, reading);
 }
 
 Napi::Value presentRecordings(Napi::Env env, std::vector<sockets::Recording>& recordings) {

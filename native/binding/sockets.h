@@ -5,6 +5,12 @@
 
 namespace earshot::binding {
 
+/** The question in an object of JavaScript. */
+sockets::Query toSocketQuery(const Napi::Object& object);
+
+/** The sockets read as JavaScript sees them. */
+Napi::Object toSocketTableData(Napi::Env env, sockets::Reading& reading);
+
 extern const Question<sockets::Query, sockets::Reading> kReadSockets;
 extern const Question<sockets::Query, std::vector<sockets::Recording>> kDumpSockets;
 

@@ -28,13 +28,25 @@ bool isOwn(int fd) {
   throw Failure{Operation::kNetns, syscall, code, path};
 }
 
+/** Not blocking, since a path can also name a pipe. */
+Descriptor opened(const std::string& path) {
+  Descriptor target(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!target) refuse("open", errno, path);
+  return target;
+}
+
 }  // namespace
+
+void enter(const std::optional<std::string>& path) {
+  if (!path) return;
+  const Descriptor target = opened(*path);
+  if (isOwn(target.get())) return;
+  if (setns(target.get(), CLONE_NEWNET) < 0) refuse("setns", errno, *path);
+}
 
 void run(const std::optional<std::string>& path, const std::function<void()>& read) {
   if (!path) return read();
-  // Not blocking, since a path can also name a pipe.
-  const Descriptor target(open(path->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!target) refuse("open", errno, *path);
+  const Descriptor target = opened(*path);
   if (isOwn(target.get())) return read();
 
   std::exception_ptr thrown;

@@ -14,4 +14,8 @@ namespace earshot::namespaces {
  */
 void run(const std::optional<std::string>& path, const std::function<void()>& read);
 
+/** Has the calling thread enter the namespace for good; it stays where it is where there is no
+ * path. */
+void enter(const std::optional<std::string>& path);
+
 }  // namespace earshot::namespaces

@@ -174,7 +174,8 @@ std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states
 }
 
 std::optional<netlink::Refusal> lookUp(netlink::Socket& socket, const Connection& connection,
-                                       uint32_t device, bool keyedPeers, netlink::Sink& sink) {
+                                       uint32_t device, bool keyedPeers, netlink::Sink& sink,
+                                       std::optional<uint64_t> cookie) {
   inet_diag_req_v2 request{};
   if (keyedPeers) request.idiag_ext = kInfoExtension;
   request.sdiag_family = connection.family == 4 ? AF_INET : AF_INET6;
@@ -185,7 +186,12 @@ std::optional<netlink::Refusal> lookUp(netlink::Socket& socket, const Connection
   std::memcpy(request.id.idiag_src, connection.local.data(), connection.local.size());
   std::memcpy(request.id.idiag_dst, connection.remote.data(), connection.remote.size());
   request.id.idiag_if = device;
-  std::fill_n(request.id.idiag_cookie, 2, INET_DIAG_NOCOOKIE);
+  if (cookie) {
+    request.id.idiag_cookie[0] = static_cast<uint32_t>(*cookie);
+    request.id.idiag_cookie[1] = static_cast<uint32_t>(*cookie >> 32);
+  } else {
+    std::fill_n(request.id.idiag_cookie, 2, INET_DIAG_NOCOOKIE);
+  }
   std::vector<uint8_t> payload;
   netlink::put(payload, request);
   return socket.request(SOCK_DIAG_BY_FAMILY, 0, payload, sink);

@@ -38,10 +38,12 @@ struct Connection {
 /**
  * Asks for one connection in the scope of a device, 0 for those bound to none: the kernel looks in
  * its hash table (inet_diag_find_one_icsk). Refused with ENOENT where there is nothing; the
- * listener that would take a packet of such a connection is told too.
+ * listener that would take a packet of such a connection is told too. With a cookie only the very
+ * socket that has it is told, and ESTALE is another refusal (sock_diag_check_cookie).
  */
 std::optional<netlink::Refusal> lookUp(netlink::Socket& socket, const Connection& connection,
-                                       uint32_t device, bool keyedPeers, netlink::Sink& sink);
+                                       uint32_t device, bool keyedPeers, netlink::Sink& sink,
+                                       std::optional<uint64_t> cookie = std::nullopt);
 
 /** Recorded messages of one protocol as a table. */
 Table decodeAll(netlink::Bytes bytes, uint8_t protocol);

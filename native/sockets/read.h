@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "sockets/interfaces.h"
 #include "sockets/query.h"
 #include "sockets/table.h"
 
@@ -20,6 +21,12 @@ struct Reading {
 };
 
 Reading read(const Query& query);
+
+/** Says of each row on which interfaces it stands. */
+void joinInterfaces(Reading& reading, Interfaces& interfaces);
+
+/** Says of each row in which cgroup it is, and packs the table. */
+void finish(Reading& reading);
 
 /** The messages of one dump, as the kernel sent them. */
 struct Recording {

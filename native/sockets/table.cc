@@ -47,6 +47,15 @@ void Table::append(const Row& row) {
   for (const KeyedPrefix& prefix : row.keyedPeers) keyedPeers_.push_back({at, prefix});
 }
 
+void Table::append(const Table& other, size_t row) {
+  if (length_ == capacity_) reserve(std::max(kFirstCapacity, 2 * capacity_));
+  const size_t at = length_++;
+  eachColumn([&](size_t offset, size_t width) {
+    std::memcpy(block_.get() + offset * capacity_ + width * at,
+                other.block_.get() + offset * other.capacity_ + width * row, width);
+  });
+}
+
 void Table::truncate(size_t length) {
   length_ = length;
   std::erase_if(keyedPeers_, [&](const Keyed& keyed) { return keyed.row >= length; });

@@ -90,6 +90,9 @@ class Table {
 
   void append(const Row& row);
 
+  /** Appends a row of another table, without its keyed peers. */
+  void append(const Table& other, size_t row);
+
   /** Forgets the rows behind the first `length`. */
   void truncate(size_t length);
 
@@ -103,6 +106,11 @@ class Table {
   template <class C>
   typename C::Type* column() {
     return reinterpret_cast<typename C::Type*>(block_.get() + C::offset * capacity_);
+  }
+
+  template <class C>
+  const typename C::Type* column() const {
+    return reinterpret_cast<const typename C::Type*>(block_.get() + C::offset * capacity_);
   }
 
   /** Closes the gaps between the columns: each then starts at its offset times length(). */

@@ -15,6 +15,8 @@ const library = {
     'bundle/index': 'dist/index.js',
     'bundle/reach': 'dist/reach/index.js',
     'bundle/library': 'dist/cli/library.js',
+    // A thread of its own, beside the module that starts it.
+    'bundle/exposure-worker': 'dist/watch/exposure-worker.js',
   },
   chunks: 'bundle/[name]-[hash]',
 };

@@ -15,6 +15,7 @@ import { addressFromNumber, prefixRange } from '#earshot/model/prefix-set.js';
 import { parseState } from '#earshot/model/state-check.js';
 import { exposure } from '#earshot/reach/exposure.js';
 import { trace } from '#earshot/reach/trace.js';
+import { noTerminal } from './laptop.js';
 
 /* `earshot audit`: what is, held against what may be; on hosts that were recorded with their firewalls. */
 
@@ -51,6 +52,7 @@ async function earshot(argv: string[], input = '', state: HostState = ufw.state)
       err += text;
     },
     readInput: async () => input,
+    live: noTerminal,
     view: { width: 80, colour: false, interactive: false },
     services: { ...services, capture: async () => state },
   });

@@ -3,6 +3,7 @@ import { run } from '#earshot/cli/run.js';
 import { services as real, type Services } from '#earshot/cli/services.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import { LAN, lan4, neighbour4, onLan, tcp, unreadable } from '../reach/support/state.js';
+import { noTerminal } from './laptop.js';
 
 /* `earshot PORT --from ADDRESS --sees ERROR`, on hosts written by hand. */
 
@@ -20,6 +21,7 @@ async function earshot(state: HostState, argv: string[]) {
       err += text;
     },
     readInput: async () => '',
+    live: noTerminal,
     view: { width: 80, colour: false, interactive: false },
     services,
   });

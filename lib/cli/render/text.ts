@@ -30,8 +30,16 @@ function hexadecimal(value: number, digits: number): string {
 
 /** One JSON document with a line end. The controls that JSON leaves as they are, are escaped too. */
 export function jsonDocument(value: unknown): string {
-  const text = JSON.stringify(value, null, 2);
-  return `${text.replace(/[\u007f-\u009f]/g, (c) => `\\u${hexadecimal(c.charCodeAt(0), 4)}`)}\n`;
+  return withoutControls(JSON.stringify(value, null, 2));
+}
+
+/** The same on one line. */
+export function jsonLine(value: unknown): string {
+  return withoutControls(JSON.stringify(value));
+}
+
+function withoutControls(json: string): string {
+  return `${json.replace(/[\u007f-\u009f]/g, (c) => `\\u${hexadecimal(c.charCodeAt(0), 4)}`)}\n`;
 }
 
 /** The text cut to a number of columns, the cut shown by an ellipsis. */

@@ -1,0 +1,137 @@
+import { Worker } from 'node:worker_threads';
+import { EarshotError } from '../errors.js';
+import type { CheckedOptions } from '../kernel/read-options.js';
+import type { ReadOptions, SocketFilter } from '../model/socket.js';
+import type { Change } from './change.js';
+import { listenersIn } from './changes.js';
+import type { ExposureChange, ExposureQuery } from './exposure-changes.js';
+import type { ExposureAnswer } from './exposure-worker.js';
+
+/** Changes come in flocks: who reaches what is asked when it has been quiet for so long, … */
+const QUIET = 50;
+/** … or has not been for so long, … */
+const LONGEST_WAIT = 1000;
+/** … and, for what nobody is told of, so often. All in milliseconds. */
+const PERIOD = 10_000;
+/** The processor's time is for others mostly: so many times as long as the last look took it rests. */
+const REST = 4;
+
+interface Asked {
+  read: CheckedOptions;
+  filter: SocketFilter;
+  existing: boolean;
+}
+
+interface Told {
+  changed(): void;
+  failed(error: unknown): void;
+}
+
+/** Asks the worker who reaches the listeners, whenever that may be different. */
+export class Exposures {
+  readonly #worker: Worker;
+  readonly #told: Told;
+  readonly #opened = new Set<string>();
+  #changes: ExposureChange[] = [];
+  #looking = true;
+  /** When something first gave cause to look again. */
+  #cause: number | null = null;
+  #mayLook = 0;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(asked: Asked, told: Told) {
+    this.#told = told;
+    this.#worker = new Worker(new URL('./exposure-worker.js', import.meta.url), {
+      workerData: queryOf(asked),
+      execArgv: [],
+    });
+    this.#worker.on('message', (answer: ExposureAnswer) => this.#answered(answer));
+    this.#worker.on('error', (error) => told.failed(error));
+    this.#worker.unref(); // after on(), which makes it count again
+    this.#look();
+  }
+
+  /** Something has changed that may change who reaches whom. */
+  consider(changes: readonly Change[]): void {
+    for (const { cookie } of listenersIn(changes.filter(({ type }) => type === 'opened'))) {
+      if (cookie !== null) this.#opened.add(cookie);
+    }
+    this.#cause ??= performance.now();
+    this.#schedule();
+  }
+
+  /** What is different since this was last asked. */
+  take(): Change[] {
+    const changes = this.#changes;
+    this.#changes = [];
+    return changes.map((change) => ({ type: 'exposure-changed', ...change }));
+  }
+
+  async close(): Promise<void> {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#looking = true; // never again
+    this.#worker.ref(); // or the process might end before this has settled
+    await this.#worker.terminate();
+  }
+
+  #look(): void {
+    this.#looking = true;
+    this.#cause = null;
+    this.#worker.postMessage(this.#opened);
+    this.#opened.clear();
+  }
+
+  #answered(answer: ExposureAnswer): void {
+    if ('error' in answer) {
+      const { code, message } = answer.error;
+      this.#told.failed(code === null ? new Error(message) : new EarshotError(code, message));
+      return;
+    }
+    this.#looking = false;
+    this.#mayLook = performance.now() + REST * answer.milliseconds;
+    this.#merge(answer.changes);
+    this.#schedule();
+    if (this.#changes.length > 0) this.#told.changed();
+  }
+
+  /** Of what nobody has taken yet, what was stays what was told last. */
+  #merge(changes: readonly ExposureChange[]): void {
+    for (const change of changes) {
+      const before = this.#changes.find(({ exposure }) => sameEndpoint(exposure, change.exposure));
+      if (before) before.exposure = change.exposure;
+      else this.#changes.push({ ...change });
+    }
+    // Who came and went meanwhile makes no difference.
+    this.#changes = this.#changes.filter(({ exposure, was }) => was !== null || !isGone(exposure));
+  }
+
+  #schedule(): void {
+    if (this.#looking) return;
+    if (this.#timer) clearTimeout(this.#timer);
+    const now = performance.now();
+    const wait = this.#cause === null ? PERIOD : Math.min(QUIET, this.#cause + LONGEST_WAIT - now);
+    this.#timer = setTimeout(() => this.#look(), Math.max(0, wait, this.#mayLook - now));
+    this.#timer.unref();
+  }
+}
+
+function queryOf({ read, filter, existing }: Asked): ExposureQuery {
+  const options: ReadOptions = { source: read.source };
+  if (read.netns !== null) options.netns = read.netns;
+  const { state: _, ...listeners } = filter;
+  return { read: options, filter: listeners, existing };
+}
+
+function isGone({ reach, blocked, unknown }: ExposureChange['exposure']): boolean {
+  return reach.length + blocked.length + unknown.length === 0;
+}
+
+function sameEndpoint(one: ExposureChange['exposure'], other: ExposureChange['exposure']): boolean {
+  return (
+    one.endpoint.protocol === other.endpoint.protocol &&
+    one.endpoint.port === other.endpoint.port &&
+    one.socket?.local.address === other.socket?.local.address &&
+    one.socket?.boundInterface === other.socket?.boundInterface
+  );
+}

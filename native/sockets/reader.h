@@ -1,0 +1,60 @@
+#pragma once
+
+#include <optional>
+
+#include "error.h"
+#include "netlink/socket.h"
+#include "sockets/filter.h"
+#include "sockets/interfaces.h"
+#include "sockets/query.h"
+#include "sockets/table.h"
+
+namespace earshot::sockets {
+
+/** Every table of the kernel, in the order in which they are read. */
+extern const TableName kTables[4];
+
+/** The states of a table that the query asks for, as a bit mask. */
+uint32_t statesOf(const Query& query, TableName name);
+
+/** Can the table hold a socket that the query asks for? */
+bool isWanted(const Query& query, TableName name);
+
+/** The filter, or nothing when no socket can match since the device does not exist. */
+std::optional<Filter> filterOf(const Query& query, const Interfaces& interfaces);
+
+/** Does the error say that there is no sock_diag for us here: not in this kernel, or not allowed?
+ */
+bool isUnavailable(int code);
+
+/**
+ * Reads the tables that a query asks for, in the calling thread's namespace and from where the
+ * query says. Keeps its netlink socket for the next time.
+ */
+class Reader {
+ public:
+  /** The query must outlive it. */
+  explicit Reader(const Query& query) : query_(query) {}
+
+  /** Appends the sockets that match. */
+  void read(const Filter& filter, const Interfaces& interfaces, Table& table);
+
+  /**
+   * Asks for the TCP socket of a row by both its ends and its cookie, and appends it to `found` as
+   * it is now, if it is there and still matches.
+   */
+  void find(const Filter& filter, const Table& table, size_t row, Table& found);
+
+ private:
+  bool lookUp(const Filter& filter, const Interfaces& interfaces, Table& table);
+  bool readTcpTogether(const Filter& filter, Table& table);
+  void readTable(TableName name, const Filter& filter, Table& table);
+  std::optional<Failure> readNetlink(uint8_t protocol, const Filter& filter, Table& table,
+                                     auto dump);
+  void readProcfs(TableName name, const Filter& filter, Table& table);
+
+  const Query& query_;
+  std::optional<netlink::Socket> socket_;
+};
+
+}  // namespace earshot::sockets

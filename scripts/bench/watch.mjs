@@ -1,0 +1,164 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { inRoot } from '../support/paths.mjs';
+import { fingerprint, isStamped, stamp } from '../support/stamp.mjs';
+import { main, run, StepError, say } from '../support/step.mjs';
+import { sum, Tally } from './tally.mjs';
+
+/*
+ * `npm run bench:watch [-- --minutes M] [--rate N] [--interval MS]`: watches connections that come and
+ * go, 1,000 a second and every 100 ms unless told otherwise, in a network namespace of their own. Holds
+ * what was told against what was done: each connection has two sockets, and each of these is to open once
+ * and to close once. It fails where that is not so; memory and the delays of the event loop are shown,
+ * beside those of a thread that does nothing, for other programs cause delays too.
+ */
+
+/** How often the kernel lets go of a TIME-WAIT, and how many it holds here. */
+const TIME_WAIT_MS = 60_000;
+const TIME_WAITS = 2_000;
+/** The event loop is not to be held up for longer, in milliseconds. */
+const MOST_WORK = 5;
+
+await main(async () => {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '1' },
+      rate: { type: 'string', default: '1000' },
+      interval: { type: 'string', default: '100' },
+      inside: { type: 'boolean', default: false },
+    },
+  });
+  const seconds = Math.round(Number(values.minutes) * 60);
+  if (!(seconds >= 1))
+    throw new StepError(`'${values.minutes}' is no number of minutes`, 'give one');
+  if (!values.inside) return inNamespaceOfItsOwn();
+  await run('ip', ['link', 'set', 'lo', 'up']);
+  await run('sysctl', ['-qw', `net.ipv4.tcp_max_tw_buckets=${TIME_WAITS}`]);
+  await measure(Number(values.rate), seconds, Number(values.interval));
+});
+
+async function inNamespaceOfItsOwn() {
+  if (!existsSync(inRoot('dist/index.js'))) {
+    throw new StepError('dist/index.js is not there', "run 'npm run build' first");
+  }
+  const file = 'scripts/bench/native/churn.c';
+  const inputs = fingerprint([file]);
+  if (!isStamped('bench-churn', inputs)) {
+    mkdirSync(inRoot('build/bench'), { recursive: true });
+    const output = inRoot('build/bench/churn');
+    const compiled = await run('cc', ['-O2', '-Wall', '-Wextra', '-o', output, inRoot(file)]);
+    if (compiled.status !== 0)
+      throw new StepError('it does not compile', 'see above', compiled.output);
+    stamp('bench-churn', inputs);
+  }
+  const asOther = process.getuid?.() === 0 ? [] : ['--map-root-user'];
+  const command = [process.execPath, '--expose-gc', ...process.argv.slice(1), '--inside'];
+  const child = spawn('unshare', ['--net', ...asOther, ...command], { stdio: 'inherit' });
+  const [status] = await once(child, 'exit');
+  process.exitCode = status ?? 1;
+}
+
+/** Milliseconds for which the main thread has run (proc_pid_schedstat). */
+function threadTime() {
+  const [nanoseconds] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ');
+  return Number(nanoseconds) / 1e6;
+}
+
+/** @param {number} rate @param {number} seconds @param {number} intervalMs */
+async function measure(rate, seconds, intervalMs) {
+  const { watch } = await import(new URL('../../dist/index.js', import.meta.url).href);
+  const churn = spawn(inRoot('build/bench/churn'), [String(rate), String(seconds)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: churn.stdout });
+  /** @type {string[]} */
+  const said = [];
+  lines.on('line', (line) => said.push(line));
+  await once(lines, 'line');
+
+  const tally = new Tally();
+  let [batches, missed, largest] = [0, 0, 0];
+  // No stretch of work on this thread can be longer than all that it did since the batch before.
+  let worked = threadTime();
+  /** @type {number[]} */
+  const work = [];
+  const watcher = watch({ filter: { protocol: 'tcp' }, intervalMs });
+  const reading = (async () => {
+    for await (const changes of watcher) {
+      batches++;
+      largest = Math.max(largest, changes.length);
+      work.push(threadTime() - worked);
+      for (const change of changes) {
+        if (change.type === 'missed') missed++;
+        if (change.type === 'opened' || change.type === 'closed')
+          tally.add(change.type, change.socket);
+      }
+      worked = threadTime();
+    }
+  })();
+  const idle = new Worker(
+    `const { monitorEventLoopDelay } = require('node:perf_hooks');
+     const { parentPort } = require('node:worker_threads');
+     const delay = monitorEventLoopDelay({ resolution: 10 });
+     delay.enable();
+     parentPort.on('message', () => parentPort.postMessage(
+       [99.9, 99.99, 100].map((share) => delay.percentile(share) / 1e6)));`,
+    { eval: true },
+  );
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  const ended = once(churn, 'exit');
+  churn.stdin.end('\n');
+  const report = setInterval(() => {
+    globalThis.gc?.();
+    const { rss, heapUsed, external } = process.memoryUsage();
+    const mib = [rss, heapUsed, external].map((bytes) => (bytes / 2 ** 20).toFixed(1));
+    worked = threadTime();
+    say(`memory ${mib[0]} MiB, heap ${mib[1]}, outside of it ${mib[2]}; ${batches} batches`);
+  }, 30_000);
+  const before = process.cpuUsage();
+  await ended;
+  const used = process.cpuUsage(before);
+  delay.disable();
+  idle.postMessage('tell');
+  const [noise] = await once(idle, 'message');
+  await idle.terminate();
+  say(`the connections are made; the last TIME-WAIT goes in ${TIME_WAIT_MS / 1000} seconds`);
+  await new Promise((resolve) => setTimeout(resolve, TIME_WAIT_MS + 10 * intervalMs + 1000));
+  clearInterval(report);
+  await watcher.close();
+  await reading;
+
+  const truth = new Map(
+    said.slice(1).map((line) => /** @type {[number, number]} */ (line.split(' ').map(Number))),
+  );
+  const results = tally.differences(truth);
+  say(`${sum(truth.values())} connections in ${seconds} s, polled every ${intervalMs} ms`);
+  for (const { what, told, lost, doubled } of results) {
+    say(`${what}: told ${told}, lost ${lost}, doubled ${doubled}`);
+  }
+  const own = [99.9, 99.99, 100].map((share) => delay.percentile(share) / 1e6);
+  const show = (/** @type {number[]} */ [one = 0, two = 0, most = 0]) =>
+    `99.9 % below ${one.toFixed(1)} ms, 99.99 % below ${two.toFixed(1)}, at most ${most.toFixed(1)}`;
+  work.sort((one, other) => one - other);
+  const [usual = 0, nearly = 0, most = 0] = [0.5, 0.999, 1].map(
+    (share) => work[Math.ceil(share * work.length) - 1],
+  );
+  say(
+    `work of the event loop's thread for a batch: median ${usual.toFixed(2)} ms, 99.9 % below ${nearly.toFixed(2)}, at most ${most.toFixed(2)}`,
+  );
+  say(`event loop, timers late: ${show(own)}`);
+  say(`a thread that does nothing: ${show(noise)}`);
+  say(`${batches} batches of at most ${largest} changes; missed told ${missed} times`);
+  const seconds2 = (used.user + used.system) / 1e6;
+  say(`processor: ${((100 * seconds2) / seconds).toFixed(1)} % of one core`);
+  if (most > MOST_WORK) throw new StepError('it held up the event loop', 'see above');
+  if (results.some(({ lost, doubled }) => lost + doubled > 0) || missed > 0) {
+    throw new StepError('what was told is not what happened', 'see above');
+  }
+}
