@@ -3,7 +3,7 @@ import type { Answer, Context } from './context.js';
 import { isEarshotError } from './earshot-error.js';
 import { ExitStatus } from './exit-status.js';
 import { defineProgram } from './program.js';
-import { printable } from './render/text.js';
+import { printable } from './render/printable.js';
 import type { View } from './render/view.js';
 import type { Services } from './services.js';
 import { UsageError } from './usage-error.js';

@@ -52,6 +52,66 @@ const childProcessOnNeed = {
 };
 
 /**
+ * What `earshot` gives of `reach` is loaded when it is first called: compiling all that follows packets
+ * takes longer than all the rest of the import, and who reads sockets alone has no need of it. Node
+ * loads a module on the spot by require() in every version that earshot runs on.
+ * @type {esbuild.Plugin}
+ */
+const reachOnNeed = {
+  name: 'reach on need',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/reach\// }, ({ path, importer }) =>
+      importer === inRoot('dist/index.js') ? { path, namespace: 'reach-on-need' } : undefined,
+    );
+    build.onLoad({ filter: /./, namespace: 'reach-on-need' }, ({ path }) => ({
+      contents: onNeed(path),
+      resolveDir: inRoot('dist'),
+    }));
+  },
+};
+
+/**
+ * A module with the same functions, which loads the real ones.
+ * @param {string} path of a module of reach, from dist/
+ */
+function onNeed(path) {
+  const source = readFileSync(inRoot('dist', path), 'utf8');
+  const index = readFileSync(inRoot('dist/index.js'), 'utf8');
+  const escaped = path.replaceAll(/[./]/g, '\\$&');
+  const [, list = ''] = new RegExp(`export \\{([^}]*)\\} from '${escaped}'`).exec(index) ?? [];
+  const names = list.split(',').map((name) => name.trim());
+  const other = names.find((name) => !new RegExp(`export function ${name}\\(`).test(source));
+  if (other !== undefined) {
+    throw new StepError(
+      `${path} exports ${other || 'nothing by that form'}, which is no function and cannot wait`,
+      'see reachOnNeed in scripts/steps/bundle.mjs',
+    );
+  }
+  const functions = names.map(
+    (name) => `export function ${name}(...values) { return reach().${name}(...values); }`,
+  );
+  return `import { reach } from './reach-loader.js';\n${functions.join('\n')}\n`;
+}
+
+/** @type {esbuild.Plugin} */
+const reachLoader = {
+  name: 'loader of reach',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/reach-loader\.js$/ }, () => ({
+      path: 'reach-loader',
+      namespace: 'reach-loader',
+    }));
+    build.onLoad({ filter: /./, namespace: 'reach-loader' }, () => ({
+      contents: `import { createRequire } from 'node:module';
+        let loaded;
+        export function reach() {
+          return (loaded ??= createRequire(import.meta.url)('./reach.js'));
+        }`,
+    }));
+  },
+};
+
+/**
  * The command finds in the library's bundle what the library has.
  * @type {esbuild.Plugin}
  */
@@ -102,7 +162,7 @@ const build = ({ entryPoints, chunks }, plugins = []) =>
 /** Makes dist/earshot.js and dist/bundle/ of what the compiler wrote and of the packages that are needed. */
 export async function bundle() {
   const built = await Promise.all([
-    build(library),
+    build(library, [reachOnNeed, reachLoader]),
     build(command, [commandOverLibrary, childProcessOnNeed]),
   ]).catch((error) => {
     throw new StepError('bundling failed', 'correct what is named above', error.message);

@@ -1,7 +1,7 @@
 import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { missingText } from '../render/missing.js';
-import { jsonDocument } from '../render/text.js';
+import { jsonDocument } from '../render/printable.js';
 import { obtainState, type StateOptions } from '../state-source.js';
 import { UsageError } from '../usage-error.js';
 import { writeWhole } from '../write-whole.js';

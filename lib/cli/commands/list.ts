@@ -4,7 +4,7 @@ import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { type ProtocolOptions, protocolsAsked } from '../protocols.js';
 import { listText } from '../render/list.js';
-import { jsonDocument } from '../render/text.js';
+import { jsonDocument } from '../render/printable.js';
 import { obtainState, type StateOptions } from '../state-source.js';
 
 export interface ListOptions extends StateOptions, ProtocolOptions {

@@ -7,8 +7,8 @@ import { addressArgument } from '../arguments.js';
 import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { checkInterface } from '../peer-flow.js';
+import { jsonDocument } from '../render/printable.js';
 import { type RemediedSuspect, seesText } from '../render/sees.js';
-import { jsonDocument } from '../render/text.js';
 
 /** `earshot PORT --from ADDRESS --sees ERROR`: what on this host makes that peer see that. */
 export async function sees(

@@ -8,7 +8,7 @@ import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { peerOf } from '../peer-flow.js';
 import type { ProtocolOptions } from '../protocols.js';
-import { jsonDocument } from '../render/text.js';
+import { jsonDocument } from '../render/printable.js';
 import { type TracedFlow, traceText } from '../render/trace.js';
 import { obtainState, type StateOptions } from '../state-source.js';
 import { UsageError } from '../usage-error.js';

@@ -5,7 +5,7 @@ import { ExitStatus } from '../exit-status.js';
 import { Board } from '../live/board.js';
 import { type ProtocolOptions, protocolsAsked } from '../protocols.js';
 import { boardLines, firstShown, type Look, type Sorting } from '../render/board.js';
-import { jsonLine } from '../render/text.js';
+import { jsonLine } from '../render/printable.js';
 import type { Screen } from '../screen.js';
 import { UsageError } from '../usage-error.js';
 

@@ -5,9 +5,10 @@ import type { Policy } from '../audit/policy.js';
 import { type Field, fields } from './fields.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
+import { printable } from './printable.js';
 import { holdersText } from './processes.js';
 import { hostName } from './rows.js';
-import { count, enumerate, fold, printable } from './text.js';
+import { count, enumerate, fold } from './text.js';
 import { palette, type View } from './view.js';
 
 /** How many prefixes are named before the rest is counted. The JSON has all. */

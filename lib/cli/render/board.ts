@@ -1,10 +1,11 @@
 import type { Change } from '../../watch/change.js';
 import type { Board } from '../live/board.js';
+import { printable } from './printable.js';
 import { holdersText } from './processes.js';
 import { type Row, type Standing, standingOf } from './rows.js';
 import { standsOn } from './stands-on.js';
 import { type Cell, type Column, table } from './table.js';
-import { count, printable, shorten } from './text.js';
+import { count, shorten } from './text.js';
 import { palette, type View } from './view.js';
 import { standingStyle } from './who.js';
 

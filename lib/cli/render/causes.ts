@@ -1,8 +1,9 @@
 import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
 import type { Cause, RuleReference, RuleTool, Symptom } from '../../reach/verdict.js';
+import { printable } from './printable.js';
 import { commandText } from './processes.js';
-import { enumerate, printable } from './text.js';
+import { enumerate } from './text.js';
 
 /** A cause in words. */
 export interface CauseWords {

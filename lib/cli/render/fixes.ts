@@ -1,7 +1,7 @@
 import type { Remedy } from '../../reach/exposure-row.js';
 import { sentence } from './causes.js';
 import type { Field } from './fields.js';
-import { printable } from './text.js';
+import { printable } from './printable.js';
 
 /** How many changes are told; the JSON has all. */
 const mostTold = 3;

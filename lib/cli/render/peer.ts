@@ -5,7 +5,8 @@ import type { Verdict } from '../../reach/verdict.js';
 import { endpointText } from './causes.js';
 import { fields } from './fields.js';
 import { missingText } from './missing.js';
-import { pad, paragraph, printable, widthOf } from './text.js';
+import { printable } from './printable.js';
+import { pad, paragraph, widthOf } from './text.js';
 import { verdictFields } from './trace.js';
 import { palette, type View } from './view.js';
 

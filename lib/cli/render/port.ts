@@ -10,11 +10,12 @@ import { fixFields } from './fixes.js';
 import { interfacesByInterest } from './interface-names.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
+import { printable } from './printable.js';
 import { commandLine, commandText, holders } from './processes.js';
 import { hostName, type Row, rowsOf, standingOf } from './rows.js';
 import { reachText, share, shareableAddress } from './share.js';
 import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
-import { count, enumerate, fold, paragraph, printable, shorten } from './text.js';
+import { count, enumerate, fold, paragraph, shorten } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 import { assumed, assumedReach, outsiders, standingStyle } from './who.js';
 

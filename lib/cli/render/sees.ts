@@ -6,7 +6,8 @@ import type { Symptom } from '../../reach/verdict.js';
 import { endpointText, symptomWords } from './causes.js';
 import { fields } from './fields.js';
 import { missingText } from './missing.js';
-import { enumerate, paragraph, printable } from './text.js';
+import { printable } from './printable.js';
+import { enumerate, paragraph } from './text.js';
 import { verdictFields } from './trace.js';
 import { palette, type View } from './view.js';
 

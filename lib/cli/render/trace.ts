@@ -6,8 +6,9 @@ import { causeWords, endpointText, symptomWords } from './causes.js';
 import { type Field, fields } from './fields.js';
 import { fixFields } from './fixes.js';
 import { missingText } from './missing.js';
+import { printable } from './printable.js';
 import { shareableAddress } from './share.js';
-import { fold, pad, paragraph, printable } from './text.js';
+import { fold, pad, paragraph } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 
 /** A flow with how its interface was chosen, where nobody named one. */
