@@ -197,7 +197,8 @@ function returnBy(course: Course, answer: KernelAnswer, refused: Frame): Fate | 
   const headless = withoutHeader(course, device);
   if (headless) return headless;
   const lost = leaveAtOnce(course, device, frame, 'own');
-  return lost ?? (course.fromHere ? martianOverLoopback(course, device) : null);
+  if (lost) return lost;
+  return course.fromHere ? martianOverLoopback(course, device) : translatedBefore(course, kind);
 }
 
 /** nft_reject_netdev_eval answers by turning the link header round: without one nothing gets out. */
@@ -311,6 +312,14 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
 /** An error whose quotation was not translated back speaks of a packet that the peer never sent. */
 function unrelated(course: Course, { tracking }: Frame): Fate | null {
   if (tracking !== null && tracking !== 'untracked') return null;
+  const what = 'an error about a packet that rules have translated';
+  return course.fails('reply', { code: 'not-evaluated', what }, 'ETIMEDOUT', what, 'reply');
+}
+
+/** What rules for a bridge have translated already, a device answers as it stands: the peer asked for another. */
+function translatedBefore(course: Course, kind: 'reset' | 'icmp-error'): Fate | null {
+  if (kind === 'reset') return untranslated(course);
+  if (!isTranslated(course)) return null;
   const what = 'an error about a packet that rules have translated';
   return course.fails('reply', { code: 'not-evaluated', what }, 'ETIMEDOUT', what, 'reply');
 }

@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { withLab } from '../harness.js';
+import { labTest } from '../lab-test.js';
+import { everyFlow } from '../networks.js';
+import { holdAgainstKernel } from '../witness.js';
+import { backends, iptablesTools, loadRules } from './load.js';
+
+/* Rules of IP that a bridge asks (br_netfilter) come before those of the bridge as a device. */
+
+const test = labTest(
+  [...iptablesTools, 'nft'],
+  [
+    {
+      name: 'br_netfilter',
+      missing: () => (existsSync('/proc/sys/net/bridge') ? null : 'br_netfilter is not loaded'),
+    },
+  ],
+);
+
+const host = {
+  sysctls: {
+    'net.bridge.bridge-nf-call-iptables': 1,
+    'net.bridge.bridge-nf-call-ip6tables': 1,
+  },
+  interfaces: {
+    br0: {
+      kind: 'bridge' as const,
+      addresses: ['192.0.2.1/24', '2001:db8::1/64'],
+      peers: { guest: { addresses: ['192.0.2.10/24', '2001:db8::10/64'] } },
+    },
+  },
+};
+
+for (const backend of backends) {
+  for (const refusal of ['icmpx port-unreachable', 'tcp reset']) {
+    test(`what iptables-${backend} has translated and a device refuses with ${refusal} is silence`, async (t) => {
+      await withLab(host, async (lab) => {
+        await loadRules(lab.host.namespace, backend, {
+          nat: ['-A PREROUTING -p tcp -m tcp --dport 4000:4001 -j DNAT --to-destination :5000'],
+        });
+        await lab.nft(
+          [
+            'add table netdev t',
+            'add chain netdev t c { type filter hook ingress device br0 priority 0; }',
+            `add rule netdev t c meta l4proto tcp reject with ${refusal}`,
+          ].join('\n'),
+        );
+        const flows = [4000, 80].flatMap((port) =>
+          everyFlow(['guest'], ['192.0.2.1', '2001:db8::1'], port),
+        );
+        const told = await holdAgainstKernel(lab, flows);
+        for (const { flow, verdict } of told) {
+          if (flow.protocol === 'udp') continue;
+          const translated = flow.destination.port === 4000;
+          t.is(verdict.symptom, translated ? 'ETIMEDOUT' : 'ECONNREFUSED', JSON.stringify(flow));
+        }
+      });
+    });
+  }
+}
