@@ -18,7 +18,7 @@ import type { Flow } from './flow.js';
 import { type Host, hostOf } from './host.js';
 import type { PeerWatch } from './nftables/peer-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
-import { bridgeAsks } from './stages/bridge.js';
+import { bridgeAsks, passFlood } from './stages/bridge.js';
 import { passDevice, passFamily } from './stages/device.js';
 import { passEntrance, passHook, passPrograms } from './stages/firewall.js';
 import { passAcknowledgement } from './stages/handshake.js';
@@ -158,6 +158,7 @@ function passArrival(course: Course): Fate | null {
   if (routed) return translatedByBridge(course, routed);
   const stop = passHook(course, 'input', frame, 'request', arrival);
   if (stop) return stopped(course, stop, frame!);
+  passFlood(course);
   adopt(course, frame);
   return null;
 }

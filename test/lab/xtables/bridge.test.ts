@@ -26,7 +26,10 @@ const host = {
     br0: {
       kind: 'bridge' as const,
       addresses: ['192.0.2.1/24', '2001:db8::1/64'],
-      peers: { guest: { addresses: ['192.0.2.10/24', '2001:db8::10/64'] } },
+      peers: {
+        guest: { addresses: ['192.0.2.10/24', '2001:db8::10/64'] },
+        other: { addresses: ['192.0.2.11/24', '2001:db8::11/64'] },
+      },
     },
   },
 };
@@ -58,3 +61,21 @@ for (const backend of backends) {
     });
   }
 }
+
+test('what rules make of a broadcast that a bridge floods holds for the host too, and is left open', async (t) => {
+  await withLab(host, async (lab) => {
+    lab.listen([{ protocol: 'udp', address: '0.0.0.0', port: 80 }]);
+    const flows = everyFlow(['guest'], ['192.0.2.255'], 80).filter(
+      ({ protocol }) => protocol === 'udp',
+    );
+    const [before] = await holdAgainstKernel(lab, flows);
+    t.is(before!.verdict.outcome, 'reachable');
+    await loadRules(lab.host.namespace, 'legacy', {
+      nat: ['4: -A POSTROUTING -o br0 -p udp -j MASQUERADE'],
+    });
+    const [after] = await holdAgainstKernel(lab, flows);
+    t.is(after!.verdict.outcome, 'unknown');
+    t.regex(after!.verdict.explanation, /as br0 floods the packet/);
+    t.is(after!.result.outcome, 'unreachable', 'the source is translated: the answer goes astray');
+  });
+});
