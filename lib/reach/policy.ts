@@ -279,6 +279,12 @@ const anyPacket = {
   uid: 0,
 } as const;
 
+/** What this host sends to an address, of which nothing is known but what is said besides. */
+export function keyTo(destination: Address, known: Partial<RouteKey> = {}): RouteKey {
+  const source = unspecified(destination.family);
+  return { ...anyPacket, destination, source, input: LOOPBACK_INDEX, ...known };
+}
+
 /** fib_rule_match and fib4_rule_match, fib6_rule_match. */
 function matches(ready: ReadyRule, key: RouteKey): boolean | 'unknown' {
   const { rule } = ready;

@@ -5,13 +5,13 @@ import {
   isLoopback,
   maskAddress,
   sameAddress,
-  unspecified,
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
-import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
+import type { Device, Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
 import type { Frame } from '../nftables/frame.js';
 import { sameTuple } from '../nftables/hooks.js';
+import { keyTo } from '../policy.js';
 import type { Symptom } from '../verdict.js';
 import {
   answerMark,
@@ -127,19 +127,7 @@ export function withAnswer(
 function isNetworkItself({ host, packet, fromHere }: Course): boolean {
   const { family, source } = packet;
   if (family === 'ipv4' || fromHere) return false;
-  const answer = host.policy.ipv6.lookup({
-    destination: source,
-    source: unspecified(family),
-    input: LOOPBACK_INDEX,
-    output: 0,
-    strict: false,
-    mark: packet.mark,
-    tos: 0,
-    protocol: 0,
-    sourcePort: 0,
-    destinationPort: 0,
-    uid: 0,
-  });
+  const answer = host.policy.ipv6.lookup(keyTo(source, { mark: packet.mark }));
   if (answer.kind !== 'found') return false;
   const { prefixLength, nexthop } = answer.found;
   const isFirst = sameAddress(maskAddress(source, prefixLength), source);
