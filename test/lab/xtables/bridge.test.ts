@@ -79,3 +79,23 @@ test('what rules make of a broadcast that a bridge floods holds for the host too
     t.is(after!.result.outcome, 'unreachable', 'the source is translated: the answer goes astray');
   });
 });
+
+test('a bridge sends a packet back by no port: who is translated to itself is told nothing, others what rules say', async (t) => {
+  await withLab(
+    { ...host, sysctls: { ...host.sysctls, 'net.ipv4.ip_forward': 1 } },
+    async (lab) => {
+      await loadRules(lab.host.namespace, 'legacy', {
+        nat: ['4: -A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 192.0.2.10:81'],
+        filter: ['4: -A FORWARD -p tcp -j REJECT --reject-with icmp-admin-prohibited'],
+      });
+      const flows = everyFlow(['guest', 'other'], ['192.0.2.1'], 80).filter(
+        ({ protocol }) => protocol === 'tcp',
+      );
+      const [itself, another] = await holdAgainstKernel(lab, flows);
+      t.is(itself!.verdict.symptom, 'ETIMEDOUT');
+      // Behind which port 192.0.2.10 stands is not captured.
+      t.like(another!.verdict, { outcome: 'unreachable', symptom: null });
+      t.is(another!.result.symptom, 'EHOSTUNREACH');
+    },
+  );
+});
