@@ -39,7 +39,8 @@ struct Failure {
   throw Failure{Operation::kDecode, "decode", EBADMSG, std::move(detail)};
 }
 
-/** The exception that is being handled right now; of one that is no Failure, what was being done. */
+/** The exception that is being handled right now; of one that is no Failure, what was being done.
+ */
 inline Failure currentFailure(const char* call = "read", const char* doing = "reading") {
   try {
     throw;
