@@ -15,6 +15,15 @@ export function bridgeAsks({ host, device, packet: { family }, fromHere }: Cours
   return setting > 0 || (setting === 0 && device.link.callsFirewall?.[family] === true);
 }
 
+/** Has the bridge asked the rules of IP, and other ports to send what is not for this host alone to? */
+export function floods(course: Course): boolean {
+  if (!bridgeAsks(course)) return false;
+  const { device, host } = course;
+  let ports = 0;
+  for (const { link } of host.devices.values()) if (link.master === device.name && link.up) ports++;
+  return ports > 1;
+}
+
 /**
  * A broadcast goes out by the other ports of a bridge before this host itself gets it (br_flood, then
  * br_pass_frame_up): copies of one connection, so that what rules of forward and postrouting make of it
@@ -22,21 +31,24 @@ export function bridgeAsks({ host, device, packet: { family }, fromHere }: Cours
  */
 export function passFlood(course: Course): void {
   const { host, device, destinationType, request } = course;
-  if (destinationType !== 'broadcast' || !request || !bridgeAsks(course)) return;
-  const ports = host.state.interfaces.filter(({ master, up }) => master === device.name && up);
-  if (ports.length < 2) return;
   const { ruleset } = host;
-  const asked = (['forward', 'postrouting'] as const).flatMap((hook) =>
-    ruleset ? ruleset.at(hook, 'ipv4', null).filter(hasRules) : [],
+  if (destinationType !== 'broadcast' || !request || !ruleset || !floods(course)) return;
+  const changes = (['forward', 'postrouting'] as const).some((hook) =>
+    ruleset.at(hook, 'ipv4', null).some(changesConnection),
   );
-  if (asked.length === 0) return;
+  if (!changes) return;
   const what = `what rules make of the connection as ${device.name} floods the packet`;
   const cause: Cause = { code: 'not-evaluated', what };
   course.doubt('input', cause, true, what, 'request');
 }
 
-function hasRules(entry: HookEntry): boolean {
-  if (entry.kind === 'conntrack') return false;
-  const chains = entry.kind === 'nat' ? entry.chains : [entry.chain];
-  return chains.some(({ rules }) => rules.length > 0);
+function changesConnection(entry: HookEntry): boolean {
+  switch (entry.kind) {
+    case 'conntrack':
+      return false;
+    case 'nat':
+      return entry.chains.some(({ rules }) => rules.length > 0);
+    case 'chain':
+      return entry.chain.rules.some(({ changesPacket }) => changesPacket);
+  }
 }
