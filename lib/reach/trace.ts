@@ -150,7 +150,11 @@ function passArrival(course: Course): Fate | null {
   const { arrival } = course;
   const frame = fromHere ? course.request : requestFrame(course, arrival.link.mtu);
   const early = passEntrance(course, frame, 'request', arrival);
-  if (early) return stopped(course, early, frame!);
+  if (early) {
+    // What answers it is sent from where rules have it sent to by now.
+    adopt(course, frame);
+    return stopped(course, early, frame!);
+  }
   const disabled = fromHere ? null : passFamily(course);
   if (disabled) return disabled;
   adopt(course, frame);
