@@ -14,6 +14,12 @@ export interface PeerGroup {
   peers: readonly string[];
 }
 
+/**
+ * How far a set of peers goes: everybody that routing can bring to the interface, nearly everybody,
+ * the link, some of these, nobody.
+ */
+export type Extent = 'all' | 'most' | 'link' | 'some' | 'none';
+
 /** How many prefixes a line of text names before it counts the rest. The JSON has all. */
 const mostNamed = 3;
 
@@ -44,6 +50,17 @@ export class PeerNames {
       const share = this.#share(group, family);
       return share?.all === true && share.names.length === 0;
     });
+  }
+
+  /** How far the peers of an interface go; of two families that which goes farther. */
+  extent(group: PeerGroup): Extent {
+    const shares = families.flatMap((family) => this.#share(group, family) ?? []);
+    if (shares.some(({ all, names }) => all && names.length === 0)) return 'all';
+    if (shares.some(({ all }) => all)) return 'most';
+    if (shares.length === 0) return 'none';
+    return shares.some(({ links, names }) => links.length > 0 && names.length === 0)
+      ? 'link'
+      : 'some';
   }
 
   /**
