@@ -69,7 +69,7 @@ export function imageOf(output, title) {
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
     `<title>${escaped(title)}</title>`,
-    `<style>text{font:${fontSize}px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace;white-space:pre}.strong{font-weight:700}${rules(light)}@media(prefers-color-scheme:dark){${rules(dark)}}</style>`,
+    `<style>text{font-size:${fontSize}px;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace;white-space:pre}.strong{font-weight:700}${rules(light)}@media(prefers-color-scheme:dark){${rules(dark)}}</style>`,
     `<rect x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="8"/>`,
     ...texts,
     '</svg>',

@@ -414,6 +414,7 @@ const face = {
     nft add table inet filter
     nft add chain inet filter input '{ type filter hook input priority filter; }'
     nft add rule inet filter input iif eth0 tcp dport 22 ip saddr != 192.168.1.50 drop
+    nft add rule inet filter input iif eth0 tcp dport 22 ip6 saddr != 2001:db8:1::50 drop
     nft add rule inet filter input iif eth0 tcp dport 9100 drop
   `,
   ask: [],

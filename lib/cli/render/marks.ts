@@ -60,7 +60,7 @@ function markOf(name: string, rows: InterfaceRows, names: PeerNames): Mark | nul
   if (rows.reach.length + rows.blocked.length + rows.unknown.length === 0) return null;
   const group = (entries: readonly { peers: string[] }[]) => ({
     interface: name,
-    peers: [...new Set(entries.flatMap(({ peers }) => peers))],
+    peers: peersOf(entries),
   });
   const here = group(rows.reach.filter(({ forwardedTo }) => forwardedTo === null));
   if (name === 'lo') return ofThisHost(here.peers.length > 0, rows);
@@ -71,7 +71,7 @@ function markOf(name: string, rows: InterfaceRows, names: PeerNames): Mark | nul
     ...rows.unknown.filter((row) => sentOnTo(row) !== null),
   ];
   const untold = group(rows.unknown.filter((row) => sentOnTo(row) === null));
-  if (names.remaining(untold, here.peers).length > 0) return { who: 'unknown' };
+  if (names.anyRemain(untold, here.peers)) return { who: 'unknown' };
   if (extent === 'none') {
     if (passedOn.length === 0) return nobody;
     const far = names.extent(group(passedOn));
@@ -80,7 +80,15 @@ function markOf(name: string, rows: InterfaceRows, names: PeerNames): Mark | nul
   if (extent === 'link') return { who: 'link' };
   // Peers of networks behind a router: all that can come by this interface, where nobody is left.
   const others = group([...rows.blocked.filter(isPeer), ...passedOn]);
-  return { who: names.remaining(others, here.peers).length === 0 ? 'all' : 'some' };
+  return { who: names.anyRemain(others, here.peers) ? 'some' : 'all' };
+}
+
+/** The peers of some entries, each once. */
+export function peersOf(entries: readonly { peers: string[] }[]): string[] {
+  const [only, ...others] = entries;
+  // A list behind a block list is long: it is not copied where it is all.
+  if (only && others.length === 0) return only.peers;
+  return [...new Set(entries.flatMap(({ peers }) => peers))];
 }
 
 function ofThisHost(reached: boolean, { unknown, reach }: InterfaceRows): Mark {

@@ -1,6 +1,7 @@
 import type { HostState } from '../../model/host-state.js';
+import type { Reach } from '../../reach/exposure-row.js';
 import { nameInterface } from './interface-names.js';
-import { InterfaceRows, type Mark, type Marks, marksOf } from './marks.js';
+import { InterfaceRows, type Mark, type Marks, marksOf, peersOf } from './marks.js';
 import type { PeerNames } from './peers.js';
 import { printable } from './printable.js';
 import type { Row } from './rows.js';
@@ -39,7 +40,7 @@ const meanings: Readonly<Record<Who, string>> = {
   most: 'anyone but some',
   link: 'neighbours',
   some: 'some',
-  sent: 'sent on',
+  sent: 'let through',
   unknown: 'not known',
   nobody: 'nobody',
 };
@@ -189,8 +190,7 @@ function notes(row: Row, across: readonly Across[], index: number, names: PeerNa
   const rows = InterfaceRows.of(row.exposures);
   const told: string[] = [];
   for (const name of marked('most', 'some')) {
-    const peers = rows.get(name)!.reach.flatMap((entry) => entry.peers);
-    told.push(names.describe({ interface: name, peers: [...new Set(peers)] }, true));
+    told.push(...partText(name, across, index, rows.get(name)!.reach, names));
   }
   for (const name of marked('sent')) told.push(sentText(name, rows.get(name)!, names));
   const unknown = marked('unknown');
@@ -198,14 +198,35 @@ function notes(row: Row, across: readonly Across[], index: number, names: PeerNa
   return [...new Set(told)];
 }
 
+/** Who those are that get in by an interface where others do not: a text for each family that needs it. */
+function partText(
+  name: string,
+  across: readonly Across[],
+  index: number,
+  reach: readonly Reach[],
+  names: PeerNames,
+): string[] {
+  const { marks } = across.find(({ interfaces }) => interfaces.includes(name))!;
+  const { ipv4 = null, ipv6 = null } = marks[index] ?? {};
+  const text = (of: (address: string) => boolean) => {
+    const peers = peersOf(reach.filter(({ address }) => of(address)));
+    return names.describe({ interface: name, peers }, true);
+  };
+  const part = (mark: Mark | null) => mark?.who === 'most' || mark?.who === 'some';
+  if (ipv4?.who === 'some' && ipv6?.who === 'some') return [text(() => true)];
+  return [
+    ...(part(ipv4) ? [text((address) => !address.includes(':'))] : []),
+    ...(part(ipv6) ? [text((address) => address.includes(':'))] : []),
+  ];
+}
+
 function sentText(name: string, { reach, unknown }: InterfaceRows, names: PeerNames): string {
   const sent = [
     ...reach.map((row) => ({ peers: row.peers, to: row.forwardedTo })),
     ...unknown.map((row) => ({ peers: row.peers, to: sentOnTo(row) })),
   ].filter(({ to }) => to !== null);
-  const peers = [...new Set(sent.flatMap((each) => each.peers))];
   const targets = [...new Set(sent.map(({ to }) => to!))];
-  return `${names.describe({ interface: name, peers }, true)}, sent on to ${enumerate(targets, 3)}`;
+  return `${names.describe({ interface: name, peers: peersOf(sent) }, true)}, let through to ${enumerate(targets, 3)}`;
 }
 
 function unknownText(row: Row, interfaces: readonly string[], names: PeerNames): string[] {

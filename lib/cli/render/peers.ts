@@ -28,6 +28,7 @@ export class PeerNames {
   readonly #devices: Map<string, Interface>;
   #order: Map<string, number> | undefined;
   readonly #shares = new Map<string, Share | null>();
+  readonly #remainders = new Map<string, boolean>();
   readonly #surroundings = new Map<string, Surroundings>();
 
   constructor(private readonly state: HostState) {
@@ -104,15 +105,28 @@ export class PeerNames {
    * host's own addresses, martians and what no neighbour can have.
    */
   remaining(group: PeerGroup, served: readonly string[]): string[] {
+    return families.flatMap((family) => prefixesOf(this.#left(group, served, family), family));
+  }
+
+  /** Are there any? */
+  anyRemain(group: PeerGroup, served: readonly string[]): boolean {
+    if (group.peers.length === 0) return false;
+    const key = `${group.interface} ${group.peers.join()} ${served.join()}`;
+    const known =
+      this.#remainders.get(key) ??
+      families.some((family) => this.#left(group, served, family).length > 0);
+    this.#remainders.set(key, known);
+    return known;
+  }
+
+  #left(group: PeerGroup, served: readonly string[], family: Family): Ranges {
     const addresses = this.#devices.get(group.interface)?.addresses ?? [];
     // Link-local peers are the same people again where the interface has another address.
     const known = addresses.some(({ address }) => !isLinkLocalText(address));
-    return families.flatMap((family) => {
-      const { own } = this.#around(group.interface, family);
-      const all = common(rangesOf(group.peers, family), plausible[family]);
-      const met = known ? without(all, linkLocal[family]) : all;
-      return prefixesOf(without(without(met, own), rangesOf(served, family)), family);
-    });
+    const { own } = this.#around(group.interface, family);
+    const all = common(rangesOf(group.peers, family), plausible[family]);
+    const met = known ? without(all, linkLocal[family]) : all;
+    return without(without(met, own), rangesOf(served, family));
   }
 
   /** Hosts with many sockets have few different sets of peers: each is looked at once. */

@@ -95,8 +95,9 @@ function stepLines(verdict: Verdict, view: View, colours: Palette): string[] {
     const style = marked ? outcomeStyle(verdict, colours) : (text: string) => text;
     const texts = [head, ...rest.map((text) => margin + text)].map((text) => text.trimEnd());
     for (const [line, text] of texts.entries()) {
+      // Not U+25B6, which some screens draw as a picture two columns wide.
+      const ahead = line === 0 && marked ? style('►') : ' ';
       const track = line === 0 ? tracks[step.action] : goesOn ? tracks.pass : ' ';
-      const ahead = line === 0 && marked ? style('▶') : ' ';
       const trackStyle = line === 0 ? actionStyle(step, colours) : colours.faint;
       const drawn = track === ' ' ? ' ' : trackStyle(track);
       lines.push(`${ahead} ${drawn} ${marked ? strongly(text, style, colours) : text}`);
