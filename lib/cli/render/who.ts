@@ -47,9 +47,7 @@ export function whoReaches(row: Row, names: PeerNames): string[] {
   );
   if (through !== null) lines.push(through);
   else if (row.uncertain) {
-    const because = [
-      ...new Set(row.exposures.flatMap(({ unknown }) => unknown.map((each) => brief(each, row)))),
-    ];
+    const because = untoldBecause(row);
     const subject =
       row.scope === 'nobody'
         ? 'unknown'
@@ -79,6 +77,13 @@ export function assumed(row: Row, names: PeerNames): string[] {
   const beyond = outsiders(assumedReach(row), names);
   if (beyond.length === 0) return ['this host only, unless firewall rules say otherwise'];
   return [`${enumerate(beyond, most)}, if the firewall lets them`];
+}
+
+/** Why it is not known who gets in, each reason once. */
+export function untoldBecause(row: Row): string[] {
+  return [
+    ...new Set(row.exposures.flatMap(({ unknown }) => unknown.map((each) => brief(each, row)))),
+  ];
 }
 
 function brief(blocked: Blocked, row: Row): string {
