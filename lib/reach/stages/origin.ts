@@ -22,6 +22,7 @@ import { passEgressPrograms, passHook } from './firewall.js';
 import { adopt, requestFrame } from './packets.js';
 import { describeRoute, refusalOf } from './routing.js';
 import { stopped } from './stopped.js';
+import { takenWay } from './ways.js';
 
 const limitedBroadcast = -1; // 255.255.255.255
 
@@ -120,10 +121,11 @@ function reroute(course: Course, frame: Frame): Found | Fate {
   });
   if (answer.kind === 'found') {
     const symptom = packet.protocol === 'udp' ? 'EINVAL' : 'ETIMEDOUT';
-    const martian = martianSource(course, answer.found, symptom);
+    const found = strict ? answer.found : takenWay(course, answer.found);
+    const martian = martianSource(course, found, symptom);
     if (martian) return martian;
-    course.step('routing', 'pass', `${describeRoute(answer.found)}: routed again`);
-    return answer.found;
+    course.step('routing', 'pass', `${describeRoute(found)}: routed again`);
+    return found;
   }
   const error = answer.kind === 'refused' ? answer.error : 'ENETUNREACH';
   const symptom = packet.protocol === 'udp' ? error : 'ETIMEDOUT';
@@ -188,7 +190,7 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
       const error = answer.kind === 'refused' ? answer.error : 'ENETUNREACH';
       return refusalOf(course, 'routing', answer, 'request', error, packet.destinationText);
     }
-    const { found } = answer;
+    const found = link === 0 ? takenWay(course, answer.found) : answer.found;
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
     if (looks > 0) return found;
     const source = sourceFor(host, packet.destination, found);

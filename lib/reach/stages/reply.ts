@@ -27,6 +27,7 @@ import { bridgeAsks } from './bridge.js';
 import { passEgressPrograms, passEntrance, passHook } from './firewall.js';
 import { replyFrame } from './packets.js';
 import { stopped } from './stopped.js';
+import { takenExit } from './ways.js';
 
 const ETHERNET = 1; // ARPHRD_ETHER
 const NO_HEADER = 0xfffe; // ARPHRD_NONE
@@ -262,7 +263,8 @@ function answerOfKernel(
   const about = answer === 'route-error' ? (refused ?? course.request) : refused;
   if (!about) return frame;
   const { tracking } = about;
-  if (tracking !== null && tracking !== 'untracked')
+  if (tracking === 'untracked') frame.speaksOfUntracked = true;
+  else if (tracking !== null)
     frame.tracking = { connection: tracking.connection, state: 'related', direction: 'reply' };
   return frame;
 }
@@ -270,7 +272,7 @@ function answerOfKernel(
 /** The way out: the hooks, the device's own, and for what goes over lo those of its arrival. */
 function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fate {
   course.wayBack = way;
-  let { device } = way;
+  let device = frame ? takenExit(course, [way.device, ...way.others]) : way.device;
   let taken = way;
   if (frame) frame.output = device;
   const stopAt = passHook(course, 'output', frame, 'reply', device);
@@ -280,7 +282,7 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
     if ('lost' in other) return other.lost;
     taken = other;
     course.wayBack = other;
-    device = other.device;
+    device = takenExit(course, [other.device, ...other.others]);
     frame.output = device;
   }
   if (frame && course.fromHere && !device.link.loopback) {

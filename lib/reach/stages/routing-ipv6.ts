@@ -20,6 +20,7 @@ import {
   refusalOf,
 } from './routing.js';
 import { multicast, notUnicast } from './routing-ipv4.js';
+import { takenWay } from './ways.js';
 
 /** Which end of a packet no packet may have (ip6_rcv_core in net/ipv6/ip6_input.c). */
 export function martianEnd(
@@ -114,7 +115,8 @@ function wrongScope(course: Course): Fate | null {
 
 function onward(course: Course, found: Found): Fate {
   const { packet, device, host } = course;
-  if (device.forwardsIpv6 && !isLinkLocal(packet.destination)) return forwarded(course, found);
+  if (device.forwardsIpv6 && !isLinkLocal(packet.destination))
+    return forwarded(course, takenWay(course, found));
   if (host.owners(packet.destinationText).some((own) => own.device === device))
     return notOurs(course, 'ETIMEDOUT', `${describeRoute(found)} comes before the local one`);
   const why = `${packet.destinationText} is not an address of this host, and it does not forward`;
