@@ -19,6 +19,7 @@ import { unknownUser } from '../policy.js';
 import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Symptom } from '../verdict.js';
 import { passEgressPrograms, passHook } from './firewall.js';
+import { discard, leadsNowhere } from './nowhere.js';
 import { adopt, requestFrame } from './packets.js';
 import { describeRoute, refusalOf } from './routing.js';
 import { stopped } from './stopped.js';
@@ -56,7 +57,8 @@ export function passOrigin(course: Course): Fate | null {
   const frame = out && requestFrame(course, out.link.mtu);
   const martian = stays ? null : martianSource(course, chosen, 'EINVAL');
   if (martian) return martian;
-  if (!stays && !frame) return leaves(course, chosen);
+  if (!stays && !frame)
+    return leadsNowhere(chosen) ? discard(course, chosen) : leaves(course, chosen);
   const sent = frame ? passOutput(course, frame, chosen, out!) : chosen;
   if ('outcome' in sent) return sent;
   return staysHere(packet.family, sent) ? overLoopback(course, sent) : leaves(course, sent);
@@ -86,6 +88,7 @@ function passOutput(course: Course, frame: Frame, chosen: Found, out: Device): F
     device = next;
     frame.output = device;
   }
+  if (leadsNowhere(found)) return discard(course, found);
   course.requestAtRouting = { ...frame.tuple };
   for (const hook of ['postrouting', 'egress'] as const) {
     const late = passHook(course, hook, frame, 'request', device);

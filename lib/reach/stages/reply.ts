@@ -111,14 +111,16 @@ export function withAnswer(
   // What rules have translated is answered from where it was sent to, and so is a reset.
   const fromAsked = asked && (reset || asked.destination !== course.packet.destination);
   if (fromAsked && isNoSource(course, asked.destination)) return 'ETIMEDOUT';
-  // By which link an answer to such a peer leaves from a translated address is not followed.
-  if (!course.fromHere && isTranslated(course) && isLinkLocal(course.packet.source)) return null;
+  if (!course.fromHere && isTranslated(course, SRC_NAT) && isLinkLocal(course.packet.source)) {
+    const what = `by which link an answer leaves to ${course.packet.sourceText} from a translated address`;
+    return course.cannotSee({ code: 'not-evaluated', what });
+  }
   if (!reset && isNetworkItself(course)) return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
-  if (lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
-  return symptom;
+  if (lost?.outcome === 'unknown') return course.cannotSee(lost.cause!);
+  return lost ? 'ETIMEDOUT' : symptom;
 }
 
 /**
@@ -135,11 +137,9 @@ function isNetworkItself({ host, packet, fromHere }: Course): boolean {
   return isFirst && prefixLength < 127 && (nexthop?.gateway ?? null) === null;
 }
 
-function isTranslated({ request }: Course): boolean {
+function isTranslated({ request }: Course, status = SRC_NAT | DST_NAT): boolean {
   const tracking = request?.tracking ?? null;
-  return (
-    tracking !== null && tracking !== 'untracked' && tracking.connection.has(SRC_NAT | DST_NAT)
-  );
+  return tracking !== null && tracking !== 'untracked' && tracking.connection.has(status);
 }
 
 /** From 255.255.255.255, and from ::1, no other host takes anything (ip_route_input_slow, ip6_rcv_core). */

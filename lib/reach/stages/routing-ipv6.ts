@@ -8,6 +8,7 @@ import {
 import type { Course, Fate, Packet } from '../course.js';
 import type { Found } from '../fib.js';
 import type { Device } from '../host.js';
+import { discard, leadsNowhere } from './nowhere.js';
 import { withAnswer } from './reply.js';
 import {
   describeRoute,
@@ -87,6 +88,7 @@ export function routeIncomingIpv6(course: Course): Fate | null {
     course.step('routing', 'pass', `${describeRoute(found)}: for this host`);
     return null;
   }
+  if (leadsNowhere(found)) return discard(course, found);
   // A router sends it on to the link, as it does with any address that is not its own (yet).
   const unready = device.forwardsIpv6 ? null : notReady(course);
   if (unready) return unready;

@@ -97,18 +97,20 @@ function takersOf(course: Course, candidates: readonly Receiver[]): Receiver[] |
 
 /**
  * The best sockets and those with SO_REUSEPORT beside them, any of which may take it instead. The
- * kernel does not tell the option, but sockets of one user that stand on the very same address, one
- * of them without a device, can hardly do so otherwise. A group pays no heed to devices
- * (inet_reuseport_add_sock, udp_reuseport_add_sock), and the first with a group that is met ends
- * the look-up, even if a better one stood behind it (udp4_lib_lookup2, inet_lhash2_lookup).
+ * kernel does not tell the option, but sockets that stand on the very same address, one of them
+ * without a device, can hardly do so otherwise. A group is one user's and pays no heed to devices
+ * (inet_reuseport_add_sock, udp_reuseport_add_sock), and the first with a group that is met, be it
+ * another user's, ends the look-up, even if a better one stood behind it (udp4_lib_lookup2,
+ * inet_lhash2_lookup).
  */
 function withGroup(course: Course, best: Receiver[], candidates: readonly Receiver[]): Receiver[] {
   const { socket } = best[0]!;
   const address = sideFor(course, best[0]!);
   if (candidates.length === 1 || best[0]!.remote || !address) return best;
   const group = candidates.filter((one) => {
-    if (one.remote !== null || one.socket.uid !== socket.uid) return false;
-    const alike = one.socket.family === socket.family && one.socket.v6only === socket.v6only;
+    if (one.remote !== null) return false;
+    const { family, v6only, uid } = one.socket;
+    const alike = family === socket.family && v6only === socket.v6only && uid === socket.uid;
     if (!alike && !deviceFits(course, one)) return false;
     const side = sideFor(course, one);
     return side !== null && sameAddress(side, address);

@@ -79,5 +79,7 @@ function ofAcknowledgement(
 ): Symptom | null {
   if (refusal?.with !== 'tcp-reset') return 'ETIMEDOUT';
   const by = chain.chain.family === 'netdev' ? 'device' : 'route';
-  return sending ? null : withAnswer(course, 'ECONNRESET', 'reject-reset', frame, by);
+  if (!sending) return withAnswer(course, 'ECONNRESET', 'reject-reset', frame, by);
+  const what = 'whether the reset meets a connection that stands already';
+  return course.cannotSee({ code: 'not-evaluated', what });
 }
