@@ -471,8 +471,10 @@ class Run {
         answerFrom(message, false);
         sent = sendmsg(servers_[index].fd, &message, MSG_NOSIGNAL) >= 0;
       }
-      if (sent) result->answerSent = true;
-      else result->answerError = errno;
+      if (sent)
+        result->answerSent = true;
+      else
+        result->answerError = errno;
     }
   }
 
