@@ -76,8 +76,9 @@ function passOutput(course: Course, frame: Frame, chosen: Found, out: Device): F
   adopt(course, frame);
   if (stop) {
     // It was routed again at once, before the chain that stops it was asked.
-    const lost = frame.isRerouted ? reroute(course, frame) : null;
-    return lost && 'outcome' in lost ? lost : stopped(course, stop, frame);
+    const routed = frame.isRerouted ? reroute(course, frame) : chosen;
+    if ('outcome' in routed) return routed;
+    return stopped(course, stop, frame, staysHere(packet.family, routed));
   }
   if (frame.isRerouted) {
     const answer = reroute(course, frame);
