@@ -99,9 +99,8 @@ function takersOf(course: Course, candidates: readonly Receiver[]): Receiver[] |
  * The best sockets and those with SO_REUSEPORT beside them, any of which may take it instead. The
  * kernel does not tell the option, but sockets that stand on the very same address, one of them
  * without a device, can hardly do so otherwise. A group is one user's and pays no heed to devices
- * (inet_reuseport_add_sock, udp_reuseport_add_sock), and the first with a group that is met, be it
- * another user's, ends the look-up, even if a better one stood behind it (udp4_lib_lookup2,
- * inet_lhash2_lookup).
+ * (inet_reuseport_add_sock, udp_reuseport_add_sock), and the first with a group that is met ends
+ * the look-up, even if a better one stood behind it (udp4_lib_lookup2, inet_lhash2_lookup).
  */
 function withGroup(course: Course, best: Receiver[], candidates: readonly Receiver[]): Receiver[] {
   const { socket } = best[0]!;
@@ -110,6 +109,7 @@ function withGroup(course: Course, best: Receiver[], candidates: readonly Receiv
   const group = candidates.filter((one) => {
     if (one.remote !== null) return false;
     const { family, v6only, uid } = one.socket;
+    if (uid !== socket.uid && !mayShare(best[0]!, one, candidates)) return false;
     const alike = family === socket.family && v6only === socket.v6only && uid === socket.uid;
     if (!alike && !deviceFits(course, one)) return false;
     const side = sideFor(course, one);
@@ -117,6 +117,18 @@ function withGroup(course: Course, best: Receiver[], candidates: readonly Receiv
   });
   if (group.length < 2 || !group.some((one) => one.device === 0)) return best;
   return [...best, ...group.filter((one) => !best.includes(one))];
+}
+
+/**
+ * Two users' UDP sockets have SO_REUSEPORT on one port only where a third of one of them stood there
+ * first: a bind asks no further than the first socket that shares (udp_lib_lport_inuse).
+ */
+function mayShare(one: Receiver, other: Receiver, candidates: readonly Receiver[]): boolean {
+  const users = [one.socket.uid, other.socket.uid];
+  return (
+    one.socket.protocol === 'udp' &&
+    candidates.some((third) => third !== one && third !== other && users.includes(third.socket.uid))
+  );
 }
 
 /** A connected socket takes from its peer alone. */
