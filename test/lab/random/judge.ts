@@ -79,7 +79,7 @@ function compare(
   const members = course.takers.map(({ socket }) => socket.inode);
   if (here.some(({ inode }) => !members.includes(inode))) return ['wrong', 'the accepting socket'];
   // The handshake is what is foretold; rules may still drop what is said afterwards.
-  const shaken = flow.protocol === 'tcp' && result.connected && here.length > 0;
+  const shaken = flow.protocol === 'tcp' && result.connected;
   if (outcome === 'reachable' && shaken) return ['agrees', ''];
   if (outcome !== result.outcome) return ['wrong', 'the outcome'];
   if (outcome !== 'reachable' && symptom === null) {
