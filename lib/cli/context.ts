@@ -8,6 +8,8 @@ export interface Context {
   view: View;
   /** All of standard input. */
   readInput(): Promise<string>;
+  /** Tells at once, on standard error, what is to be known while a command goes on. */
+  note(text: string): void;
 }
 
 /** What a command answers: printed whole, after everything that can fail has been done. */

@@ -25,10 +25,10 @@ export interface Surroundings {
  * anything fails, one error on standard error and nothing else.
  */
 export async function run(argv: readonly string[], around: Surroundings): Promise<ExitStatus> {
-  const { services, view, readInput } = around;
+  const { services, view, readInput, note } = around;
   let answer: Answer | undefined;
   let printed = '';
-  const context = (): Context => ({ services, view, readInput });
+  const context = (): Context => ({ services, view, readInput, note });
   const program = defineProgram(context, (given) => {
     answer = given;
   });
