@@ -19,6 +19,7 @@
         "native/binding/xtables.cc",
         "native/namespaces/run.cc",
         "native/netlink/answer.cc",
+        "native/netlink/beside.cc",
         "native/netlink/listener.cc",
         "native/netlink/socket.cc",
         "native/nftables/elements.cc",

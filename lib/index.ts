@@ -70,6 +70,7 @@ export { type BindCheck, type BindSpec, checkBind, type HeldPort } from './reach
 export { exposure } from './reach/exposure.js';
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './reach/exposure-row.js';
 export type { Flow } from './reach/flow.js';
+export { type RemedyOptions, remedies } from './reach/remedies/remedies.js';
 export { trace } from './reach/trace.js';
 export type {
   Assumption,

@@ -32,7 +32,8 @@ const may = {
 /** Packages that only the command uses are bundled with it, so that they are no dependencies. */
 function bundled() {
   const { devDependencies } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
-  return Object.keys(devDependencies);
+  // The types of a package stand for it where nothing else is taken from it.
+  return Object.keys(devDependencies).map((name) => name.replace(/^@types\//, ''));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ExitStatus } from './exit-status.js';
 import { errorReport, run } from './run.js';
+import { takeScreen } from './screen.js';
 import { services } from './services.js';
 import { viewOf } from './terminal.js';
 
@@ -34,11 +35,29 @@ async function readInput(): Promise<string> {
   return text;
 }
 
+/** What a command that goes on for a while has of the process. */
+const live = {
+  async write(text: string): Promise<void> {
+    if (process.stdout.write(text)) return;
+    await new Promise((resolve) => process.stdout.once('drain', resolve));
+  },
+  screen: () =>
+    process.stdin.isTTY && process.stdout.isTTY ? takeScreen(process.stdin, process.stdout) : null,
+  onInterrupt(called: () => void): () => void {
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+    for (const signal of signals) process.once(signal, called);
+    return () => {
+      for (const signal of signals) process.off(signal, called);
+    };
+  },
+};
+
 run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   fail: tell,
   note: (text) => process.stderr.write(text),
   readInput,
+  live,
   view: viewOf(process.stdout, process.env),
   services,
 }).then((status) => {

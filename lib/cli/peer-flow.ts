@@ -8,7 +8,7 @@ import {
 import type { HostState } from '../model/host-state.js';
 import { addressArgument } from './arguments.js';
 import type { Context } from './context.js';
-import { printable } from './render/text.js';
+import { printable } from './render/printable.js';
 import { UsageError } from './usage-error.js';
 
 /** A peer, and the interface on which its packets arrive. */

@@ -1,10 +1,12 @@
 import { Argument, Command, Option } from 'commander';
+import type { AuditOptions } from './commands/audit.js';
 import type { BindOptions } from './commands/bind.js';
 import type { CaptureOptions } from './commands/capture.js';
 import type { ExporterOptions } from './commands/exporter.js';
 import type { ListOptions } from './commands/list.js';
 import type { PortOptions } from './commands/port.js';
 import type { TraceOptions } from './commands/trace.js';
+import type { WatchOptions } from './commands/watch.js';
 import type { Answer, Context } from './context.js';
 import { symptoms } from './symptoms.js';
 import { UsageError } from './usage-error.js';
@@ -152,6 +154,60 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
     exitStatusText,
   );
 
+  const watch = program
+    .command('watch')
+    .summary('who listens and who reaches it, as it changes')
+    .description(
+      'Show every listening port, who reaches it and how many connections it has, as that changes; or tell each change as a line of JSON.',
+    )
+    .option('--json', 'one line of JSON for each change')
+    .option('--interval <milliseconds>', 'how often to look, from 10 (default: 1000)')
+    .option('--tcp', 'TCP only')
+    .option('--udp', 'UDP only')
+    .option(
+      '--netns <namespace>',
+      'another network namespace: a name below /run/netns, a path, or a process id',
+    )
+    .helpOption('-h, --help', 'show this help')
+    .action(async (_: unknown, command: Command) => {
+      const options: WatchOptions = ownOptions(command);
+      answered(await (await import('./commands/watch.js')).watch(options, context()));
+    });
+  describe(watch, [
+    { line: 'earshot watch', does: 'a live table; q ends it' },
+    { line: 'earshot watch --json --interval 100', does: 'for programs' },
+  ]);
+
+  const audit = program
+    .command('audit')
+    .summary('whether the host is open as a policy has it')
+    .description(
+      'Hold who reaches which ports against a policy: a JSON file that says who may (--schema describes it). Tells exactly which peers get in whom it does not let, and by which path.',
+    )
+    .argument('[policy]', 'the file; - for standard input')
+    .option('--narrower', 'also tell whom the policy lets in and who does not get in')
+    .option('--write', 'write the policy that says what is, instead of reading one')
+    .option('--sarif', 'SARIF 2.1.0 instead of text, for code hosts')
+    .option('--schema', 'print the JSON Schema of policies, for editors, and do no more')
+    .action(async (policy: string | undefined, _: unknown, command: Command) => {
+      const options: AuditOptions = ownOptions(command);
+      answered(await (await import('./commands/audit.js')).audit(policy, options, context()));
+    });
+  shared(audit);
+  describe(
+    audit,
+    [
+      { line: 'earshot audit --write policy.json', does: 'allow what is open now' },
+      { line: 'earshot audit policy.json', does: 'is anything open wider?' },
+      {
+        line: 'earshot audit --narrower --state image.json policy.json',
+        does: 'an image, by its capture',
+      },
+      { line: 'earshot audit --sarif policy.json > audit.sarif', does: 'for a code host' },
+    ],
+    auditStatusText,
+  );
+
   const capture = program
     .command('capture')
     .summary('save what the answers depend on')
@@ -244,11 +300,25 @@ function shared(command: Command): void {
     .helpOption('-h, --help', 'show this help');
 }
 
-const exitStatusText = exitStatuses
-  .map(
-    ([status, says], line) => `${line === 0 ? '\nExit status:' : ' '.repeat(12)} ${status} ${says}`,
-  )
-  .join('\n');
+/** What the exit status of `earshot audit` says. */
+export const auditStatuses: typeof exitStatuses = [
+  [0, 'the host is open as the policy has it'],
+  [1, 'it is not'],
+  [2, 'the policy or the question could not be understood'],
+  [3, 'unknown: whether somebody gets in cannot be told'],
+];
+
+const exitStatusText = statusText(exitStatuses);
+const auditStatusText = statusText(auditStatuses);
+
+function statusText(statuses: typeof exitStatuses): string {
+  return statuses
+    .map(
+      ([status, says], line) =>
+        `${line === 0 ? '\nExit status:' : ' '.repeat(12)} ${status} ${says}`,
+    )
+    .join('\n');
+}
 
 function describe(command: Command, list: readonly Example[], after = ''): void {
   examplesOf.set(command, list);

@@ -1,9 +1,9 @@
 import { type Command, CommanderError } from 'commander';
-import { EarshotError } from '../errors.js';
 import type { Answer, Context } from './context.js';
+import { isEarshotError } from './earshot-error.js';
 import { ExitStatus } from './exit-status.js';
 import { defineProgram } from './program.js';
-import { printable } from './render/text.js';
+import { printable } from './render/printable.js';
 import type { View } from './render/view.js';
 import type { Services } from './services.js';
 import { UsageError } from './usage-error.js';
@@ -16,6 +16,8 @@ export interface Surroundings {
   /** What is to be known beside an answer. */
   note(text: string): void;
   readInput(): Promise<string>;
+  /** See `Context`. */
+  live: Pick<Context, 'write' | 'screen' | 'onInterrupt'>;
   view: View;
   services: Services;
 }
@@ -25,10 +27,10 @@ export interface Surroundings {
  * anything fails, one error on standard error and nothing else.
  */
 export async function run(argv: readonly string[], around: Surroundings): Promise<ExitStatus> {
-  const { services, view, readInput, note } = around;
+  const { services, view, readInput, note, live } = around;
   let answer: Answer | undefined;
   let printed = '';
-  const context = (): Context => ({ services, view, readInput, note });
+  const context = (): Context => ({ services, view, readInput, note, ...live });
   const program = defineProgram(context, (given) => {
     answer = given;
   });
@@ -73,7 +75,7 @@ const report = 'https://www.npmjs.com/package/earshot';
 
 function errorText(error: unknown): string {
   if (error instanceof CommanderError) return commanderText(error);
-  if (error instanceof UsageError || error instanceof EarshotError) return oneLine(error.message);
+  if (error instanceof UsageError || isEarshotError(error)) return oneLine(error.message);
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const where = error instanceof Error ? firstFrame(error) : '';
   return `an error inside earshot: ${oneLine(what)}${where}\nPlease report it with the command line and, if you can, the output of 'earshot capture': ${report}`;

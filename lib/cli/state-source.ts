@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { EarshotError } from '../errors.js';
 import type { HostState } from '../model/host-state.js';
 import type { CaptureOptions } from '../model/socket.js';
 import { netnsArgument } from './arguments.js';
 import type { Context } from './context.js';
+import { isEarshotError } from './earshot-error.js';
 import { UsageError } from './usage-error.js';
 
 /** The options of every command that say which host is spoken of. */
@@ -32,7 +32,7 @@ export async function obtainState(
   try {
     return await context.services.parseState(text);
   } catch (error) {
-    if (error instanceof EarshotError) throw new UsageError(`${name}: ${error.message}`);
+    if (isEarshotError(error)) throw new UsageError(`${name}: ${error.message}`);
     throw error;
   }
 }

@@ -1,19 +1,16 @@
 import { isLinkLocal, parseAddress, unspecified } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
+import { hostOf, LOOPBACK_INDEX } from '../reach/host.js';
+import { unknownUser } from '../reach/policy.js';
 
 /**
  * The interface by which a host would send to a peer: its own routing, rules and all, for a packet
  * that nothing is known of but where it goes. `null` without such a route, where a rule cannot be
  * evaluated, and for a link-local peer, whose link the address does not tell.
  */
-export async function wayBack(state: HostState, peer: string): Promise<string | null> {
+export function wayBack(state: HostState, peer: string): string | null {
   const destination = parseAddress(peer);
   if (!destination || isLinkLocal(destination)) return null;
-  // Loaded on need: a static import would be loaded with the bundled command, whatever it is asked.
-  const [{ hostOf, LOOPBACK_INDEX }, { unknownUser }] = await Promise.all([
-    import('../reach/host.js'),
-    import('../reach/policy.js'),
-  ]);
   const { family } = destination;
   const answer = hostOf(state).policy[family].lookup({
     destination,

@@ -1,22 +1,23 @@
 import { statSync } from 'node:fs';
-import { hostname, release } from 'node:os';
+import { availableParallelism, hostname, release } from 'node:os';
 import type { CapturePlace, HostState, Missing } from '../model/host-state.js';
 import { HOST_STATE_VERSION } from '../model/host-state.js';
 import type { CaptureOptions, Socket } from '../model/socket.js';
 import type { SocketTable } from '../model/socket-table.js';
 import { native } from '../native.js';
-import { readCustomRules } from './custom-rules.js';
+import { type CustomRules, readCustomRules } from './custom-rules.js';
 import { readFirewall } from './firewall.js';
 import { CONNECTION_STATES, heldPorts } from './held-ports.js';
 import { GROUP_FILES, joinGroups } from './multicast-groups.js';
 import { joinNeighbours } from './neighbours.js';
-import { readNetwork } from './network.js';
+import { type Network, readNetwork } from './network.js';
 import { readOwners } from './owners.js';
-import { checkCaptureOptions } from './read-options.js';
+import { type CheckedCapture, checkCaptureOptions } from './read-options.js';
 import { partOrMissing, privilegeRemedy } from './refusal.js';
 import { readSettings } from './settings.js';
 import { joinOptions, type OwnOptions, readOptions } from './socket-options.js';
 import { readConnections, readStates } from './sockets.js';
+import { Turns } from './turns.js';
 
 /** TCP_LISTEN and TCP_BOUND_INACTIVE; UDP in both its states: what decides who gets a first packet. */
 const CAPTURED_STATES = { tcp: (1 << 10) | (1 << 13), udp: (1 << 1) | (1 << 7) };
@@ -46,28 +47,21 @@ export async function capture(options?: CaptureOptions): Promise<HostState> {
   const { netns } = checked;
   const when = new Date().toISOString();
   const missing: Missing[] = [];
-  const [network, files, { settings, missing: settingsMissing }, firewall, sockets, connections] =
+  // A large set of the firewall takes the kernel longer to tell than all else together, which is read
+  // meanwhile: it comes first, and one processor is left to it.
+  const turns = new Turns(Math.max(1, availableParallelism() - 1));
+  const [firewall, { network, customRules }, files, { settings, missing: settingsMissing }, held] =
     await Promise.all([
-      partOrMissing('interfaces', missing, null, () => readNetwork(netns)),
-      native.readFiles({ paths: [...FAMILY_FILES, ...GROUP_FILES], netns }),
-      readSettings(netns),
-      readFirewall(netns),
-      partOrMissing('sockets', missing, [], async () =>
-        Array.from(await readStates(CAPTURED_STATES, checked)),
-      ),
-      partOrMissing('sockets', missing, null, () => readConnections(CONNECTION_STATES, checked)),
+      readFirewall(netns, turns),
+      turns.take(() => readRouting(netns, missing)),
+      turns.take(() => native.readFiles({ paths: [...FAMILY_FILES, ...GROUP_FILES], netns })),
+      turns.take(() => readSettings(netns)),
+      readHolders(checked, turns, missing),
     ]);
+  const { sockets, connections, options: told } = held;
   if (network) {
     joinGroups(network.interfaces, files.slice(FAMILY_FILES.length));
     if (network.neighbours) joinNeighbours(network.interfaces, network.neighbours);
-  } else {
-    const { reason, remedy } = missing.find(({ what }) => what === 'interfaces')!;
-    missing.push({ what: 'routes', reason, remedy }, { what: 'rules', reason, remedy });
-  }
-  let told: ReadonlyMap<number, OwnOptions> = new Map();
-  if (checked.owners !== false) {
-    const asked = checked.socketOptions ? connections : null;
-    told = await partOrMissing('owners', missing, told, () => addOwners(sockets, asked, missing));
   }
   return {
     version: HOST_STATE_VERSION,
@@ -80,7 +74,7 @@ export async function capture(options?: CaptureOptions): Promise<HostState> {
     interfaces: network?.interfaces ?? [],
     routes: network?.routes ?? [],
     rules: network?.rules ?? [],
-    customRules: network ? await readCustomRules(netns, network) : { ipv4: null, ipv6: null },
+    customRules,
     settings,
     sockets,
     ...(connections ? { held: heldPorts(connections, told) } : {}),
@@ -93,6 +87,45 @@ export async function capture(options?: CaptureOptions): Promise<HostState> {
       ...missingMarks(sockets),
     ],
   };
+}
+
+/** The interfaces and routes, and whether the rules that lead to them are asked. */
+async function readRouting(
+  netns: string | null,
+  missing: Missing[],
+): Promise<{ network: Network | null; customRules: CustomRules }> {
+  const network = await partOrMissing('interfaces', missing, null, () => readNetwork(netns));
+  if (network) return { network, customRules: await readCustomRules(netns, network) };
+  const { reason, remedy } = missing.find(({ what }) => what === 'interfaces')!;
+  missing.push({ what: 'routes', reason, remedy }, { what: 'rules', reason, remedy });
+  return { network, customRules: { ipv4: null, ipv6: null } };
+}
+
+/** What holds ports: sockets with their processes, connections, and the options of those asked. */
+async function readHolders(
+  checked: CheckedCapture,
+  turns: Turns,
+  missing: Missing[],
+): Promise<{
+  sockets: Socket[];
+  connections: SocketTable | null;
+  options: ReadonlyMap<number, OwnOptions>;
+}> {
+  const [sockets, connections] = await Promise.all([
+    partOrMissing('sockets', missing, [], async () =>
+      Array.from(await turns.take(() => readStates(CAPTURED_STATES, checked))),
+    ),
+    partOrMissing('sockets', missing, null, () =>
+      turns.take(() => readConnections(CONNECTION_STATES, checked)),
+    ),
+  ]);
+  const none: ReadonlyMap<number, OwnOptions> = new Map();
+  if (checked.owners === false) return { sockets, connections, options: none };
+  const asked = checked.socketOptions ? connections : null;
+  const options = await partOrMissing('owners', missing, none, () =>
+    turns.take(() => addOwners(sockets, asked, missing)),
+  );
+  return { sockets, connections, options };
 }
 
 function placeOf(netns: string | null): CapturePlace {

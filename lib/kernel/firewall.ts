@@ -6,6 +6,7 @@ import type { LegacyTables } from '../model/xtables.js';
 import { readIpSets } from './ipset/read.js';
 import { isFailure, type NftFailure, readNftables } from './nftables/read.js';
 import { isPermission, partOrMissing, privilegeRemedy, refusalText } from './refusal.js';
+import type { Turns } from './turns.js';
 import { readLegacyTables } from './xtables/read.js';
 
 const EINVAL = 22;
@@ -26,14 +27,18 @@ const noRuleSet = (): Nftables => ({
 /** How often a rule set that changes while it is read is read again. */
 const TRIES = 3;
 
-/** Reads every firewall of a network namespace. What could not be read is `null` and named in `missing`. */
+/**
+ * Reads every firewall of a network namespace. What could not be read is `null` and named in
+ * `missing`. All but the largest sets is read in turns.
+ */
 export async function readFirewall(
   netns: string | null,
+  turns: Turns,
 ): Promise<{ firewall: Firewall; missing: Missing[] }> {
   const missing: Missing[] = [];
   const [nftables, legacy] = await Promise.all([
-    partOrMissing('nftables', missing, null, () => readRuleSet(netns, missing)),
-    readLegacyTables(netns, missing),
+    partOrMissing('nftables', missing, null, () => readRuleSet(netns, turns, missing)),
+    turns.take(() => readLegacyTables(netns, missing)),
   ]);
   const ipsets = asksSets(nftables, legacy)
     ? await partOrMissing('ipsets', missing, null, () => readIpSets(netns))
@@ -61,11 +66,15 @@ function asksSets(nftables: Nftables | null, legacy: LegacyTables | null): boole
   );
 }
 
-async function readRuleSet(netns: string | null, missing: Missing[]): Promise<Nftables | null> {
+async function readRuleSet(
+  netns: string | null,
+  turns: Turns,
+  missing: Missing[],
+): Promise<Nftables | null> {
   for (let tried = 0; tried < TRIES; tried++) {
     let outcome: Nftables | NftFailure;
     try {
-      outcome = await readNftables(netns);
+      outcome = await readNftables(netns, turns);
     } catch (error) {
       if (!(error instanceof EarshotError) || error.errno === undefined) throw error;
       if (error.code === 'ERR_NETNS') throw error;

@@ -7,7 +7,7 @@ import { type NetlinkRefusal, native } from '../native.js';
 import { addressesRequest, decodeAddresses, joinAddresses } from './addresses.js';
 import { NETLINK_ROUTE, readFilters } from './interfaces.js';
 import { decodeLinks, interfaceNames, linksRequest } from './links.js';
-import { decodeNeighbours, neighboursRequest } from './neighbours.js';
+import { decodeNeighbours, type KnownNeighbours, neighboursRequest } from './neighbours.js';
 import { decodeNexthops, type NextHopObject, nexthopsRequest } from './nexthops.js';
 import { qdiscsRequest } from './qdiscs.js';
 import { bytesOf, partOrMissing } from './refusal.js';
@@ -32,7 +32,7 @@ export interface Network {
   /** Which families the interfaces have settings for. */
   families: { ipv4: boolean; ipv6: boolean };
   /** Whose link-layer address is known, by interface index; `null` where it was not told. */
-  neighbours: Map<number, string[]> | null;
+  neighbours: Map<number, KnownNeighbours> | null;
   missing: Missing[];
 }
 

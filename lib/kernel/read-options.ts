@@ -27,10 +27,13 @@ export function checkReadOptions(options: ReadOptions = {}): CheckedOptions {
   };
 }
 
+/** Those of a capture, likewise. */
+export interface CheckedCapture extends CheckedOptions {
+  socketOptions: boolean;
+}
+
 /** The same for a capture. */
-export function checkCaptureOptions(
-  options: CaptureOptions = {},
-): CheckedOptions & { socketOptions: boolean } {
+export function checkCaptureOptions(options: CaptureOptions = {}): CheckedCapture {
   checkKeys(options, 'options', [...KEYS, 'socketOptions']);
   const { socketOptions = false, ...rest } = options;
   if (typeof socketOptions !== 'boolean') {

@@ -113,6 +113,11 @@ export interface Interface {
   /** A capture's: the IPv4 neighbours whose link-layer address is known; absent where not read. */
   neighbours?: string[];
   /**
+   * A capture's: the IPv6 neighbours whose link-layer address is known, written down for good
+   * (NUD_PERMANENT) or learned; absent where not read.
+   */
+  ipv6Neighbours?: { permanent: string[]; learned: string[] };
+  /**
    * As a port of a bridge or bond: does that take what comes in by it? For a bridge by the state of
    * the spanning tree, for a bond `backup` is what it keeps in reserve. Absent where not told.
    */

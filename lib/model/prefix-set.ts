@@ -31,27 +31,56 @@ export function prefixRange(prefix: Prefix): AddressRange {
 
 /** The fewest prefixes that hold exactly these ranges, which are in ascending order, as CIDR texts. */
 export function rangesToPrefixes(ranges: readonly AddressRange[], family: Family): string[] {
-  const bits = bitsOf(family);
+  const joined = joinedRanges(ranges);
+  return family === 'ipv4' ? ipv4Prefixes(joined) : ipv6Prefixes(joined);
+}
+
+/** In numbers, which JavaScript is quick with: there may be a hundred thousand. */
+function ipv4Prefixes(ranges: readonly AddressRange[]): string[] {
   const texts: string[] = [];
-  for (const { first, last } of joinedRanges(ranges)) {
+  for (const range of ranges) {
+    const last = Number(range.last);
+    for (let at = Number(range.first); at <= last; ) {
+      // Host bits: as many as the start's alignment and the rest allow.
+      const aligned = at === 0 ? 32 : 31 - Math.clz32(at & -at);
+      const rest = last - at + 1;
+      const free = Math.min(aligned, rest >= 2 ** 32 ? 32 : 31 - Math.clz32(rest));
+      const bytes = `${at >>> 24}.${(at >>> 16) & 255}.${(at >>> 8) & 255}.${at & 255}`;
+      texts.push(`${bytes}/${32 - free}`);
+      at += 2 ** free;
+    }
+  }
+  return texts;
+}
+
+function ipv6Prefixes(ranges: readonly AddressRange[]): string[] {
+  const bits = bitsOf('ipv6');
+  const texts: string[] = [];
+  for (const { first, last } of ranges) {
     for (let at = first; at <= last; ) {
-      let free = 0; // host bits: as many as the start's alignment and the rest allow
+      let free = 0;
       while (free < bits) {
         const size = 1n << BigInt(free + 1);
         if (at % size !== 0n || at + size - 1n > last) break;
         free++;
       }
-      texts.push(formatPrefix({ address: addressFromNumber(at, family), length: bits - free }));
+      texts.push(formatPrefix({ address: addressFromNumber(at, 'ipv6'), length: bits - free }));
       at += 1n << BigInt(free);
     }
   }
   return texts;
 }
 
-/** The place of the first range that does not end before an address. */
-function endsFrom(ranges: readonly AddressRange[], address: bigint): number {
-  let low = 0;
-  let high = ranges.length;
+/** The place of the first range, from a place on, that does not end before an address. */
+function endsFrom(ranges: readonly AddressRange[], address: bigint, from = 0): number {
+  // Mostly it is near: steps that double, and then half of what is left.
+  let step = 1;
+  let low = from;
+  while (low + step < ranges.length && ranges[low + step - 1]!.last < address) {
+    low += step;
+    step *= 2;
+  }
+  let high = Math.min(low + step, ranges.length);
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (ranges[middle]!.last < address) low = middle + 1;
@@ -60,43 +89,65 @@ function endsFrom(ranges: readonly AddressRange[], address: bigint): number {
   return low;
 }
 
+/** The range that holds an address, of some in ascending order; `null` where none does. */
+export function rangeAt(ranges: readonly AddressRange[], address: bigint): AddressRange | null {
+  const range = ranges[endsFrom(ranges, address)];
+  return range && range.first <= address ? range : null;
+}
+
 /** What two lists of ranges have in common; both are in ascending order, and so is the result. */
 export function commonRanges(
   one: readonly AddressRange[],
   other: readonly AddressRange[],
 ): AddressRange[] {
+  if (one.length > other.length) return commonRanges(other, one);
   const result: AddressRange[] = [];
-  let at = endsFrom(other, one[0]?.first ?? 0n);
+  let at = 0;
   for (const { first, last } of one) {
-    while (at < other.length && other[at]!.last < first) at++;
+    at = endsFrom(other, first, at);
     for (let next = at; next < other.length && other[next]!.first <= last; next++) {
-      const from = other[next]!.first;
-      const to = other[next]!.last;
-      const piece = { first, last };
-      if (from > first) piece.first = from;
-      if (to < last) piece.last = to;
-      result.push(piece);
+      const range = other[next]!;
+      if (range.first >= first && range.last <= last) result.push(range);
+      else {
+        const piece = { ...range };
+        if (piece.first < first) piece.first = first;
+        if (piece.last > last) piece.last = last;
+        result.push(piece);
+      }
     }
   }
   return result;
 }
 
-/** What is in one list of ranges and not in another; both are in ascending order, and so is the result. */
+/**
+ * What is in one list of ranges and not in another; both are in ascending order, without overlaps, and
+ * so is the result.
+ */
 export function rangesWithout(
   one: readonly AddressRange[],
   other: readonly AddressRange[],
 ): AddressRange[] {
+  if (other.length === 0) return one.slice();
   const result: AddressRange[] = [];
-  let at = endsFrom(other, one[0]?.first ?? 0n);
-  for (const { first, last } of one) {
-    while (at < other.length && other[at]!.last < first) at++;
-    let from = first;
-    for (let next = at; next < other.length && other[next]!.first <= last; next++) {
-      const hole = other[next]!;
-      if (hole.first > from) result.push({ first: from, last: hole.first - 1n });
-      if (hole.last >= from) from = hole.last + 1n;
+  let hole = 0;
+  for (let place = 0; place < one.length; place++) {
+    const range = one[place]!;
+    hole = endsFrom(other, range.first, hole);
+    if (hole === other.length) return result.concat(one.slice(place));
+    if (other[hole]!.first > range.last) {
+      // Nothing is taken from those that end before the next hole.
+      const end = endsFrom(one, other[hole]!.first, place);
+      for (; place < end; place++) result.push(one[place]!);
+      place--;
+      continue;
     }
-    if (from <= last) result.push({ first: from, last });
+    let from = range.first;
+    for (let next = hole; next < other.length && other[next]!.first <= range.last; next++) {
+      const { first, last } = other[next]!;
+      if (first > from) result.push({ first: from, last: first - 1n });
+      if (last >= from) from = last + 1n;
+    }
+    if (from <= range.last) result.push({ first: from, last: range.last });
   }
   return result;
 }
@@ -108,8 +159,9 @@ export function joinedRanges(ranges: readonly AddressRange[]): AddressRange[] {
   for (const range of sorted) {
     const before = result.at(-1);
     if (before && before.last + 1n >= range.first) {
-      if (range.last > before.last) before.last = range.last;
-    } else result.push({ ...range });
+      if (range.last > before.last)
+        result[result.length - 1] = { first: before.first, last: range.last };
+    } else result.push(range);
   }
   return result;
 }

@@ -7,11 +7,11 @@ import type { Assumption, Cause, Symptom, Verdict } from './verdict.js';
  */
 export type Scope = 'nobody' | 'host' | 'link' | 'routed' | 'unknown';
 
-/** A change that makes a blocked flow work, with the verdict on a copy of the state that proves it. */
+/** Changes that make a blocked flow work, with the verdict on a copy of the state that proves it. */
 export interface Remedy {
-  /** What to change, in one sentence. */
+  /** What to change, in one sentence without its full stop. */
   summary: string;
-  /** A command line that makes the change, or `null` where there is none to give. */
+  /** The line to type for it, for sh(1); `null` where no line does all of it. */
   command: string | null;
   /** The flow's verdict on the changed state. */
   proof: Verdict;
@@ -45,7 +45,7 @@ export interface Blocked {
   cause: Cause;
   /** What their program sees; `null` where that cannot be told. */
   symptom: Symptom | null;
-  /** What would let them in, each proved. */
+  /** What would let all of them in, each proved; evaluated when it is first asked for. */
   remedies: Remedy[];
 }
 

@@ -11,6 +11,7 @@ export { type BindCheck, type BindSpec, checkBind, type HeldPort } from './bind.
 export { exposure } from './exposure.js';
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
 export type { Flow } from './flow.js';
+export { type RemedyOptions, remedies } from './remedies/remedies.js';
 export { trace } from './trace.js';
 export type {
   Assumption,

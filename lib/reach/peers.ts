@@ -1,6 +1,7 @@
 import {
   type Address,
   formatAddress,
+  formatPrefix,
   isLinkLocal,
   isLoopback,
   isMulticast,
@@ -11,22 +12,29 @@ import {
   prefixHolds,
   unspecified,
 } from '../model/address.js';
-import { type AddressRange, addressFromNumber, cutAt } from '../model/prefix-set.js';
+import { type AddressRange, cutAt, prefixRange } from '../model/prefix-set.js';
 import type { Family } from '../model/socket.js';
 import { type Device, type Host, LOOPBACK_INDEX } from './host.js';
 
-/** A stretch of addresses that nothing on the host tells apart. */
+/**
+ * What one interface makes of addresses:
+ * - `neighbour`: a host on the link may have it, and ask by this interface
+ * - `beyond`: so may one that stands behind a router there
+ * - `nobody`: no peer has such an address (loopback, multicast, our own), so a list may hold it or
+ *   not, whichever is shorter
+ * - `elsewhere`: such peers stand behind another interface
+ */
+export type Who = 'neighbour' | 'beyond' | 'nobody' | 'elsewhere';
+
+/** Addresses that nothing but rules of a firewall tells apart. */
+export interface PeerClass {
+  /** In ascending order. */
+  readonly ranges: readonly AddressRange[];
+}
+
+/** A stretch of addresses of one class, of a space that is cut wherever two may be told apart. */
 export interface Piece extends AddressRange {
-  /** Its first address stands for all. */
-  readonly text: string;
-  /**
-   * `peer`: a host with such an address may ask by this interface. `nobody`: no peer has such an
-   * address (loopback, multicast, our own), so a list may hold it or not, whichever is shorter.
-   * `elsewhere`: such peers stand behind another interface.
-   */
-  readonly who: 'peer' | 'nobody' | 'elsewhere';
-  /** The peer stands on the link itself; anyone else comes through a router. */
-  readonly onLink: boolean;
+  readonly class: PeerClass;
 }
 
 /** The prefixes that no rule of a host needs to name: they end what may be a peer. */
@@ -36,44 +44,85 @@ const special: Record<Family, readonly string[]> = {
 };
 
 /**
- * The peers of a family that may ask by one interface, in pieces of equal fate. Where a router is
- * known on the interface anyone may; elsewhere those whom the host itself would answer there.
+ * All addresses of a family in ascending order, cut at every prefix that the host compares addresses
+ * with outside of its firewall. Pieces that lie inside of the same prefixes are of one class; and
+ * routes that differ in their destination alone are the same to whoever they lead to.
  */
-export function peersBehind(host: Host, device: Device, family: Family): Piece[] {
-  const prefixes = boundaries(host, family);
-  const uplink = isUplink(host, device, family);
-  return cutAt(prefixes, family).map((range) => {
-    const address = addressFromNumber(range.first, family);
-    const text = formatAddress(address);
-    const lengths = device.networks.map((one) => (prefixHolds(one, address) ? one.length : -1));
-    const inside = Math.max(-1, ...lengths);
-    const nobody = neverASource(address) || host.owners(text).length > 0;
-    const who = nobody ? null : whoIs(host, device, address, uplink, inside);
-    return { ...range, text, ...(who ?? (uplink || inside >= 0 ? nobodys : elsewhere)) };
+export function piecesOf(host: Host, family: Family): Piece[] {
+  const boundaries = boundariesOf(host, family)
+    .map(({ prefix, label }) => ({ ...prefixRange(prefix), prefix, label }))
+    .sort(inOrder);
+  const classes = new Map<string, { ranges: AddressRange[] }>();
+  const around: { last: bigint; key: string }[] = [];
+  let next = 0;
+  return cutAt(
+    boundaries.map(({ prefix }) => prefix),
+    family,
+  ).map((range) => {
+    while (around.length > 0 && around.at(-1)!.last < range.first) around.pop();
+    for (; boundaries[next]?.first === range.first; next++) {
+      const { last, label } = boundaries[next]!;
+      around.push({ last, key: `${around.at(-1)?.key ?? ''}${label};` });
+    }
+    const key = around.at(-1)?.key ?? '';
+    const known = classes.get(key) ?? { ranges: [] };
+    classes.set(key, known);
+    known.ranges.push(range);
+    return { ...range, class: known };
   });
 }
 
-function boundaries(host: Host, family: Family): Prefix[] {
-  const { routes, rules } = host.state;
-  const texts = [...special[family]];
+/** A prefix, and what lies inside of it by a name. */
+interface Boundary {
+  readonly prefix: Prefix;
+  readonly label: string;
+}
+
+type Ends = AddressRange & Boundary;
+
+/** By where they begin; what holds others before these. */
+function inOrder(one: Ends, other: Ends): number {
+  if (one.first !== other.first) return one.first < other.first ? -1 : 1;
+  if (one.prefix.length !== other.prefix.length) return one.prefix.length - other.prefix.length;
+  return one.label < other.label ? -1 : one.label > other.label ? 1 : 0;
+}
+
+function boundariesOf(host: Host, family: Family): Boundary[] {
+  const { routes, rules, sockets } = host.state;
+  const found = new Map<string, Boundary>();
+  const add = (text: string, label = text): void => {
+    const prefix = parsePrefix(text);
+    if (prefix?.address.family === family)
+      found.set(`${formatPrefix(prefix)} ${label}`, { prefix, label });
+  };
+  for (const text of special[family]) add(text);
+  const contents = new Map<string, number>();
   for (const route of routes) {
     if (route.family !== family) continue;
-    texts.push(route.destination);
-    if (route.sourcePrefix !== null) texts.push(route.sourcePrefix);
+    const { destination, ...content } = route;
+    // What refuses a packet is named with its destination.
+    const text = JSON.stringify(route.type === 'unicast' ? content : route);
+    const number = contents.get(text) ?? contents.size;
+    contents.set(text, number);
+    add(destination, `${number}/${destination.slice(destination.indexOf('/') + 1)}`);
+    if (route.sourcePrefix !== null) add(route.sourcePrefix);
+    // The address of the network itself is sent no errors (ipv6_anycast_destination).
+    if (family === 'ipv6') add(destination.replace(/\/.*/, '/128'), 'network');
   }
   for (const rule of rules) {
     if (rule.family !== family) continue;
-    if (rule.from !== null) texts.push(rule.from);
-    if (rule.to !== null) texts.push(rule.to);
+    if (rule.from !== null) add(rule.from);
+    if (rule.to !== null) add(rule.to);
   }
   for (const { entry } of host.own) {
-    texts.push(entry.address, `${entry.peer ?? entry.address}/${entry.prefixLength}`);
+    add(entry.address);
+    add(`${entry.peer ?? entry.address}/${entry.prefixLength}`);
   }
-  if (family === 'ipv4') texts.push(...toldApartByArp(host));
-  return [...new Set(texts)]
-    .map((text) => parsePrefix(text))
-    .filter((prefix) => prefix !== null)
-    .filter((prefix) => prefix.address.family === family);
+  // Some sockets want the packets of some peers signed.
+  for (const { keyedPeers = [] } of sockets) for (const text of keyedPeers) add(text);
+  if (family === 'ipv4') for (const text of toldApartByArp(host)) add(text);
+  else for (const [text, label] of toldApartByRules(host)) add(text, label);
+  return [...found.values()];
 }
 
 /** Sockets that are bound to a device answer its neighbours without a route, and nobody else. */
@@ -84,8 +133,21 @@ function toldApartByArp(host: Host): string[] {
   );
 }
 
-/** Somebody beyond the link comes in here: a route by this interface has a gateway, or is a default. */
-function isUplink(host: Host, device: Device, family: Family): boolean {
+/** Neighbours that need not ask for this host's link-layer address, where rules may drop the question. */
+function toldApartByRules(host: Host): [text: string, label: string][] {
+  if (!host.ruleset || host.ruleset.idle) return [];
+  return host.state.interfaces.flatMap(({ name, ipv6Neighbours: known }) => [
+    ...(known?.permanent ?? []).map((text): [string, string] => [text, `permanent ${name}`]),
+    // What is not known of these names them.
+    ...(known?.learned ?? []).map((text): [string, string] => [text, text]),
+  ]);
+}
+
+/**
+ * Somebody beyond the link comes in here: a route by this interface has a gateway, or is a default.
+ * Elsewhere those may ask whom the host itself would answer there.
+ */
+export function isUplink(host: Host, device: Device, family: Family): boolean {
   return host.state.routes.some(
     (route) =>
       route.family === family &&
@@ -97,18 +159,20 @@ function isUplink(host: Host, device: Device, family: Family): boolean {
   );
 }
 
-type Who = Pick<Piece, 'who' | 'onLink'>;
-
-const nobodys: Who = { who: 'nobody', onLink: false };
-const elsewhere: Who = { who: 'elsewhere', onLink: false };
-const neighbour: Who = { who: 'peer', onLink: true };
-const beyond: Who = { who: 'peer', onLink: false };
+/** Who has an address of one class, as one interface sees it. */
+export function whoHas(host: Host, device: Device, address: Address, uplink: boolean): Who {
+  const lengths = device.networks.map((one) => (prefixHolds(one, address) ? one.length : -1));
+  const inside = Math.max(-1, ...lengths);
+  const nobody = neverASource(address) || host.owners(formatAddress(address)).length > 0;
+  const who = nobody ? null : hostAt(host, device, address, uplink, inside);
+  return who ?? (uplink || inside >= 0 ? 'nobody' : 'elsewhere');
+}
 
 /**
  * Who has an address that a host may have; null where it turns out that none may. `inside` is the
  * length of the device's own network that holds it, -1 for none.
  */
-function whoIs(
+function hostAt(
   host: Host,
   device: Device,
   address: Address,
@@ -129,15 +193,16 @@ function whoIs(
     destinationPort: 0,
     uid: 0,
   });
+  const behind = uplink ? 'beyond' : 'elsewhere';
   // A neighbour stands on the link, whatever routing says about the way back.
-  if (answer.kind !== 'found') return inside >= 0 ? neighbour : uplink ? beyond : elsewhere;
+  if (answer.kind !== 'found') return inside >= 0 ? 'neighbour' : behind;
   const { route, prefixLength } = answer.found;
-  if (route.type === 'broadcast') return null;
+  if (route.type === 'broadcast' || route.type === 'anycast') return null;
   // Where two interfaces have one network, its hosts may ask by either, and one of them has the route.
-  if (inside >= prefixLength) return neighbour;
+  if (inside >= prefixLength) return 'neighbour';
   const here = route.nexthops.find((nexthop) => nexthop.interface === device.name);
-  if (!here) return uplink ? beyond : elsewhere;
-  return here.gateway === null && prefixLength > 0 ? neighbour : beyond;
+  if (!here) return behind;
+  return here.gateway === null && prefixLength > 0 ? 'neighbour' : 'beyond';
 }
 
 /** No host may send from such an address. */

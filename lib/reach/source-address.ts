@@ -3,6 +3,7 @@ import {
   isLinkLocal,
   isLoopback,
   isMulticast,
+  type Prefix,
   parseAddress,
   parsePrefix,
   prefixHolds,
@@ -56,19 +57,20 @@ export function selectOnDevice(
 }
 
 /** The default policy table of RFC 6724 as net/ipv6/addrlabel.c has it; the longest prefix counts. */
-const labels = (
-  [
-    ['::1/128', 0],
-    ['::ffff:0:0/96', 4],
-    ['::/96', 3],
-    ['2001::/32', 6],
-    ['2001:10::/28', 7],
-    ['3ffe::/16', 12],
-    ['2002::/16', 2],
-    ['fec0::/10', 11],
-    ['fc00::/7', 5],
-  ] as const
-).map(([text, label]) => ({ prefix: parsePrefix(text)!, label }));
+const labelled = [
+  ['::1/128', 0],
+  ['::ffff:0:0/96', 4],
+  ['::/96', 3],
+  ['2001::/32', 6],
+  ['2001:10::/28', 7],
+  ['3ffe::/16', 12],
+  ['2002::/16', 2],
+  ['fec0::/10', 11],
+  ['fc00::/7', 5],
+] as const;
+
+/** The same, parsed when first needed: importing is to cost next to nothing. */
+let labels: { prefix: Prefix; label: number }[] | undefined;
 
 const defaultLabel = 1;
 
@@ -167,6 +169,7 @@ function scopeRank(scope: number, wanted: number): number {
 }
 
 function labelOf(address: Address): number {
+  labels ??= labelled.map(([text, label]) => ({ prefix: parsePrefix(text)!, label }));
   return labels.find(({ prefix }) => prefixHolds(prefix, address))?.label ?? defaultLabel;
 }
 

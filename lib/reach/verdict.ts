@@ -115,6 +115,8 @@ export type Cause =
       protocol: 'arp' | 'ndp';
       /** The setting that keeps ARP silent, as `net.ipv4.conf.eth0.arp_ignore`; IPv6 needs none. */
       setting: string | null;
+      /** The rule or policy that drops the question or its answer; `null` where none does. */
+      rule: string | null;
     }
   | { code: 'wrong-scope'; address: string; interface: string }
   | { code: 'not-our-address'; destination: string }

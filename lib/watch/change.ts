@@ -18,7 +18,7 @@ export type Change =
   | { type: 'network-changed'; what: NetworkChange }
   /**
    * Somebody new can reach a listener, or no longer can. `was` is `null` for one that is new; one that
-   * has gone has the scope `nobody` and reaches nobody.
+   * has gone has the scope `nobody` and reaches nobody. Its rows have no `remedies`: ask `exposure`.
    */
   | { type: 'exposure-changed'; exposure: Exposure; was: Exposure | null }
   /**

@@ -43,7 +43,9 @@ export class ExposureChanges {
     const state = await capture({ ...this.#query.read, owners: true });
     const first = this.#places === null;
     const before = this.#places ?? new Map<string, Place>();
-    const places = placesOf(exposure(state, this.#query.filter), first && !this.#query.existing);
+    const exposures = exposure(state, this.#query.filter);
+    for (const one of exposures) leaveRemedies(one);
+    const places = placesOf(exposures, first && !this.#query.existing);
     this.#places = places;
     const changes: ExposureChange[] = [];
     for (const [key, place] of places) {
@@ -63,6 +65,11 @@ export class ExposureChanges {
     }
     return changes;
   }
+}
+
+/** A row's remedies are looked for when it is read or copied, and each takes its time: none here. */
+function leaveRemedies({ blocked, unknown }: Exposure): void {
+  for (const row of [...blocked, ...unknown]) row.remedies = [];
 }
 
 function isNew({ cookies }: Place, opened: ReadonlySet<string>): boolean {

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "netlink/beside.h"
+
 namespace earshot::nftables {
 
 std::vector<std::variant<Elements, netlink::Refusal>> readElements(
@@ -12,7 +14,9 @@ std::vector<std::variant<Elements, netlink::Refusal>> readElements(
   netlink::Socket socket(NETLINK_NETFILTER);
   for (const auto& [request, shape] : sets) {
     Packer packer(shape);
-    auto refusal = socket.request(request.type, request.flags, request.payload, packer);
+    netlink::Beside beside(packer);
+    auto refusal = socket.request(request.type, request.flags, request.payload, beside);
+    beside.finish();
     if (refusal) {
       answers.emplace_back(std::move(*refusal));
     } else {

@@ -4,6 +4,7 @@
 // Usage: npm run bench:trace [-- ROUNDS]
 import { existsSync } from 'node:fs';
 import { device, hostState, listener, ownRoutes, route } from './host.mjs';
+import { laptop } from './scenes.mjs';
 
 /** @typedef {import('../../lib/reach/index.js').HostState} HostState */
 /** @typedef {import('../../lib/reach/index.js').Flow} Flow */
@@ -59,27 +60,6 @@ function largeHost() {
     const address = addresses[count % addresses.length] ?? '::';
     return listener(count % 3 === 0 ? 'udp' : 'tcp', address, 1000 + count);
   });
-  return hostState(interfaces, routes, sockets);
-}
-
-/** A laptop: 5 interfaces, 40 routes, 25 listeners. */
-function laptop() {
-  const interfaces = [
-    device('lo', 1, ['127.0.0.1/8', '::1/128']),
-    device('wlan0', 2, ['192.168.1.23/24', '2001:db8:1::23/64', 'fe80::23/64']),
-    device('docker0', 3, ['172.17.0.1/16', 'fe80::42/64']),
-    device('wg0', 4, ['10.8.0.2/24']),
-    device('virbr0', 5, ['192.168.122.1/24']),
-  ];
-  const routes = ownRoutes(interfaces);
-  routes.push(route({ destination: '0.0.0.0/0', interface: 'wlan0', gateway: '192.168.1.1' }));
-  routes.push(route({ destination: '::/0', interface: 'wlan0', gateway: 'fe80::1' }));
-  for (let count = 0; routes.length < 40; count++)
-    routes.push(route({ destination: `10.${20 + count}.0.0/16`, interface: 'wg0' }));
-  const addresses = ['0.0.0.0', '::', '127.0.0.1', '::1', '192.168.1.23'];
-  const sockets = Array.from({ length: 25 }, (_, count) =>
-    listener(count % 4 === 0 ? 'udp' : 'tcp', addresses[count % 5] ?? '::', 3000 + count),
-  );
   return hostState(interfaces, routes, sockets);
 }
 

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { inRoot } from '../support/paths.mjs';
 import { run, StepError } from '../support/step.mjs';
@@ -206,7 +206,11 @@ export class Host {
     symlinkSync(server.python ? await pythonPath() : process.execPath, program);
     const work = join(this.#directory, `${name}.work`);
     writeFileSync(work, server.python ?? workOf(server));
-    for (const arg of args) writeFileSync(join(this.#directory, arg), '');
+    const [script] = args;
+    if (script !== undefined) {
+      mkdirSync(join(this.#directory, dirname(script)), { recursive: true });
+      writeFileSync(join(this.#directory, script), '');
+    }
     for (let tries = 0; tries < 50; tries += 1) {
       writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1));
       const child = spawn(program, server.python ? [work] : args, {

@@ -108,6 +108,22 @@ const readme = {
     also: [['trace', '--from', colleague, '--in', 'eth0', '192.168.1.23:3000']],
     attempt: { ...usual, in: 'eth0' },
   },
+  fix: {
+    servers: [
+      {
+        pid: 4711,
+        name: 'node',
+        args: ['node_modules/.bin/vite', '--port', '5173'],
+        tcp: [5173, '127.0.0.1'],
+      },
+    ],
+    change: `
+      nft add table inet filter
+      nft add chain inet filter input '{ type filter hook input priority filter; policy drop; }'
+      nft add rule inet filter input ct state established,related accept
+    `,
+    ask: ['5173', '--from', colleague],
+  },
   docker: {
     servers: [],
     recording: 'ufw-docker-nft',

@@ -66,24 +66,13 @@ export async function buildBinary(target, { work, cache, out, jobs }) {
     npm_config_loglevel: 'error',
     JOBS: `${jobs ?? 'max'}`,
   };
-  if (target.libc === 'glibc') {
-    const object = join(work, 'glibc.o');
-    const source = inRoot('scripts/prebuild/glibc.c');
-    // Node-gyp has files' offsets be 64 bits everywhere, which gives the functions other names.
-    const large = '-D_FILE_OFFSET_BITS=64';
-    const args = [
-      'cc',
-      ...flags.split(' '),
-      large,
-      '-std=c99',
-      '-O2',
-      '-fPIC',
-      '-c',
-      source,
-      '-o',
-      object,
-    ];
-    await succeed(target, zig, args, env);
+  // Node-gyp has files' offsets be 64 bits everywhere, which gives glibc's functions other names.
+  const c = ['cc', ...flags.split(' '), '-D_FILE_OFFSET_BITS=64', '-std=c99', '-O2', '-fPIC'];
+  for (const name of ['demangle', ...(target.libc === 'glibc' ? ['glibc'] : [])]) {
+    const object = join(work, `${name}.o`);
+    const source = inRoot(`scripts/prebuild/${name}.c`);
+    await succeed(target, zig, [...c, '-c', source, '-o', object], env);
+    // Before the libraries, so that of these nothing is taken that is here.
     env.LDFLAGS += ` ${object}`;
   }
   // The linker strips (-s), since the machine's own strip knows one architecture.
@@ -153,7 +142,7 @@ const withoutCompilers = (env) =>
 
 /** What else than native/ decides the binaries' bytes, for the record of what was built from what. */
 export function buildSettings() {
-  const scripts = ['build.mjs', 'targets.mjs', 'glibc.c'];
+  const scripts = ['build.mjs', 'targets.mjs', 'demangle.c', 'glibc.c'];
   const packages = ['prebuildify', 'node-gyp', 'node-addon-api', 'node-api-headers'];
   return {
     paths: [

@@ -1,35 +1,29 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { inRoot, root } from '../support/paths.mjs';
 import { StepError } from '../support/step.mjs';
 
 /**
- * What users load. The library's two faces share what they have in common, so that there is one copy of
- * each module, and errors are of one class, whoever imports them; loading two or three files takes Node a
- * fraction of the time that sixty do. The command is apart: it loads each part when it comes to need it,
- * and nobody reads its code.
- * @type {{ entryPoints: Record<string, string>, chunks: string, minify: boolean }[]}
+ * What users load. The library's two faces, and what the command needs of it, share what they have in
+ * common, so that there is one copy of each module, and errors are of one class, whoever imports them;
+ * loading a few files takes Node a fraction of the time that sixty do. The command itself is apart, and
+ * loads each part when it comes to need it.
  */
-const bundles = [
-  {
-    entryPoints: {
-      'bundle/index': 'dist/index.js',
-      'bundle/reach': 'dist/reach/index.js',
-      // A thread of its own, beside the module that starts it.
-      'bundle/exposure-worker': 'dist/watch/exposure-worker.js',
-    },
-    chunks: 'bundle/[name]-[hash]',
-    minify: false,
+const library = {
+  entryPoints: {
+    'bundle/index': 'dist/index.js',
+    'bundle/reach': 'dist/reach/index.js',
+    'bundle/library': 'dist/cli/library.js',
+    // A thread of its own, beside the module that starts it.
+    'bundle/exposure-worker': 'dist/watch/exposure-worker.js',
   },
-  {
-    entryPoints: {
-      earshot: 'dist/cli/main.js',
-      'bundle/command/exposure-worker': 'dist/watch/exposure-worker.js',
-    },
-    chunks: 'bundle/command/[name]-[hash]',
-    minify: true,
-  },
-];
+  chunks: 'bundle/[name]-[hash]',
+};
+const command = {
+  entryPoints: { earshot: 'dist/cli/main.js' },
+  chunks: 'bundle/command/[name]-[hash]',
+};
 
 /**
  * Bundled CommonJS packages require() the modules of Node, through one function that esbuild keeps with
@@ -57,8 +51,91 @@ const childProcessOnNeed = {
   },
 };
 
-/** @param {typeof bundles[number]} bundle */
-const build = ({ entryPoints, chunks, minify }) =>
+/**
+ * What `earshot` gives of `reach` is loaded when it is first called: compiling all that follows packets
+ * takes longer than all the rest of the import, and who reads sockets alone has no need of it. Node
+ * loads a module on the spot by require() in every version that earshot runs on.
+ * @type {esbuild.Plugin}
+ */
+const reachOnNeed = {
+  name: 'reach on need',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/reach\// }, ({ path, importer }) =>
+      importer === inRoot('dist/index.js') ? { path, namespace: 'reach-on-need' } : undefined,
+    );
+    build.onLoad({ filter: /./, namespace: 'reach-on-need' }, ({ path }) => ({
+      contents: onNeed(path),
+      resolveDir: inRoot('dist'),
+    }));
+  },
+};
+
+/**
+ * A module with the same functions, which loads the real ones.
+ * @param {string} path of a module of reach, from dist/
+ */
+function onNeed(path) {
+  const source = readFileSync(inRoot('dist', path), 'utf8');
+  const index = readFileSync(inRoot('dist/index.js'), 'utf8');
+  const escaped = path.replaceAll(/[./]/g, '\\$&');
+  const [, list = ''] = new RegExp(`export \\{([^}]*)\\} from '${escaped}'`).exec(index) ?? [];
+  const names = list.split(',').map((name) => name.trim());
+  const other = names.find((name) => !new RegExp(`export function ${name}\\(`).test(source));
+  if (other !== undefined) {
+    throw new StepError(
+      `${path} exports ${other || 'nothing by that form'}, which is no function and cannot wait`,
+      'see reachOnNeed in scripts/steps/bundle.mjs',
+    );
+  }
+  const functions = names.map(
+    (name) => `export function ${name}(...values) { return reach().${name}(...values); }`,
+  );
+  return `import { reach } from './reach-loader.js';\n${functions.join('\n')}\n`;
+}
+
+/** @type {esbuild.Plugin} */
+const reachLoader = {
+  name: 'loader of reach',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/reach-loader\.js$/ }, () => ({
+      path: 'reach-loader',
+      namespace: 'reach-loader',
+    }));
+    build.onLoad({ filter: /./, namespace: 'reach-loader' }, () => ({
+      contents: `import { createRequire } from 'node:module';
+        let loaded;
+        export function reach() {
+          return (loaded ??= createRequire(import.meta.url)('./reach.js'));
+        }`,
+    }));
+  },
+};
+
+/**
+ * The command finds in the library's bundle what the library has.
+ * @type {esbuild.Plugin}
+ */
+const commandOverLibrary = {
+  name: 'command over library',
+  setup(build) {
+    const places = new Map(
+      Object.entries(library.entryPoints).map(([out, path]) => [
+        inRoot(path),
+        `#earshot/${out}.js`,
+      ]),
+    );
+    build.onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) => {
+      const place = places.get(join(resolveDir, path));
+      return place === undefined ? undefined : { path: place, external: true };
+    });
+  },
+};
+
+/**
+ * @param {{ entryPoints: Record<string, string>, chunks: string }} bundle
+ * @param {esbuild.Plugin[]} plugins
+ */
+const build = ({ entryPoints, chunks }, plugins = []) =>
   esbuild.build({
     entryPoints: Object.entries(entryPoints).map(([out, path]) => ({ in: inRoot(path), out })),
     outdir: inRoot('dist'),
@@ -66,14 +143,16 @@ const build = ({ entryPoints, chunks, minify }) =>
     bundle: true,
     splitting: true,
     chunkNames: chunks,
-    minifyWhitespace: minify,
-    minifySyntax: minify,
+    // Names stay, and lines are short enough to find the place that an error tells.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 120,
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
     // It finds the binary from its own place, and is loaded when one is needed.
     external: ['node-gyp-build'],
-    plugins: [childProcessOnNeed],
+    plugins,
     legalComments: 'none',
     logLevel: 'silent',
     metafile: true,
@@ -82,9 +161,21 @@ const build = ({ entryPoints, chunks, minify }) =>
 
 /** Makes dist/earshot.js and dist/bundle/ of what the compiler wrote and of the packages that are needed. */
 export async function bundle() {
-  const built = await Promise.all(bundles.map(build)).catch((error) => {
+  const built = await Promise.all([
+    build(library, [reachOnNeed, reachLoader]),
+    build(command, [commandOverLibrary, childProcessOnNeed]),
+  ]).catch((error) => {
     throw new StepError('bundling failed', 'correct what is named above', error.message);
   });
+  const twice = Object.keys(built[1].metafile.inputs).filter((path) =>
+    /^dist\/(?!cli\/|model\/)/.test(path),
+  );
+  if (twice.length > 0) {
+    throw new StepError(
+      `the library and the command would each have ${twice.join(', ')}`,
+      'let the command import it by lib/cli/library.ts',
+    );
+  }
   rmSync(inRoot('dist/bundle'), { recursive: true, force: true });
   mkdirSync(inRoot('dist/bundle/command'), { recursive: true });
   for (const { path, text } of built.flatMap(({ outputFiles }) => outputFiles)) {

@@ -27,8 +27,7 @@ const lib = {
     'dist/earshot.js',
     'dist/earshot.licenses.txt',
     'dist/earshot.1',
-    'dist/bundle/index.js',
-    'dist/bundle/reach.js',
+    ...['index', 'reach', 'library'].map((name) => `dist/bundle/${name}.js`),
   ],
 };
 /** @type {Project} */

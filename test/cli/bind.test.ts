@@ -4,7 +4,7 @@ import { services as real, type Services } from '#earshot/cli/services.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import type { CaptureOptions, Socket } from '#earshot/model/socket.js';
 import type { BindCheck, BindSpec } from '#earshot/reach/bind.js';
-import { laptop } from './laptop.js';
+import { laptop, noTerminal } from './laptop.js';
 
 /* `earshot bind`, on a kernel that is the laptop. */
 
@@ -25,6 +25,7 @@ async function bind(argv: string[], changes: Partial<Services> = {}) {
       err += text;
     },
     readInput: async () => '',
+    live: noTerminal,
     view: { width: 80, colour: false, interactive: false },
     services: {
       ...real,

@@ -58,6 +58,7 @@ const all: { [Code in CauseCode]: Extract<Cause, { code: Code }> } = {
     interface: 'eth0',
     protocol: 'arp',
     setting: 'net.ipv4.conf.eth0.arp_ignore',
+    rule: null,
   },
   'wrong-scope': { code: 'wrong-scope', address: 'fe80::1', interface: 'eth0' },
   'not-our-address': { code: 'not-our-address', destination: '10.0.0.9' },

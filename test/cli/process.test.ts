@@ -54,18 +54,18 @@ test('the bundled command loads neither the addon nor the evaluation before they
     if (loaded.has(path)) return;
     const text = readFileSync(path, 'utf8');
     loaded.set(path, text);
-    for (const [, name = ''] of text.matchAll(/\bimport\s*(?:[\w$*{},\s]+from\s*)?"(\.[^"]+)"/g)) {
-      load(join(dirname(path), name));
+    const imports = /\bimport\s*(?:[\w$*{},\s]+from\s*)?"(\.{1,2}|#earshot)\/([^"]+)"/g;
+    for (const [, from = '', name = ''] of text.matchAll(imports)) {
+      load(join(from === '#earshot' ? dist : join(dirname(path), from), name));
     }
   };
   const dist = dirname(fileURLToPath(import.meta.resolve('#earshot/index.js')));
-  const commandChunks = join(dist, 'bundle', 'command');
   load(join(dist, 'earshot.js'));
   const texts = [...loaded.values()].join('\n');
-  t.true(texts.includes('EarshotError=class'));
-  const later = readdirSync(commandChunks).map((name) =>
-    readFileSync(join(commandChunks, name), 'utf8'),
-  );
+  t.true(texts.includes('UsageError=class'));
+  const later = readdirSync(join(dist, 'bundle'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => readFileSync(join(dist, 'bundle', name), 'utf8'));
   for (const late of ['Course=class', 'node-gyp-build']) {
     t.false(texts.includes(late), late);
     t.true(

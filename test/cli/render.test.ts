@@ -99,11 +99,19 @@ test('a port that nobody listens on, with the socket that comes near', (t) => {
 
 test('a packet step by step, the deciding step marked', (t) => {
   const chosen = '(eth0 because the route back to 192.168.1.7 goes by it; --in names another.)';
-  sameAsGolden(t, 'trace', traceText(laptop(), { flow, chosen }, verdict, plain));
+  sameAsGolden(
+    t,
+    'trace',
+    traceText(laptop(), { flow, chosen }, { ...verdict, remedies: [] }, plain),
+  );
 });
 
 test('one peer and one port', (t) => {
-  sameAsGolden(t, 'peer', peerText(laptop(), '192.168.1.7', [{ flow, verdict }], null, plain));
+  sameAsGolden(
+    t,
+    'peer',
+    peerText(laptop(), '192.168.1.7', [{ flow, verdict, remedies: [] }], null, plain),
+  );
 });
 
 const texts = (view: View) => [
@@ -111,7 +119,7 @@ const texts = (view: View) => [
   ...Object.entries(exposures).map(([port, some]) =>
     portText(laptop(), { port: Number(port), protocols: ['tcp', 'udp'] }, some, users, view),
   ),
-  traceText(laptop(), { flow, chosen: null }, verdict, view),
+  traceText(laptop(), { flow, chosen: null }, { ...verdict, remedies: [] }, view),
 ];
 
 test('no line is wider than the terminal or ends in a blank, at any usual width', (t) => {

@@ -3,6 +3,7 @@ import { run } from '#earshot/cli/run.js';
 import { services as real, type Services } from '#earshot/cli/services.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import { LAN, lan4, neighbour4, onLan, tcp, unreadable } from '../reach/support/state.js';
+import { noTerminal } from './laptop.js';
 
 /* `earshot PORT --from ADDRESS --sees ERROR`, on hosts written by hand. */
 
@@ -20,6 +21,7 @@ async function earshot(state: HostState, argv: string[]) {
       err += text;
     },
     readInput: async () => '',
+    live: noTerminal,
     view: { width: 80, colour: false, interactive: false },
     services,
   });
@@ -35,12 +37,13 @@ const asked = (sees: string, ...more: string[]) => [
   ...more,
 ];
 
-test('what makes a peer see an error is told with its change: yes', async (t) => {
+test('what makes a peer see an error is told with what would help: yes', async (t) => {
   const { status, out } = await earshot(onLan([tcp('127.0.0.1:3000')]), asked('ECONNREFUSED'));
   t.is(status, 0);
   t.regex(out, /^On port 3000, this is what makes 192\.168\.1\.20 see connection refused/);
   t.regex(out, new RegExp(`\\n {2}${lan4}:3000/tcp, arriving on ${LAN}\\n {4}Why `));
-  t.regex(out, /\n {4}Change {2}/);
+  t.regex(out, /\n {4}Fix {2}Let the server listen on 192\.168\.1\.10 instead of 127\.0\.0\.1\.\n/);
+  t.regex(out, /\n {4}Or {3}Let the server listen on 0\.0\.0\.0 \(every address\) instead/);
 });
 
 test('where nothing here does, it is said where to look, and how it would get in: no', async (t) => {

@@ -1,14 +1,8 @@
 import test from 'ava';
 import { sideBySide } from '#earshot/cli/render/fields.js';
+import { jsonDocument, printable } from '#earshot/cli/render/printable.js';
 import { table } from '#earshot/cli/render/table.js';
-import {
-  enumerate,
-  fold,
-  jsonDocument,
-  printable,
-  shorten,
-  widthOf,
-} from '#earshot/cli/render/text.js';
+import { enumerate, fold, shorten, widthOf } from '#earshot/cli/render/text.js';
 
 test('wide characters take two columns, combining ones none', (t) => {
   t.is(widthOf('node'), 4);

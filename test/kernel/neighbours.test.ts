@@ -20,12 +20,33 @@ test('a neighbour is one whose link-layer address is known: neither who is being
   const bytes = join(states.map((state) => neighbour(state, Uint8Array.of(10, 0, 0, state))));
   t.deepEqual(
     [...decodeNeighbours(bytes, false)],
-    [[2, ['10.0.0.2', '10.0.0.4', '10.0.0.8', '10.0.0.16', '10.0.0.64', '10.0.0.128']]],
+    [
+      [
+        2,
+        {
+          neighbours: ['10.0.0.2', '10.0.0.4', '10.0.0.8', '10.0.0.16', '10.0.0.64', '10.0.0.128'],
+          ipv6Neighbours: { permanent: [], learned: [] },
+        },
+      ],
+    ],
   );
 });
 
-test('neighbours of IPv6 are left out; one without an address is refused', (t) => {
-  t.is(decodeNeighbours(neighbour(0x80, new Uint8Array(16), 10), false).size, 0);
+test('neighbours of IPv6 are those written down for good, and those learned; groups are none', (t) => {
+  const states = [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80];
+  const address = (last: number) => Uint8Array.of(0xfd, ...new Uint8Array(14), last);
+  const bytes = join(states.map((state) => neighbour(state, address(state), 10)));
+  t.deepEqual(decodeNeighbours(bytes, false).get(2), {
+    neighbours: [],
+    ipv6Neighbours: {
+      permanent: ['fd00::80'],
+      learned: ['fd00::2', 'fd00::4', 'fd00::8', 'fd00::10'],
+    },
+  });
+});
+
+test('a neighbour without an address is refused; what a bridge has learned is none', (t) => {
+  t.is(decodeNeighbours(neighbour(0x80, null, 7), false).size, 0);
   t.throws(() => decodeNeighbours(neighbour(0x80, null), false), {
     code: 'ERR_KERNEL',
     message: /a neighbour without an address/,

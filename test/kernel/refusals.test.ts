@@ -5,6 +5,7 @@ import { capture } from '#earshot/index.js';
 import { readFirewall } from '#earshot/kernel/firewall.js';
 import { generationRequest } from '#earshot/kernel/nftables/tables.js';
 import { decodeSettings, parseSetting, SETTINGS } from '#earshot/kernel/settings.js';
+import { Turns } from '#earshot/kernel/turns.js';
 import { type NetlinkAnswer, type NetlinkQuery, native } from '#earshot/native.js';
 import { recorded } from './support/fixtures.js';
 
@@ -46,7 +47,7 @@ for (const [errno, why] of [
 ] as const) {
   test.serial(`a kernel with ${why} has no rule set`, async (t) => {
     nftablesAnswers(t, refuseAll(errno));
-    const { firewall, missing } = await readFirewall(null);
+    const { firewall, missing } = await readFirewall(null, new Turns(1));
     t.deepEqual(firewall.nftables, NO_RULE_SET);
     t.false(missing.some(({ what }) => what === 'nftables'));
   });
@@ -56,14 +57,14 @@ test.serial('a kernel without NETLINK_NETFILTER has no rule set', async (t) => {
   nftablesAnswers(t, () => {
     throw new EarshotError('ERR_KERNEL', 'no such protocol', { syscall: 'socket', errno: 93 });
   });
-  const { firewall } = await readFirewall(null);
+  const { firewall } = await readFirewall(null, new Turns(1));
   t.deepEqual(firewall.nftables, NO_RULE_SET);
 });
 
 for (const errno of [1, 13]) {
   test.serial(`a rule set refused with errno ${errno} is missing, not empty`, async (t) => {
     nftablesAnswers(t, refuseAll(errno));
-    const { firewall, missing } = await readFirewall(null);
+    const { firewall, missing } = await readFirewall(null, new Turns(1));
     t.is(firewall.nftables, null);
     const entry = missing.find(({ what }) => what === 'nftables');
     t.regex(entry!.reason, /EPERM|EACCES/);
@@ -87,14 +88,14 @@ function restless(changes: number): (query: NetlinkQuery) => NetlinkAnswer {
 
 test.serial('a rule set that changed while it was read is read again', async (t) => {
   nftablesAnswers(t, restless(3));
-  const { firewall, missing } = await readFirewall(null);
+  const { firewall, missing } = await readFirewall(null, new Turns(1));
   t.deepEqual(firewall.nftables?.tables, []);
   t.false(missing.some(({ what }) => what === 'nftables'));
 });
 
 test.serial('a rule set that never rests is missing', async (t) => {
   nftablesAnswers(t, restless(1000));
-  const { firewall, missing } = await readFirewall(null);
+  const { firewall, missing } = await readFirewall(null, new Turns(1));
   t.is(firewall.nftables, null);
   t.regex(
     missing.find(({ what }) => what === 'nftables')!.reason,

@@ -13,7 +13,7 @@ import type { HostState } from '#earshot/model/host-state.js';
 import { addressToNumber, prefixRange } from '#earshot/model/prefix-set.js';
 import type { Family, Socket } from '#earshot/model/socket.js';
 import { exposure } from '#earshot/reach/exposure.js';
-import type { Exposure } from '#earshot/reach/exposure-row.js';
+import type { Blocked, Exposure, Reach } from '#earshot/reach/exposure-row.js';
 import { trace } from '#earshot/reach/trace.js';
 import { host, type LinkChanges, link, route, rule, tcp } from './support/state.js';
 
@@ -205,10 +205,17 @@ function disagreement(state: HostState, exposed: Exposure, peer: string): string
   const parsed = parseAddress(peer)!;
   const socket = exposed.socket as Socket;
   if (nobodys(state, peer, parsed)) return null;
+  // Not copied whole: remedies are made for who asks.
+  const row = (outcome: string, { interface: name, address, peers }: Reach | Blocked) => ({
+    interface: name,
+    address,
+    peers,
+    outcome,
+  });
   const rows = [
-    ...exposed.reach.map((row) => ({ ...row, outcome: 'reachable', cause: null })),
-    ...exposed.blocked.map((row) => ({ ...row, outcome: 'unreachable' })),
-    ...exposed.unknown.map((row) => ({ ...row, outcome: 'unknown' })),
+    ...exposed.reach.map((one) => ({ ...row('reachable', one), cause: null })),
+    ...exposed.blocked.map((one) => ({ ...row('unreachable', one), cause: one.cause })),
+    ...exposed.unknown.map((one) => ({ ...row('unknown', one), cause: one.cause })),
   ];
   for (const { name, addresses } of state.interfaces) {
     if (name === 'lo') continue;

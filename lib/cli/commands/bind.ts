@@ -4,7 +4,7 @@ import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import type { ProtocolOptions } from '../protocols.js';
 import { bindText } from '../render/bind.js';
-import { jsonDocument } from '../render/text.js';
+import { jsonDocument } from '../render/printable.js';
 import { obtainState, type StateOptions } from '../state-source.js';
 import { UsageError } from '../usage-error.js';
 

@@ -25,8 +25,8 @@ export async function exporter(options: ExporterOptions, context: Context): Prom
   }
   const where: ReadOptions =
     options.netns === undefined ? {} : { netns: netnsArgument(options.netns) };
-  const { listeners, socketTable } = await import('../../kernel/sockets.js');
-  const { watch } = await import('../../watch/watch.js');
+  const { listeners, socketTable, watch } = await import('../library.js');
+  const end = ended(); // before anybody is told that it serves
   const metrics = new Metrics(packageVersion());
   const server = metricsServer(metrics, async () => ({
     columns: (await socketTable({}, where)).columns,
@@ -45,7 +45,7 @@ export async function exporter(options: ExporterOptions, context: Context): Prom
     context.note(
       `earshot: metrics at http://${urlHost(endpoint.address)}:${endpoint.port}/metrics\n`,
     );
-    await Promise.race([follow(watcher, metrics, there), ended()]);
+    await Promise.race([follow(watcher, metrics, there), end]);
   } finally {
     await watcher.close();
     server.close();

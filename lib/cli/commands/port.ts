@@ -11,8 +11,8 @@ import { addressesFor, type Peer, peerOf } from '../peer-flow.js';
 import { type ProtocolOptions, protocolsAsked } from '../protocols.js';
 import { type Judged, peerText } from '../render/peer.js';
 import { portText, type UserNames } from '../render/port.js';
+import { jsonDocument } from '../render/printable.js';
 import { rowsOf, standingOf } from '../render/rows.js';
-import { jsonDocument } from '../render/text.js';
 import { obtainState, type StateOptions } from '../state-source.js';
 import { UsageError } from '../usage-error.js';
 import { sees } from './sees.js';
@@ -110,7 +110,8 @@ async function fromPeer(
 ): Promise<Answer> {
   const judged: Judged[] = [];
   for (const flow of flowsOf(state, peer, asked)) {
-    judged.push({ flow, verdict: await context.services.trace(state, flow) });
+    const verdict = await context.services.trace(state, flow);
+    judged.push({ flow, verdict, remedies: await context.services.remedies(state, flow) });
   }
   if (judged.length === 0) {
     throw new UsageError(

@@ -7,8 +7,8 @@ import { addressArgument } from '../arguments.js';
 import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { checkInterface } from '../peer-flow.js';
-import { seesText } from '../render/sees.js';
-import { jsonDocument } from '../render/text.js';
+import { jsonDocument } from '../render/printable.js';
+import { type RemediedSuspect, seesText } from '../render/sees.js';
 
 /** `earshot PORT --from ADDRESS --sees ERROR`: what on this host makes that peer see that. */
 export async function sees(
@@ -33,7 +33,12 @@ export async function sees(
     ingress: asked.in ?? null,
     wayBack: await context.services.wayBack(state, peer),
   };
-  const suspicion = await context.services.suspects(state, question);
+  const { suspects, open } = await context.services.suspects(state, question);
+  const remedied: RemediedSuspect[] = [];
+  for (const suspect of suspects) {
+    remedied.push({ ...suspect, remedies: await context.services.remedies(state, suspect.flow) });
+  }
+  const suspicion = { suspects: remedied, open };
   return {
     text: json ? jsonDocument(suspicion) : seesText(state, question, suspicion, context.view),
     status: statusOf(suspicion),

@@ -8,7 +8,7 @@ import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { peerOf } from '../peer-flow.js';
 import type { ProtocolOptions } from '../protocols.js';
-import { jsonDocument } from '../render/text.js';
+import { jsonDocument } from '../render/printable.js';
 import { type TracedFlow, traceText } from '../render/trace.js';
 import { obtainState, type StateOptions } from '../state-source.js';
 import { UsageError } from '../usage-error.js';
@@ -32,7 +32,10 @@ export async function trace(
     options.fromPort === undefined ? {} : { port: portArgument(options.fromPort, '--from-port') };
   const state = await obtainState(options, context);
   const traced = await flowOf(state, destination, options, sourcePort, context);
-  const verdict = await context.services.trace(state, traced.flow);
+  const verdict = {
+    ...(await context.services.trace(state, traced.flow)),
+    remedies: await context.services.remedies(state, traced.flow),
+  };
   return {
     text: options.json ? jsonDocument(verdict) : traceText(state, traced, verdict, context.view),
     status: statusOf[verdict.outcome],

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Socket } from '../../model/socket.js';
-import { TCP_STATES, UDP_STATES } from '../../model/socket-table.js';
 import type { Exposure, Scope } from '../../reach/exposure-row.js';
+import { TCP_STATES, UDP_STATES } from '../library.js';
 
 /** The columns that are counted: no record is made of a socket. */
 export interface CountedColumns {

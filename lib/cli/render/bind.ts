@@ -4,9 +4,10 @@ import { endpointText } from './causes.js';
 import { type Field, fields } from './fields.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
+import { printable } from './printable.js';
 import { holdersText } from './processes.js';
 import { rowsOf } from './rows.js';
-import { fold, printable } from './text.js';
+import { fold } from './text.js';
 import { palette, type View } from './view.js';
 import { whoReaches } from './who.js';
 

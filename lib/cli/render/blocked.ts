@@ -1,4 +1,4 @@
-import type { Blocked, Reach, Untold } from '../../reach/exposure-row.js';
+import type { Blocked, Reach, Remedy, Untold } from '../../reach/exposure-row.js';
 import { type Advice, type CauseWords, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import { byInterface } from './who.js';
@@ -11,7 +11,7 @@ export interface Failure {
   /** For those whose fate is unknown: how they fare if what is not known lets them pass. */
   otherwise: string | null;
   /** Changes that were proven to help; empty where none was found. */
-  remedies: Blocked['remedies'];
+  remedies: Remedy[];
 }
 
 /**
@@ -51,7 +51,7 @@ export function failures(
     words,
     otherwise,
     symptom: members[0]!.symptom,
-    remedies: distinct(members.flatMap(({ remedies }) => remedies)),
+    remedies: distinct(members),
   }));
 }
 
@@ -69,12 +69,15 @@ function leftOut(entry: Blocked, served: readonly string[], names: PeerNames): s
   return peers.length > 0 ? peers : null;
 }
 
-function distinct(remedies: Blocked['remedies']): Blocked['remedies'] {
-  const seen = new Set<string>();
-  return remedies.filter(({ summary, command }) => {
-    const key = `${summary}\n${command}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
+/** Each once, those for this host itself last. */
+function distinct(doors: readonly Blocked[]): Remedy[] {
+  const found = new Map<string, Remedy>();
+  const isHere = ({ interface: name }: Blocked) => name === 'lo';
+  for (const { remedies } of [...doors].sort((a, b) => Number(isHere(a)) - Number(isHere(b)))) {
+    for (const remedy of remedies) {
+      const key = `${remedy.summary}\n${remedy.command}`;
+      if (!found.has(key)) found.set(key, remedy);
+    }
+  }
+  return [...found.values()];
 }

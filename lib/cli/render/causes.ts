@@ -1,8 +1,9 @@
 import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
 import type { Cause, RuleReference, RuleTool, Symptom } from '../../reach/verdict.js';
+import { printable } from './printable.js';
 import { commandText } from './processes.js';
-import { enumerate, printable } from './text.js';
+import { enumerate } from './text.js';
 
 /** A cause in words. */
 export interface CauseWords {
@@ -141,12 +142,14 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
           };
     case 'neighbour-not-answered':
       return {
-        why: `A neighbour on ${shown(cause.interface)} that looks for ${cause.destination} gets no answer ${cause.protocol === 'arp' ? 'by ARP' : 'by neighbour discovery'}: ${cause.setting === null ? 'IPv6 answers only for addresses of the interface itself' : `${shown(cause.setting)} forbids it`}.`,
+        why: `A neighbour on ${shown(cause.interface)} that looks for ${cause.destination} gets no answer ${cause.protocol === 'arp' ? 'by ARP' : 'by neighbour discovery'}: ${cause.rule !== null ? `${shown(cause.rule)} drops it` : cause.setting === null ? 'IPv6 answers only for addresses of the interface itself' : `${shown(cause.setting)} forbids it`}.`,
         brief: 'no answer on the link',
         hint:
-          cause.setting === null
-            ? `Give ${shown(cause.interface)} the address too, or let the peer send by a router.`
-            : `Allow the answer: sysctl -w ${shown(cause.setting)}=0`,
+          cause.rule !== null
+            ? 'Let ICMPv6 pass that neighbour discovery needs: nd-neighbor-solicit in, nd-neighbor-advert in and out.'
+            : cause.setting === null
+              ? `Give ${shown(cause.interface)} the address too, or let the peer send by a router.`
+              : `Allow the answer: sysctl -w ${shown(cause.setting)}=0`,
       };
     case 'wrong-scope':
       return {

@@ -4,6 +4,10 @@ import { fold, pad, widthOf } from './text.js';
 export interface Field {
   label: string;
   lines: readonly string[];
+  /** A command to type, left whole so that it can be copied. */
+  command?: string | null;
+  /** Lines behind the command. */
+  after?: readonly string[];
   style?: ((text: string) => string) | undefined;
 }
 
@@ -17,16 +21,16 @@ export function fields(
   const widest = Math.max(0, ...entries.map(({ label }) => widthOf(label)));
   const margin = `${indent}${' '.repeat(widest + 2)}`;
   const room = Math.max(20, width - widthOf(margin));
-  return entries.flatMap(({ label, lines, style }) =>
-    lines
-      .flatMap((line) => fold(line, room))
-      .map((line, index) => {
-        const lead =
-          index === 0
-            ? indent + labelStyle(label) + ' '.repeat(widest + 2 - widthOf(label))
-            : margin;
-        return lead + (style && line !== '' ? style(line) : line);
-      }),
+  return entries.flatMap(({ label, lines, command, after, style }) =>
+    [
+      ...lines.flatMap((line) => fold(line, room)),
+      ...(command ? [command] : []),
+      ...(after ?? []).flatMap((line) => fold(line, room)),
+    ].map((line, index) => {
+      const lead =
+        index === 0 ? indent + labelStyle(label) + ' '.repeat(widest + 2 - widthOf(label)) : margin;
+      return lead + (style && line !== '' ? style(line) : line);
+    }),
   );
 }
 

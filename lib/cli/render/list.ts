@@ -2,11 +2,12 @@ import type { HostState } from '../../model/host-state.js';
 import type { Exposure } from '../../reach/exposure-row.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
+import { printable } from './printable.js';
 import { holdersText } from './processes.js';
 import { countByStanding, hostName, type Row, rowsOf, type Standing, standingOf } from './rows.js';
 import { standsOn } from './stands-on.js';
 import { type Cell, type Column, table } from './table.js';
-import { count, enumerate, paragraph, printable } from './text.js';
+import { count, enumerate, paragraph } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 import { standingStyle, whoReaches } from './who.js';
 

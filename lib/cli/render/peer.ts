@@ -1,10 +1,12 @@
 import type { HostState } from '../../model/host-state.js';
+import type { Remedy } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
 import type { Verdict } from '../../reach/verdict.js';
 import { endpointText } from './causes.js';
 import { fields } from './fields.js';
 import { missingText } from './missing.js';
-import { pad, paragraph, printable, widthOf } from './text.js';
+import { printable } from './printable.js';
+import { pad, paragraph, widthOf } from './text.js';
 import { verdictFields } from './trace.js';
 import { palette, type View } from './view.js';
 
@@ -12,6 +14,8 @@ import { palette, type View } from './view.js';
 export interface Judged {
   flow: Flow;
   verdict: Verdict;
+  /** Changes that were proved to let it through; none where it gets through. */
+  remedies: readonly Remedy[];
 }
 
 /** Whether one peer gets in to a port, address by address. */
@@ -34,12 +38,12 @@ export function peerText(
     unreachable: colours.danger,
     unknown: colours.unknown,
   } as const;
-  const blocks = judged.map(({ flow, verdict }, index) => [
+  const blocks = judged.map(({ flow, verdict, remedies }, index) => [
     `  ${pad(targets[index]!, widest)}  ${styles[verdict.outcome](verdict.outcome)}`,
     ...fields(
       [
         { label: 'Why', lines: [printable(verdict.explanation)] },
-        ...verdictFields(state, flow, verdict),
+        ...verdictFields(state, flow, verdict, remedies),
       ],
       view.width,
       '    ',

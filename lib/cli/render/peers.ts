@@ -3,8 +3,9 @@ import type { HostState } from '../../model/host-state.js';
 import type { Interface } from '../../model/interface.js';
 import type { Family } from '../../model/socket.js';
 import { type InterfaceRole, interfacesByInterest, nameInterface } from './interface-names.js';
+import { printable } from './printable.js';
 import { common, prefixesOf, type Ranges, rangesOf, sizeOf, without } from './ranges.js';
-import { enumerate, printable } from './text.js';
+import { enumerate } from './text.js';
 
 /** Peers that come in by one interface. */
 export interface PeerGroup {

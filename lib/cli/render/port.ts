@@ -4,16 +4,18 @@ import type { Interface } from '../../model/interface.js';
 import type { Socket, Transport } from '../../model/socket.js';
 import type { Exposure, Reach } from '../../reach/exposure-row.js';
 import { type Failure, failures } from './blocked.js';
-import { type Advice, sentence, symptomWords } from './causes.js';
+import { type Advice, symptomWords } from './causes.js';
 import { type Field, fields, sideBySide } from './fields.js';
+import { fixFields } from './fixes.js';
 import { interfacesByInterest } from './interface-names.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
+import { printable } from './printable.js';
 import { commandLine, commandText, holders } from './processes.js';
 import { hostName, type Row, rowsOf, standingOf } from './rows.js';
 import { reachText, share, shareableAddress } from './share.js';
 import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
-import { count, enumerate, fold, paragraph, printable, shorten } from './text.js';
+import { count, enumerate, fold, paragraph, shorten } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 import { assumed, assumedReach, outsiders, standingStyle } from './who.js';
 
@@ -237,11 +239,7 @@ function failureFields(failure: Failure): Field[] {
   if (failure.symptom !== null)
     entries.push({ label: 'Sees', lines: [symptomWords(failure.symptom)] });
   if (failure.otherwise !== null) entries.push({ label: 'If let by', lines: [failure.otherwise] });
-  const changes = failure.remedies.flatMap(({ summary, command }) => [
-    sentence(summary),
-    ...(command === null ? [] : [printable(command)]),
-  ]);
-  if (changes.length > 0) entries.push({ label: 'Change', lines: changes });
+  if (failure.remedies.length > 0) entries.push(...fixFields(failure.remedies, 'change'));
   else if (failure.words.hint !== null) {
     entries.push({ label: 'Change', lines: [failure.words.hint] });
   }

@@ -1,5 +1,5 @@
 import type { Process, Socket } from '../../model/socket.js';
-import { printable } from './text.js';
+import { printable } from './printable.js';
 
 /** The processes of a socket, each once, by pid. */
 export function holders(sockets: readonly Socket[]): Process[] {

@@ -1,21 +1,27 @@
 import type { HostState } from '../../model/host-state.js';
-import type { Suspect, Suspicion, SymptomQuestion } from '../../reach/symptom.js';
+import type { Remedy } from '../../reach/exposure-row.js';
+import type { Flow } from '../../reach/flow.js';
+import type { Suspect, SymptomQuestion } from '../../reach/symptom.js';
 import type { Symptom } from '../../reach/verdict.js';
 import { endpointText, symptomWords } from './causes.js';
 import { fields } from './fields.js';
 import { missingText } from './missing.js';
-import { enumerate, paragraph, printable } from './text.js';
+import { printable } from './printable.js';
+import { enumerate, paragraph } from './text.js';
 import { verdictFields } from './trace.js';
 import { palette, type View } from './view.js';
 
 /** How many suspects are shown; the JSON has all. */
 const mostShown = 5;
 
+/** A suspect with the changes that were proved to let its flow through. */
+export type RemediedSuspect = Suspect & { remedies: readonly Remedy[] };
+
 /** What on this host makes a peer see an error, the likeliest first. */
 export function seesText(
   state: HostState,
   question: SymptomQuestion,
-  { suspects, open }: Suspicion,
+  { suspects, open }: { suspects: readonly RemediedSuspect[]; open: readonly Flow[] },
   view: View,
 ): string {
   const { peer, port, sees } = question;
@@ -44,7 +50,7 @@ export function seesText(
   return `${parts.join('\n\n')}\n`;
 }
 
-function suspectText(state: HostState, suspect: Suspect, view: View): string {
+function suspectText(state: HostState, suspect: RemediedSuspect, view: View): string {
   const colours = palette(view);
   const { interface: name, addresses, protocol, flow, verdict, certain, expected } = suspect;
   const by = name === 'lo' ? 'from this host itself' : `arriving on ${printable(name)}`;
@@ -59,7 +65,7 @@ function suspectText(state: HostState, suspect: Suspect, view: View): string {
     ...fields(
       [
         { label: 'Why', lines: [printable(verdict.explanation)] },
-        ...verdictFields(state, flow, verdict),
+        ...verdictFields(state, flow, verdict, suspect.remedies),
       ],
       view.width,
       '    ',

@@ -2,7 +2,8 @@ import { isLinkLocal, isLoopback, isUnspecified, parseAddress } from '../../mode
 import type { HostState } from '../../model/host-state.js';
 import type { Socket } from '../../model/socket.js';
 import { interfacesByInterest, nameInterface } from './interface-names.js';
-import { enumerate, pad, printable, widthOf } from './text.js';
+import { printable } from './printable.js';
+import { enumerate, pad, widthOf } from './text.js';
 
 /**
  * The addresses that sockets of one port stand on, in words: "every address", "every IPv4 address",

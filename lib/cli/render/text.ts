@@ -9,31 +9,6 @@ export function widthOf(text: string): number {
   return plain.test(text) ? text.length : stringWidth(text);
 }
 
-/**
- * The text with everything that would not print escaped: what other programs chose (process names,
- * arguments, interface names) must not be able to move the cursor or to turn the reading direction.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, escaped);
-}
-
-function escaped(character: string): string {
-  const code = character.codePointAt(0)!;
-  if (character === '\n') return '\\n';
-  if (character === '\t') return '\\t';
-  return code < 256 ? `\\x${hexadecimal(code, 2)}` : `\\u{${hexadecimal(code, 4)}}`;
-}
-
-function hexadecimal(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0');
-}
-
-/** One JSON document with a line end. The controls that JSON leaves as they are, are escaped too. */
-export function jsonDocument(value: unknown): string {
-  const text = JSON.stringify(value, null, 2);
-  return `${text.replace(/[\u007f-\u009f]/g, (c) => `\\u${hexadecimal(c.charCodeAt(0), 4)}`)}\n`;
-}
-
 /** The text cut to a number of columns, the cut shown by an ellipsis. */
 export function shorten(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;

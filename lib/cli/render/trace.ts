@@ -1,11 +1,14 @@
 import type { HostState } from '../../model/host-state.js';
+import type { Remedy } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
-import type { Step, Verdict } from '../../reach/verdict.js';
+import type { CauseCode, Step, Verdict } from '../../reach/verdict.js';
 import { causeWords, endpointText, symptomWords } from './causes.js';
 import { type Field, fields } from './fields.js';
+import { fixFields } from './fixes.js';
 import { missingText } from './missing.js';
+import { printable } from './printable.js';
 import { shareableAddress } from './share.js';
-import { fold, pad, paragraph, printable } from './text.js';
+import { fold, pad, paragraph } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 
 /** A flow with how its interface was chosen, where nobody named one. */
@@ -19,7 +22,7 @@ export interface TracedFlow {
 export function traceText(
   state: HostState,
   { flow, chosen }: TracedFlow,
-  verdict: Verdict,
+  verdict: Verdict & { remedies: readonly Remedy[] },
   view: View,
 ): string {
   const colours = palette(view);
@@ -92,17 +95,39 @@ function outcomeStyle({ outcome }: Verdict, colours: Palette): (text: string) =>
   return outcome === 'unknown' ? colours.unknown : colours.danger;
 }
 
-function verdictLines(state: HostState, flow: Flow, verdict: Verdict, view: View): string[] {
+function verdictLines(
+  state: HostState,
+  flow: Flow,
+  verdict: Verdict & { remedies: readonly Remedy[] },
+  view: View,
+): string[] {
   const colours = palette(view);
   const style = outcomeStyle(verdict, colours);
   return [
     ...fold(printable(verdict.explanation), view.width).map(style),
-    ...fields(verdictFields(state, flow, verdict), view.width, '  ', colours.faint),
+    ...fields(
+      verdictFields(state, flow, verdict, verdict.remedies),
+      view.width,
+      '  ',
+      colours.faint,
+    ),
   ];
 }
 
+/** Causes of which another way is better than what this host can do about it. */
+const better: ReadonlySet<CauseCode> = new Set([
+  'martian-destination',
+  'source-is-ours',
+  'not-our-address',
+]);
+
 /** What the peer sees, and what to do about it. */
-export function verdictFields(state: HostState, flow: Flow, verdict: Verdict): Field[] {
+export function verdictFields(
+  state: HostState,
+  flow: Flow,
+  verdict: Verdict,
+  remedies: readonly Remedy[],
+): Field[] {
   if (verdict.cause === null) return [];
   // The explanation names the symptom that a peer sees, where it is known.
   const told = verdict.symptom !== null && verdict.explanation.includes(verdict.symptom);
@@ -115,8 +140,10 @@ export function verdictFields(state: HostState, flow: Flow, verdict: Verdict): F
     shareable: shareableAddress(state),
     sockets: [],
   });
+  const changes = hint === null || remedyTold ? [] : [{ label: 'Change', lines: [hint] }];
   return [
     ...(sees === null ? [] : [{ label: 'Sees', lines: [sees] }]),
-    ...(hint === null || remedyTold ? [] : [{ label: 'Change', lines: [hint] }]),
+    ...(remedies.length === 0 || better.has(verdict.cause.code) ? changes : []),
+    ...fixFields(remedies, 'proof'),
   ];
 }

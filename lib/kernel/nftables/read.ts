@@ -2,6 +2,7 @@ import { endianness } from 'node:os';
 import type { Nftables } from '../../model/firewall.js';
 import type { NftSet } from '../../model/ruleset.js';
 import { type NetlinkRefusal, type NetlinkRequest, native } from '../../native.js';
+import type { Turns } from '../turns.js';
 import { chainsRequest, decodeChains } from './chains.js';
 import { readElements, shapeOf } from './elements.js';
 import { NETLINK_NETFILTER } from './messages.js';
@@ -45,23 +46,27 @@ interface NftReplies {
 /** Not a rule set: the kernel refused, or changed it meanwhile. */
 export type NftFailure = NetlinkRefusal | 'changed';
 
+/** A lane takes so many sets at a time, and no further one once they have so many elements. */
+const AT_A_TIME = { sets: 32, elements: 4096 };
+
 /**
- * Sets that are read meanwhile, on threads and sockets of their own: the kernel goes through a set
- * again from its start for each datagram, so that a large one takes longer than all else together.
+ * Reads the rule set once; 'changed' where the generation after it is not the one before it. The
+ * kernel goes through a set again from its start for each datagram, so that a large one takes longer
+ * than all else together: that is read at once, all else in turns.
  */
-const LANES = 2;
-
-/** Sets that a lane takes at a time. */
-const SETS_AT_A_TIME = 32;
-
-/** Reads the rule set once; 'changed' where the generation after it is not the one before it. */
-export async function readNftables(netns: string | null): Promise<Nftables | NftFailure> {
+export async function readNftables(
+  netns: string | null,
+  turns: Turns,
+): Promise<Nftables | NftFailure> {
   const opening = await askForSets(netns);
   if (isFailure(opening)) return opening;
   const heads = decodeSets(opening.sets);
   const [sets, rest] = await Promise.all([
-    readSets(netns, heads),
-    askForRest(netns).then((replies) => (isFailure(replies) ? replies : decodeRest(replies))),
+    readSets(netns, heads, turns),
+    turns.take(async () => {
+      const replies = await askForRest(netns);
+      return isFailure(replies) ? replies : decodeRest(replies);
+    }),
   ]);
   if (isFailure(sets)) return sets;
   if (isFailure(rest)) return rest;
@@ -144,25 +149,38 @@ async function askForRest(netns: string | null): Promise<NftReplies | NftFailure
 }
 
 /** The sets with their elements. Each lane takes the next sets when it is done with those before. */
-async function readSets(netns: string | null, heads: SetHead[]): Promise<NftSet[] | NftFailure> {
+async function readSets(
+  netns: string | null,
+  heads: SetHead[],
+  turns: Turns,
+): Promise<NftSet[] | NftFailure> {
   const sets: NftSet[] = [];
   let failure: NftFailure | null = null;
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < heads.length && !failure) {
-      const first = next;
-      const mine = heads.slice(first, first + SETS_AT_A_TIME);
-      next += mine.length;
-      const asked = mine.map((set) => ({ request: elementsRequest(set), shape: shapeOf(set) }));
-      const answers = await readElements({ sets: asked, netns });
+  // The largest first: nothing waits for it then, or is waited for.
+  const waiting = [...heads.entries()].sort(([, one], [, other]) => other.count - one.count);
+  const lane = async (inTurn: <Value>(read: () => Promise<Value>) => Promise<Value>) => {
+    while (waiting.length > 0 && !failure) {
+      const mine = waiting.splice(0, lengthOfBatch(waiting));
+      const asked = mine.map(([, set]) => ({ request: elementsRequest(set), shape: shapeOf(set) }));
+      const answers = await inTurn(() => readElements({ sets: asked, netns }));
       for (const [index, answer] of answers.entries()) {
+        const [place, head] = mine[index]!;
         if ('errno' in answer) failure ??= goneOr(answer);
-        else sets[first + index] = fillSetFrom(mine[index]!, answer);
+        else sets[place] = fillSetFrom(head, answer);
       }
     }
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  await Promise.all([lane((read) => read()), lane((read) => turns.take(read))]);
   return failure ?? sets;
+}
+
+function lengthOfBatch(waiting: readonly [number, SetHead][]): number {
+  let length = 0;
+  let elements = 0;
+  while (length < Math.min(waiting.length, AT_A_TIME.sets) && elements < AT_A_TIME.elements) {
+    elements += waiting[length++]![1].count;
+  }
+  return length;
 }
 
 /** A set that is not there any more was taken away since it was told. */

@@ -58,6 +58,8 @@ const NFT_DATA_VALUE_MAXLEN = 64;
 export type SetHead = Omit<NftSet, keyof PackedElements | 'expressions'> & {
   /** Those that an element which a rule adds gets. */
   declared: NftExpression[];
+  /** How many elements it has, by the kernel's own count; 0 where it does not tell (before 6.16). */
+  count: number;
 };
 
 /** Asks for the sets of all tables, anonymous ones too; their elements are asked for one by one. */
@@ -95,6 +97,7 @@ export function decodeSets(bytes: Uint8Array, littleEndian?: boolean): SetHead[]
       dataType: attributes.u32Or('DATA_TYPE', null),
       dataLength: attributes.has('DATA_LEN') ? lengthOf(attributes, 'DATA_LEN') : 0,
       objectType: attributes.u32Or('OBJ_TYPE', null),
+      count: attributes.u32Or('COUNT', 0),
       declared: list ? decodeExpressions(list) : single ? [decodeExpression(single)] : [],
     });
   }

@@ -37,7 +37,8 @@ const unknown: Evaluate = () => 'unknown';
 export function compile(expression: NftExpression, names: Names): Evaluate {
   if (!fitsRegisters(expression)) return unknown;
   const evaluate = evaluatorOf(expression, names);
-  return asksPeersItself(expression) ? evaluate : blurring(expression, names, evaluate);
+  const watched = asksPeersItself(expression) ? evaluate : blurring(expression, names, evaluate);
+  return asksPortsItself(expression) ? watched : blurringPort(expression, names, watched);
 }
 
 /** What it asks of a peer's address it notes itself, or it gives every peer the same answer. */
@@ -56,13 +57,48 @@ function asksPeersItself(expression: NftExpression): boolean {
   }
 }
 
-/** Where it reads the peer's address, what it makes of it is told by no range of addresses. */
-function blurring(expression: NftExpression, names: Names, evaluate: Evaluate): Evaluate {
-  const { reads } = registersOf(
+/** What it asks of a port it notes itself. */
+function asksPortsItself({ kind }: NftExpression): boolean {
+  return kind === 'cmp' || kind === 'range' || kind === 'lookup';
+}
+
+/** These may exchange the port, or ask for what belongs to it. */
+const exchanging: ReadonlySet<NftExpression['kind']> = new Set([
+  'nat',
+  'masquerade',
+  'redirect',
+  'tproxy',
+  'payload-set',
+  'socket',
+]);
+
+/** Where it reads or exchanges the port that is asked for, no port fares like another one. */
+function blurringPort(expression: NftExpression, names: Names, evaluate: Evaluate): Evaluate {
+  const { reads } = readsOf(expression, names);
+  const exchanges = exchanging.has(expression.kind);
+  if (reads.length === 0 && !exchanges) return evaluate;
+  return (run) => {
+    const port = run.peer?.port;
+    if (
+      port &&
+      (exchanges || reads.some(({ word, length }) => run.registers.hasPort(word, length)))
+    )
+      port.blur();
+    return evaluate(run);
+  };
+}
+
+function readsOf(expression: NftExpression, names: Names): ReturnType<typeof registersOf> {
+  return registersOf(
     expression,
     (set) => names.set(set)?.keyLength ?? 0,
     (set) => names.set(set)?.set.dataLength ?? 0,
   );
+}
+
+/** Where it reads the peer's address, what it makes of it is told by no range of addresses. */
+function blurring(expression: NftExpression, names: Names, evaluate: Evaluate): Evaluate {
+  const { reads } = readsOf(expression, names);
   if (reads.length === 0) return evaluate;
   return (run) => {
     if (run.peer && reads.some(({ word, length }) => run.registers.hasPeer(word, length))) {

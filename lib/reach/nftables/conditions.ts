@@ -14,6 +14,12 @@ export interface Span {
   readonly closed: boolean;
 }
 
+/** A value that a rule asks for before anything else of the kind: whoever has another is done with it. */
+export interface Gate {
+  readonly field: Field;
+  readonly key: Key;
+}
+
 /** One of the comparisons that a rule begins with: it ends the rule unless the field has such a value. */
 export interface Condition {
   readonly field: Field;
@@ -21,7 +27,9 @@ export interface Condition {
   /** Fields that the rule loads before: where one of them is uncertain, so is what happens first. */
   readonly before: readonly Field[];
   /** The protocol family that the rule has asked for before; `null` for none. */
-  readonly family: { readonly field: Field; readonly key: Key } | null;
+  readonly family: Gate | null;
+  /** The same for the transport protocol. */
+  readonly protocol: Gate | null;
 }
 
 /** What conditions need to know of their table. */
@@ -46,16 +54,17 @@ export function leadingConditions(
   const conditions: Condition[] = [];
   const loaded = new Loaded();
   const before: Field[] = [];
-  let family: Condition['family'] = null;
+  let family: Gate | null = null;
+  let protocol: Gate | null = null;
   const add = (recipe: Recipe, length: number, spans: readonly Span[] | null): void => {
     if (!spans) return;
     const field = table.fields.of(recipe, length);
-    conditions.push({ field, spans, before: [...before], family });
+    conditions.push({ field, spans, before: [...before], family, protocol });
     const [first] = recipe;
-    const asksForFamily =
-      recipe.length === 1 && first?.kind === 'meta' && first.key === META.nfproto;
-    if (asksForFamily && before.length === 1 && isOneValue(spans))
-      family ??= { field, key: spans[0]!.from };
+    if (recipe.length > 1 || first?.kind !== 'meta' || !isOneValue(spans)) return;
+    const gate = { field, key: spans[0]!.from };
+    if (first.key === META.nfproto && before.length === 1) family ??= gate;
+    if (first.key === META.l4proto) protocol ??= gate;
   };
   for (const expression of expressions) {
     switch (expression.kind) {

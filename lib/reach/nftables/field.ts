@@ -59,11 +59,19 @@ export class FieldValues {
   /** Another one after each change to the packet. */
   version = 0;
   #values: (Key | undefined)[] = [];
+  /** Those that are the port that is asked for: a bit for each field, the later ones in one. */
+  #ports = 0;
 
   /** The packet was changed: what is known of it may not be so any more. */
   forget(): void {
     this.version++;
     this.#values = [];
+    this.#ports = 0;
+  }
+
+  /** Is the field, whose value was asked for, the port that is asked for? */
+  isPort({ id }: Field): boolean {
+    return this.#ports !== 0 && (this.#ports & fieldBit(id)) !== 0;
   }
 
   /** The field's bytes, or UNCERTAIN, or ABSENT. Registers are overwritten. */
@@ -72,8 +80,16 @@ export class FieldValues {
     if (known !== undefined) return known;
     const value = load(field, run);
     this.#values[field.id] = value;
+    if (run.registers.hasPort(0, field.length)) {
+      if (field.length === 2) this.#ports |= fieldBit(field.id);
+      else run.peer?.port?.blur();
+    }
     return value;
   }
+}
+
+function fieldBit(id: number): number {
+  return 1 << Math.min(id, 31);
 }
 
 function load({ steps, length }: Field, run: Run): Key {

@@ -4,7 +4,7 @@ import type { Device } from '../host.js';
 import type { Tracking, Tuple } from './connection.js';
 
 /** What kind of packet of a flow's life it is. */
-export type FrameKind = 'syn' | 'syn-ack' | 'ack' | 'udp' | 'reset' | 'icmp-error';
+export type FrameKind = 'syn' | 'syn-ack' | 'ack' | 'udp' | 'reset' | 'icmp-error' | 'neighbour';
 
 /** Bytes of which some bits are not known: those set in `unknown`. */
 export interface PartlyKnown {

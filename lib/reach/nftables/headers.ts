@@ -1,4 +1,4 @@
-import { writeAddress } from '../../model/address.js';
+import { type Address, writeAddress } from '../../model/address.js';
 import type { Family } from '../../model/socket.js';
 import type { Tuple } from './connection.js';
 import { Frame, type FrameKind } from './frame.js';
@@ -11,7 +11,10 @@ export interface Sender {
   mtu: number;
 }
 
-const protocolOf: Record<FrameKind, (family: Family) => number> = {
+/** What a flow is made of. */
+export type FlowKind = Exclude<FrameKind, 'neighbour'>;
+
+const protocolOf: Record<FlowKind, (family: Family) => number> = {
   syn: () => 6,
   'syn-ack': () => 6,
   ack: () => 6,
@@ -24,7 +27,7 @@ const tcpFlags = { syn: 0x02, 'syn-ack': 0x12, ack: 0x10, reset: 0x14 } as const
 
 /** The packet as Linux sends it, header by header. What the sender is free to choose is unknown. */
 export function makeFrame(
-  kind: FrameKind,
+  kind: FlowKind,
   family: Family,
   tuple: Tuple,
   sender: Sender,
@@ -52,6 +55,41 @@ export function makeFrame(
   });
 }
 
+/**
+ * A neighbour solicitation for a target, or the advertisement that answers it (ndisc_send_ns,
+ * ndisc_send_na): each with the link-layer address of who sends it, which is left open.
+ */
+export function makeSolicitation(
+  source: Address,
+  destination: Address,
+  target: Address,
+  isReply: boolean,
+): Frame {
+  const network = 40;
+  const draft = new Draft(network + transportLength('neighbour'));
+  const tuple = { source, sourcePort: 0, destination, destinationPort: 0 };
+  writeIpv6(draft, 'neighbour', 58, tuple, { ttl: 255, mtu: 0 });
+  draft.put(network, isReply ? 136 : 135);
+  draft.unknownFrom(network + 2, 2);
+  // Of an answer: router, solicited, override.
+  if (isReply) draft.unknownFrom(network + 4, 1);
+  writeAddress(target, draft.bytes, network + 8);
+  draft.put(network + 24, isReply ? 2 : 1);
+  draft.put(network + 25, 1);
+  draft.unknownFrom(network + 26, 6);
+  return new Frame({
+    kind: 'neighbour',
+    family: 'ipv6',
+    protocol: 58,
+    bytes: draft.bytes,
+    unknown: draft.unknown,
+    transport: network,
+    open: false,
+    tuple,
+    isReply,
+  });
+}
+
 function transportLength(kind: FrameKind): number {
   switch (kind) {
     case 'syn':
@@ -61,6 +99,8 @@ function transportLength(kind: FrameKind): number {
       return 32;
     case 'reset':
       return 20;
+    case 'neighbour':
+      return 32;
     case 'udp':
     case 'icmp-error':
       return 8;

@@ -46,17 +46,19 @@ export const stageOf: Record<Hook, Stage> = {
 /** Hooks at which a packet may be given another address or way, not only be stopped. */
 export const redirecting: ReadonlySet<Hook> = new Set(['ingress', 'prerouting', 'output']);
 
+const references = new WeakMap<CompiledRule, RuleReference>();
+
 /** How to find a rule. */
-export function referenceTo({
-  chain: { chain, tables },
-  rule,
-  text,
-  line,
-}: CompiledRule): RuleReference {
-  const { tool } = tables;
-  const { family, table, name } = chain;
+export function referenceTo(compiled: CompiledRule): RuleReference {
+  const known = references.get(compiled);
+  if (known) return known;
+  const { chain, rule, text, line } = compiled;
+  const { tool } = chain.tables;
+  const { family, table, name } = chain.chain;
   const handle = tool.endsWith('legacy') ? null : rule.handle;
-  return { family, table, chain: name, handle, tool, line, text };
+  const made = { family, table, chain: name, handle, tool, line, text };
+  references.set(compiled, made);
+  return made;
 }
 
 export function directionOf(frame: Frame): Direction {
@@ -277,6 +279,11 @@ export function says({ chain, rule, line, text }: CompiledRule): string {
 function track(course: Course, frame: Frame): void {
   frame.hasTemplate = false;
   if (frame.tracking !== null) return; // untracked, or seen before it went over lo
+  // nf_conntrack_icmpv6_error: neighbour discovery belongs to no connection.
+  if (frame.kind === 'neighbour') {
+    frame.tracking = 'untracked';
+    return;
+  }
   const { connection } = course;
   const known = connection !== null && connection.zone === frame.zone ? connection : null;
   const expected = frame.isReply ? known?.reply : known?.original;

@@ -1,5 +1,7 @@
+import type { AddressRange } from '../../model/prefix-set.js';
 import type { NftComparison } from '../../model/ruleset.js';
 import { fromBytes } from './bytes.js';
+import { EQUAL } from './registers.js';
 import type { Run } from './run.js';
 import type { CompiledSet } from './sets.js';
 
@@ -14,10 +16,15 @@ export function askByComparison(
   word: number,
   op: NftComparison,
   wanted: Uint8Array,
+  front: FrontQuestion,
 ): void {
   const { registers, peer } = run;
-  if (!peer || !registers.holdsPeer) return;
-  if (op === 'eq' || op === 'neq') askForEqual(run, word, wanted);
+  if (!peer || !registers.hasPeer(word, wanted.length)) return;
+  const isEquality = op === 'eq' || op === 'neq';
+  if (isEquality && registers.plainPeer === word && registers.plainLength >= wanted.length) {
+    const { key, ranges } = front.of(peer.bytes.length);
+    peer.asks(key, ranges, registers.compare(word, wanted) === EQUAL);
+  } else if (isEquality) askForEqual(run, word, wanted);
   else {
     const shift = leadingBits(run, word, wanted.length);
     if (shift === null) return;
@@ -28,10 +35,28 @@ export function askByComparison(
   }
 }
 
+/** A constant that addresses are compared with from their first byte on: a prefix of them. */
+export class FrontQuestion {
+  #known: { size: number; key: string; ranges: () => readonly AddressRange[] } | null = null;
+
+  constructor(private readonly wanted: Uint8Array) {}
+
+  /** `size`: the bytes of an address. */
+  of(size: number): { key: string; ranges: () => readonly AddressRange[] } {
+    if (this.#known?.size === size) return this.#known;
+    const rest = BigInt((size - this.wanted.length) * 8);
+    const first = fromBytes(this.wanted) << rest;
+    const last = first + (1n << rest) - 1n;
+    const all = [{ first, last }];
+    this.#known = { size, key: `${first}-${last}`, ranges: () => all };
+    return this.#known;
+  }
+}
+
 /** Notes whether a register lies between two constants, both included. */
 export function askByRange(run: Run, word: number, from: Uint8Array, to: Uint8Array): void {
   const { registers, peer } = run;
-  if (!peer || !registers.holdsPeer) return;
+  if (!peer || !registers.hasPeer(word, from.length)) return;
   const shift = leadingBits(run, word, from.length);
   if (shift === null) return;
   const first = fromBytes(from) << shift;

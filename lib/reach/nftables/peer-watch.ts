@@ -1,8 +1,10 @@
 import { type Address, addressToBytes, sameAddress } from '../../model/address.js';
 import { type AddressRange, addressToNumber } from '../../model/prefix-set.js';
+import type { PortWatch } from './port-watch.js';
 
 /** Something was asked of the peer's address: all peers inside of these ranges, or all outside, get one answer. */
 export interface PeerCondition {
+  /** Names the ranges. */
   readonly key: string;
   /** In ascending order. */
   readonly ranges: readonly AddressRange[];
@@ -19,16 +21,21 @@ export class PeerWatch<Rule> {
   readonly number: bigint;
   /** The rule that made something of the address that is not told by ranges; `null` for none. */
   blurredBy: Rule | null = null;
-  readonly #conditions = new Map<string, PeerCondition>();
+  readonly #conditions: PeerCondition[] = [];
+  readonly #asked = new Set<string>();
 
-  constructor(readonly address: Address) {
+  constructor(
+    readonly address: Address,
+    /** What is asked of the port that the peer asks for; `null` where nobody wants to know. */
+    readonly port: PortWatch | null = null,
+  ) {
     this.bytes = addressToBytes(address);
     this.number = addressToNumber(address);
   }
 
   /** The conditions, up to where the address was blurred. */
   get conditions(): readonly PeerCondition[] {
-    return [...this.#conditions.values()];
+    return this.#conditions;
   }
 
   isPeer(address: Address): boolean {
@@ -38,10 +45,9 @@ export class PeerWatch<Rule> {
   /** `key` names the ranges, which are worked out once. */
   asks(key: string, ranges: () => readonly AddressRange[], inside: boolean): void {
     if (this.blurredBy !== null) return;
-    const name = `${key}${inside ? '+' : '-'}`;
-    if (!this.#conditions.has(name)) {
-      this.#conditions.set(name, { key: name, ranges: ranges(), inside });
-    }
+    if (this.#asked.has(key)) return;
+    this.#asked.add(key);
+    this.#conditions.push({ key, ranges: ranges(), inside });
   }
 
   blur(rule: Rule): void {

@@ -17,35 +17,63 @@ export class Registers {
   readonly peerByte = new Uint8Array(REGISTERS_SIZE);
   /** As far as these bits are set. */
   readonly peerMask = new Uint8Array(REGISTERS_SIZE);
+  /** The words that begin with the port that is asked for, and hold nothing else: a bit for each. */
+  portWords = 0;
+  /** The words of which some byte is the peer's: a bit for each. */
+  #peerWords = 0;
+  /** The word where the whole address begins, or the front of it, as it is; -1 for none. */
+  plainPeer = -1;
+  /** How many bytes of it stand there. */
+  plainLength = 0;
+
   /** Some byte is of the peer's address. */
-  holdsPeer = false;
+  get holdsPeer(): boolean {
+    return this.#peerWords !== 0;
+  }
 
   clear(): void {
     this.bytes.fill(0);
     this.unknown.fill(0);
+    this.portWords = 0;
     if (this.holdsPeer) this.#forgetPeer(0, REGISTERS_SIZE);
-    this.holdsPeer = false;
   }
 
   /** The bytes from here on are those of the peer's address, from one of them on. */
   holdPeer(at: number, length: number, from: number): void {
-    this.holdsPeer = true;
+    this.#peerWords |= wordBits(at >>> 2, length + (at & 3));
+    if (from === 0 && (at & 3) === 0) {
+      this.plainPeer = at >>> 2;
+      this.plainLength = length;
+    }
     for (let index = 0; index < length; index++) {
       this.peerByte[at + index] = from + index + 1;
       this.peerMask[at + index] = 0xff;
     }
   }
 
+  /** Is any of these words the port that is asked for? */
+  hasPort(word: number, length: number): boolean {
+    return (this.portWords & wordBits(word, length)) !== 0;
+  }
+
   /** Is any of these bytes the peer's? */
   hasPeer(word: number, length: number): boolean {
-    if (!this.holdsPeer) return false;
+    if ((this.#peerWords & wordBits(word, length)) === 0) return false;
     for (let at = word * 4; at < word * 4 + length; at++) if (this.peerByte[at] !== 0) return true;
     return false;
+  }
+
+  /** Something is made of bytes of the peer's address: they go to these words, changed. */
+  changePeer(word: number, length: number): void {
+    this.#peerWords |= wordBits(word, length);
+    this.plainPeer = -1;
   }
 
   #forgetPeer(start: number, end: number): void {
     this.peerByte.fill(0, start, end);
     this.peerMask.fill(0, start, end);
+    this.#peerWords &= ~wordBits(start >>> 2, end - start);
+    this.plainPeer = -1;
   }
 
   /** Bytes into a register; the rest of the last word is cleared, as the kernel does. */
@@ -137,10 +165,17 @@ export class Registers {
   }
 
   #pad(start: number, length: number): void {
-    if (this.holdsPeer) this.#forgetPeer(start, (start + length + 3) & ~3);
+    if (this.portWords !== 0) this.portWords &= ~wordBits(start >>> 2, length);
+    if (this.#peerWords !== 0 && (this.#peerWords & wordBits(start >>> 2, length)) !== 0)
+      this.#forgetPeer(start, (start + length + 3) & ~3);
     for (let index = start + length; (index & 3) !== 0; index++) {
       this.bytes[index] = 0;
       this.unknown[index] = 0;
     }
   }
+}
+
+function wordBits(word: number, length: number): number {
+  const count = (length + 3) >>> 2;
+  return count >= 16 ? 0xffff : ((1 << count) - 1) << word;
 }

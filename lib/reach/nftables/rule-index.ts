@@ -1,5 +1,6 @@
 import type { Condition, Span } from './conditions.js';
 import { ABSENT, type Field, type FieldValues, type Key, UNCERTAIN } from './field.js';
+import type { PortQuestion } from './port-watch.js';
 import type { Run } from './run.js';
 
 /** Fewer rules than these on one field are asked one by one. */
@@ -36,8 +37,8 @@ export class RuleIndex {
         always.push(place);
         continue;
       }
-      const { field, family } = condition;
-      const name = `${field.id} ${family?.key} ${isPoint(condition)}`;
+      const { field, family, protocol } = condition;
+      const name = `${field.id} ${family?.key} ${protocol?.key} ${isPoint(condition)}`;
       const members = groups.get(name);
       if (members) members.push({ place, condition });
       else groups.set(name, [{ place, condition }]);
@@ -118,10 +119,11 @@ interface Member {
 }
 
 /** Rules that begin alike and ask for different values of one field. */
-interface Group {
+interface Group extends PortQuestion {
   readonly field: Field;
   readonly before: readonly Field[];
   readonly family: Condition['family'];
+  readonly protocol: Condition['protocol'];
   readonly all: Int32Array;
   at(key: Key): Int32Array;
 }
@@ -130,14 +132,16 @@ const nobody = new Int32Array(0);
 
 function candidates(group: Group, run: IndexedRun): Int32Array {
   const { values } = run;
-  const { family, before } = group;
+  const { family, protocol, before } = group;
   if (family) {
     const key = values.of(family.field, run);
     if (key !== family.key && key !== UNCERTAIN) return nobody;
   }
   for (const field of before) if (values.of(field, run) === UNCERTAIN) return group.all;
+  if (protocol && values.of(protocol.field, run) !== protocol.key) return nobody;
   const key = values.of(group.field, run);
   if (key === UNCERTAIN) return group.all;
+  if (values.isPort(group.field)) run.peer?.port?.asks(group);
   return key === ABSENT ? nobody : group.at(key);
 }
 
@@ -174,12 +178,12 @@ function mostSelective(
 
 /** Null where the spans lie over each other so much that lists of them would be too long. */
 function makeGroup(members: readonly Member[]): Group | null {
-  const { field, family } = members[0]!.condition;
+  const { field, family, protocol } = members[0]!.condition;
   const at = isPoint(members[0]!.condition) ? byPoint(members) : bySpan(members);
   if (!at) return null;
   const before = new Set(members.flatMap(({ condition }) => condition.before));
   const all = Int32Array.from(members, ({ place }) => place);
-  return { field, family, before: [...before], all, at };
+  return { field, family, protocol, before: [...before], all, at, answer: at };
 }
 
 function byPoint(members: readonly Member[]): Group['at'] {
@@ -218,7 +222,7 @@ function bySpan(members: readonly Member[]): Group['at'] | null {
       }
     }
   }
-  const ready = stretches.map((list) => Int32Array.from(list));
+  const ready = stretches.map((list) => (list.length > 0 ? Int32Array.from(list) : nobody));
   return (key) => {
     let low = 0;
     let high = ends.length;

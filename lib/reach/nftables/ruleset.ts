@@ -14,6 +14,7 @@ import { loadsWhatItReads } from './reads.js';
 import { RuleIndex } from './rule-index.js';
 import type { Evaluate } from './run.js';
 import { CompiledSet } from './sets.js';
+import { trackedFamilies } from './tracking.js';
 
 /** Where conntrack sees a packet first (NF_IP_PRI_CONNTRACK). */
 const CONNTRACK_PRIORITY = -200;
@@ -97,10 +98,10 @@ export class CompiledChain {
     return this.#rules;
   }
 
-  /** Its index, once it is asked often. */
+  /** Its index, once it is asked often; who watches peers asks for many. */
   whenAsked(watchesPeer: boolean): RuleIndex | null {
-    if (++this.#asked <= leastAsked) return null;
-    return watchesPeer ? this.indexBesidePeers : this.index;
+    if (watchesPeer) return this.indexBesidePeers;
+    return ++this.#asked <= leastAsked ? null : this.index;
   }
 
   /** Which rules to hold a packet against; `null` where it has to be all of them. */
@@ -247,6 +248,9 @@ export class Ruleset {
   /** No chain can do anything to any packet. */
   readonly idle: boolean;
   readonly #bases: CompiledChain[] = [];
+  readonly #legacy: NftChain[] = [];
+  #tracked: ReadonlySet<Family> | null = null;
+  readonly #nftables: Nftables;
   /** By the name of the device, or '' for none. */
   readonly #entries: Readonly<Record<Family, Map<string, EntriesByHook>>> = {
     ipv4: new Map(),
@@ -257,6 +261,7 @@ export class Ruleset {
     { nftables, legacy, ipsets }: Firewall & { nftables: Nftables },
     interfaceOf: (index: number) => string | null = () => null,
   ) {
+    this.#nftables = nftables;
     const sets = new IpSets(ipsets);
     const tables = new Map<string, TableNames>();
     const order = new Map<string, number>();
@@ -298,6 +303,7 @@ export class Ruleset {
     interfaceOf: (index: number) => string | null,
     sets: IpSets,
   ): void {
+    this.#legacy.push(...chains);
     const [first] = chains;
     if (!first) return;
     const names = new TableNames(nftables, first.family, first.table, interfaceOf, sets, true);
@@ -334,6 +340,11 @@ export class Ruleset {
     );
   }
 
+  #tracks(family: Family): boolean {
+    this.#tracked ??= trackedFamilies(this.#nftables, this.#legacy);
+    return this.#tracked.has(family);
+  }
+
   #entriesAt(hook: Hook, family: Family, device: string | null): HookEntry[] {
     const onDevice = hook === 'ingress' || hook === 'egress';
     const here = this.#bases.filter(({ chain }) => {
@@ -350,7 +361,7 @@ export class Ruleset {
     if (hook === 'prerouting' || hook === 'output')
       entries.push({ kind: 'conntrack', priority: CONNTRACK_PRIORITY });
     const priority = natPriority[hook];
-    if (priority !== undefined && this.#hasNat(family))
+    if (priority !== undefined && this.#hasNat(family) && this.#tracks(family))
       entries.push({ kind: 'nat', priority, chains: nats });
     // What conntrack and NAT share their priority with came earlier, and is asked later.
     const rank = ({ kind }: HookEntry) => (kind === 'chain' ? 1 : 0);

@@ -2,6 +2,7 @@ import { isUnspecified, prefixHolds } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
 import { LOOPBACK_INDEX, type OwnAddress } from '../host.js';
 import { incomingKey } from './routing.js';
+import { passSolicitation } from './solicitation.js';
 
 const ethernet = 1; // ARPHRD_ETHER
 const arpKinds: ReadonlySet<string> = new Set([
@@ -99,7 +100,8 @@ function ignoresArp(course: Course): boolean {
 function passDiscovery(course: Course): Fate | null {
   const { packet, device, host } = course;
   const answers = (own: OwnAddress) => own.device === device || own.device === device.vrf;
-  if (!onLink(course) || host.owners(packet.destinationText).some(answers)) return null;
+  if (!onLink(course)) return null;
+  if (host.owners(packet.destinationText).some(answers)) return passSolicitation(course);
   const answer = host.policy.ipv6.lookup({ ...incomingKey(course), input: course.inputIndex });
   const local = answer.kind === 'found' && answer.found.route.type === 'local';
   return local ? unanswered(course, null, 0) : null;
@@ -134,6 +136,7 @@ function unanswered(
       destination: packet.destinationText,
       interface: device.name,
       protocol: arp ? 'arp' : 'ndp',
+      rule: null,
       setting: setting && `net.ipv4.conf.${settingOwner(course, setting)}.${setting}`,
     },
     packet.protocol === 'tcp' ? 'EHOSTUNREACH' : 'ETIMEDOUT',

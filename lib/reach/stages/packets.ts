@@ -3,8 +3,8 @@ import type { Family } from '../../model/socket.js';
 import type { Course } from '../course.js';
 import { type Device, LOOPBACK_INDEX } from '../host.js';
 import { inverted, type Tuple } from '../nftables/connection.js';
-import type { Frame, FrameKind, FrameOwner } from '../nftables/frame.js';
-import { makeFrame } from '../nftables/headers.js';
+import type { Frame, FrameOwner } from '../nftables/frame.js';
+import { type FlowKind, makeFrame } from '../nftables/headers.js';
 
 /** PACKET_BROADCAST, PACKET_MULTICAST (linux/if_packet.h). */
 const BROADCAST = 1;
@@ -40,7 +40,7 @@ export function acknowledgement(course: Course, mtu: number): Frame | null {
 /** What goes back: from where the request ended up to whom it then came from. */
 export function replyFrame(
   course: Course,
-  kind: FrameKind,
+  kind: FlowKind,
   device: Device,
   owner: FrameOwner,
   mark: number | null,

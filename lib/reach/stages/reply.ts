@@ -1,6 +1,14 @@
-import { type Address, formatAddress, isLinkLocal, isLoopback } from '../../model/address.js';
+import {
+  type Address,
+  formatAddress,
+  isLinkLocal,
+  isLoopback,
+  maskAddress,
+  sameAddress,
+  unspecified,
+} from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
-import type { Device, Receiver } from '../host.js';
+import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
 import type { Frame } from '../nftables/frame.js';
 import { sameTuple } from '../nftables/hooks.js';
@@ -104,11 +112,38 @@ export function withAnswer(
   if (fromAsked && isNoSource(course, asked.destination)) return 'ETIMEDOUT';
   // By which link an answer to such a peer leaves from a translated address is not followed.
   if (!course.fromHere && isTranslated(course) && isLinkLocal(course.packet.source)) return null;
+  if (!reset && isNetworkItself(course)) return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
   if (lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
   return symptom;
+}
+
+/**
+ * The address of a network, without a host's part, is that of whichever router is nearest: no error
+ * is sent there (ipv6_anycast_destination in include/net/ip6_route.h).
+ */
+function isNetworkItself({ host, packet, fromHere }: Course): boolean {
+  const { family, source } = packet;
+  if (family === 'ipv4' || fromHere) return false;
+  const answer = host.policy.ipv6.lookup({
+    destination: source,
+    source: unspecified(family),
+    input: LOOPBACK_INDEX,
+    output: 0,
+    strict: false,
+    mark: packet.mark,
+    tos: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    uid: 0,
+  });
+  if (answer.kind !== 'found') return false;
+  const { prefixLength, nexthop } = answer.found;
+  const isFirst = sameAddress(maskAddress(source, prefixLength), source);
+  return isFirst && prefixLength < 127 && (nexthop?.gateway ?? null) === null;
 }
 
 function isTranslated({ request }: Course): boolean {

@@ -167,10 +167,27 @@ function passForwarding(course: Course, { device }: Found): Fate | null {
   return null;
 }
 
+/** ip6_forward: what comes from a link-local address stays on that link; no hook is asked. */
+function linkLocalSource(course: Course, { device }: Found): Fate | null {
+  const { packet, device: arrival } = course;
+  const stays = packet.family === 'ipv4' || !isLinkLocal(packet.source);
+  if (stays || !device || device === arrival) return null;
+  const address = packet.sourceText;
+  return course.fails(
+    'routing',
+    { code: 'wrong-scope', address, interface: arrival.name },
+    // Whether the ICMP error reaches the peer is not followed.
+    null,
+    `${address} is a link-local address: what it sends is not passed on to ${device.name}`,
+  );
+}
+
 /** The destination is not ours and would be sent on. */
 export function forwarded(course: Course, found: Found): Fate {
   const out = found.nexthop?.interface ?? 'nowhere';
   const gateway = found.nexthop?.gateway ?? null;
+  const unscoped = linkLocalSource(course, found);
+  if (unscoped) return unscoped;
   course.step('routing', 'forward', `${describeRoute(found)}: not an address of this host`);
   const stop = passForwarding(course, found);
   if (stop) return stop;

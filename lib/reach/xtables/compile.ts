@@ -29,9 +29,58 @@ export function compileExtension(
   sets: IpSets,
 ): Evaluate {
   const extension = readExtension(expression, family, sets);
-  if (extension) return extension.evaluate;
+  if (extension) {
+    const { evaluate } = extension;
+    if (knowsPorts(expression)) return evaluate;
+    return (run) => {
+      run.peer?.port?.blur();
+      return evaluate(run);
+    };
+  }
   return expression.kind === 'match' ? () => 'may' : () => 'unknown';
 }
+
+/** What it asks of a port it notes itself, or it asks nothing. */
+function knowsPorts({ kind, name }: XtExpression): boolean {
+  return kind === 'match' ? asksNoPort.has(name) : !exchangingPorts.has(name);
+}
+
+/** Those that ask for no port, or note it. */
+const asksNoPort: ReadonlySet<string> = new Set([
+  'addrtype',
+  'comment',
+  'connmark',
+  'conntrack',
+  'dscp',
+  'hl',
+  'icmp',
+  'icmp6',
+  'iprange',
+  'length',
+  'limit',
+  'mac',
+  'mark',
+  'multiport',
+  'owner',
+  'physdev',
+  'pkttype',
+  'rpfilter',
+  'set',
+  'state',
+  'statistic',
+  'time',
+  'tos',
+  'ttl',
+]);
+
+const exchangingPorts: ReadonlySet<string> = new Set([
+  'DNAT',
+  'MASQUERADE',
+  'NETMAP',
+  'REDIRECT',
+  'SET',
+  'SNAT',
+]);
 
 /** What a target can do; one that is not known can do anything. */
 export function effectOf(name: string): 'nothing' | 'speaks' | 'changes' {

@@ -1,6 +1,5 @@
 import { type Address, compareAddresses } from '../../model/address.js';
 import type { Frame, PartlyKnown } from '../nftables/frame.js';
-import type { Run } from '../nftables/run.js';
 import type { Answer } from './extension.js';
 
 /** Is a byte, as far as the mask goes, of that value? */
@@ -48,11 +47,6 @@ export function bytesAre({ bytes, unknown }: PartlyKnown, at: number, wanted: Ui
 /** Does a number lie in a range? */
 export function within(number: number, from: number, to: number): boolean {
   return number >= from && number <= to;
-}
-
-/** Notes that a match makes something of an address, which may be that of the peer. */
-export function lookAt(run: Run, address: Address): void {
-  if (run.peer?.isPeer(address)) run.looksAtPeer();
 }
 
 /** Two addresses are alike as far as the mask goes. */

@@ -119,6 +119,7 @@ function head(changes: Partial<SetHead> = {}): SetHead {
     dataLength: 0,
     objectType: null,
     declared: [],
+    count: 0,
     ...changes,
   };
 }

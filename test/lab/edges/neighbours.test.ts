@@ -9,6 +9,7 @@ import { type Comparison, holdAgainstKernel } from '../witness.js';
  */
 
 const test = labTest();
+const nftTest = labTest(['nft']);
 
 /** An address of the LAN's network that stands on another interface, as behind a load balancer. */
 const VIP4 = '192.0.2.77';
@@ -157,6 +158,84 @@ test('neighbour discovery answers for addresses of that very interface alone, wh
     t.deepEqual(symptoms(await ask(lab, 'neighbour', VIP6)), [null, null]);
   });
 });
+
+const input = 'table ip6 t { chain c { type filter hook input priority 0;';
+const wanted = 'meta l4proto { tcp, udp } accept';
+
+for (const [rules, answers] of [
+  [`${input} policy drop; ${wanted}; }; }`, false],
+  [`${input} policy drop; ct state established,related accept; ${wanted}; }; }`, false],
+  [`${input} policy drop; ${wanted}; icmpv6 type nd-neighbor-solicit accept; }; }`, true],
+  [`${input} policy drop; ${wanted}; icmpv6 type nd-neighbor-advert accept; }; }`, false],
+  [`${input} policy drop; ${wanted}; ct state untracked accept; }; }`, true],
+  [`${input} policy drop; ${wanted}; ip6 saddr fe80::/10 meta l4proto icmpv6 accept; }; }`, false],
+  [`${input} ct state invalid drop; ct state new meta l4proto icmpv6 drop; }; }`, true],
+  [`${input} meta pkttype multicast drop; }; }`, false],
+  [`${input} ip6 daddr ff02::1:ff00:0/104 drop; }; }`, false],
+  [`${input} ip6 daddr ${LAN6} meta l4proto icmpv6 drop; }; }`, true],
+  [`${input} icmpv6 type nd-neighbor-solicit ip6 hoplimit 255 meta length 72 drop; }; }`, false],
+  [
+    `${input} icmpv6 type nd-neighbor-solicit @th,64,128 0x20010db8000000000000000000000001 drop; }; }`,
+    false,
+  ],
+  [`${input} meta l4proto icmpv6 reject; }; }`, false],
+  [
+    'table ip6 t { chain c { type filter hook prerouting priority -300; icmpv6 type 135 drop; }; }',
+    false,
+  ],
+  [
+    'table netdev t { chain c { type filter hook ingress device eth0 priority 0; ip6 nexthdr icmpv6 drop; }; }',
+    false,
+  ],
+  [
+    'table ip6 t { chain c { type filter hook output priority 0; icmpv6 type nd-neighbor-advert drop; }; }',
+    false,
+  ],
+  [
+    'table ip6 t { chain c { type filter hook output priority 0; icmpv6 type nd-neighbor-solicit drop; }; }',
+    true,
+  ],
+  [
+    'table ip6 t { chain c { type filter hook postrouting priority 0; ip6 hoplimit 255 drop; }; }',
+    false,
+  ],
+] as const) {
+  nftTest(
+    `a neighbour of IPv6 that has to ask ${answers ? 'gets in' : 'does not get in'} by ${rules}`,
+    async (t) => {
+      await withLab(lan, async (lab) => {
+        await impatient(lab, 'neighbour');
+        lab.listen(both({ address: '::', port: 80, v6only: true, answerFrom: 'asked' }));
+        await lab.nft(rules);
+        // Who is written down knows this host too, and does not ask.
+        t.deepEqual(symptoms(await ask(lab, 'neighbour', LAN6)), [null, null]);
+        await lab.ip([`neighbour del ${LAN6} dev eth0`], 'neighbour');
+        await lab.ip(['neighbour del 2001:db8::10 dev eth0']);
+        const compared = await ask(lab, 'neighbour', LAN6);
+        t.deepEqual(symptoms(compared), answers ? [null, null] : silence);
+        if (answers) return;
+        const { verdict } = compared[0]!;
+        t.like(verdict.cause, { code: 'neighbour-not-answered', protocol: 'ndp' });
+        t.regex(verdict.explanation, /(handle \d+|policy drop)/);
+      });
+    },
+  );
+}
+
+nftTest(
+  'whether a neighbour that was learned of still knows this host is not told, where rules keep it from asking',
+  async (t) => {
+    await withLab(lan, async (lab) => {
+      lab.listen(both({ address: '::', port: 80, v6only: true, answerFrom: 'asked' }));
+      await lab.ip(['neighbour change 2001:db8::10 dev eth0 nud stale']);
+      const flows = everyFlow(['neighbour'], [LAN6], 80);
+      const outcome = async () => (await holdAgainstKernel(lab, flows))[0]!.verdict.outcome;
+      t.is(await outcome(), 'reachable');
+      await lab.nft(`${input} policy drop; ${wanted}; }; }`);
+      t.is(await outcome(), 'unknown');
+    });
+  },
+);
 
 test('where ARP is off on an Ethernet device, only who knows its link-layer address by heart gets in', async (t) => {
   await withLab({ ...lan, ip: ['link set eth0 arp off'] }, async (lab) => {

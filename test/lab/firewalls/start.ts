@@ -9,6 +9,8 @@ import type { Backend } from '../xtables/load.js';
 
 /** A firewall that people run, with its daemons. */
 export interface Running {
+  /** Runs a line of sh(1) where the firewall runs; one that fails is an error. */
+  type(command: string): Promise<void>;
   /** Ends it, and waits until nothing of it is left. */
   close(): Promise<void>;
 }
@@ -34,6 +36,13 @@ until_true() {
 if [ "$2" = legacy ]; then mount --bind /usr/sbin/xtables-legacy-multi /usr/sbin/xtables-nft-multi; fi
 `;
 
+/** Lines are run as they come, until an empty one. */
+const typed = `
+while read -r line && [ -n "$line" ]; do
+  if eval "$line" >&2; then echo done; else echo failed; fi
+done
+`;
+
 /** Starts it in the namespace of a host, by a script of sh(1) that ends when it runs; `stop` ends it. */
 export async function startFirewall(
   host: Namespace,
@@ -42,7 +51,7 @@ export async function startFirewall(
   stop = '',
 ): Promise<Running> {
   const directory = mkdtempSync(join(tmpdir(), 'earshot-firewall-'));
-  const all = `${preamble}\n{ ${script}\n} >&2\necho ready\nread -r line || true\n{ ${stop}\n} >&2 || true\n`;
+  const all = `${preamble}\n{ ${script}\n} >&2\necho ready\n${typed}\n{ ${stop}\n} >&2 || true\n`;
   const inside = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const child = spawn(
     'nsenter',
@@ -59,11 +68,17 @@ export async function startFirewall(
     await ended;
     rmSync(directory, { recursive: true, force: true });
   };
-  const [line] = await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line'),
-    ended.then(() => ['']),
-  ]);
-  if (line === 'ready') return { close };
+  const answers = createInterface({ input: child.stdout });
+  const answer = async (): Promise<string> => {
+    const [line] = await Promise.race([once(answers, 'line'), ended.then(() => [''])]);
+    return String(line);
+  };
+  const type = async (command: string) => {
+    const answered = answer();
+    child.stdin.write(`${command}\n`);
+    if ((await answered) !== 'done') throw new Error(`'${command}' failed:\n${said}`);
+  };
+  if ((await answer()) === 'ready') return { type, close };
   await close();
   throw new Error(`the firewall did not start:\n${said}`);
 }

@@ -77,12 +77,14 @@ function drawFrom(
 }
 
 /** Sets may hold addresses that no peer can have. */
-function isNobody(state: HostState, peer: Parameters<typeof neverASource>[0], text: string) {
+export function isNobody(state: HostState, peer: Parameters<typeof neverASource>[0], text: string) {
   const { routes } = state;
-  const isBroadcast = routes.some(
-    ({ type, destination }) => type === 'broadcast' && destination === `${text}/32`,
+  const isForMany = routes.some(
+    ({ type, destination }) =>
+      (type === 'broadcast' || type === 'anycast') &&
+      (destination === `${text}/32` || destination === `${text}/128`),
   );
-  return isBroadcast || neverASource(peer) || hostOf(state).owners(text).length > 0;
+  return isForMany || neverASource(peer) || hostOf(state).owners(text).length > 0;
 }
 
 /** The near miss that counts for one socket may not be the one that counts for the packet. */

@@ -66,7 +66,11 @@ function judgeAll(lab: Lab, state: HostState, flows: LabFlow[], results: FlowRes
   return flows.map((flow, index) => judge(lab, state, flow, results[index]!, index));
 }
 
-async function setUp(lab: Lab, { links, before, ip, sysctls, listeners, nft, iptables }: Scenario) {
+/** Makes the built host the one of the scenario; gives the lines that the kernel did not take. */
+export async function setUp(
+  lab: Lab,
+  { links, before, ip, sysctls, listeners, nft, iptables }: Scenario,
+): Promise<string[]> {
   const host = lab.namespace('host');
   host.sysctl(before, true);
   const refused = await host.tryIp(ip);

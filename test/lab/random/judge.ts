@@ -96,7 +96,7 @@ function compare(
 }
 
 /** Does the answer leave from a link-local address and not straight to the link it is an address of? */
-function isRouted({ packet, wayBack, device }: Course): boolean {
+export function isRouted({ packet, wayBack, device }: Course): boolean {
   if (!wayBack || !isLinkLocal(packet.destination)) return false;
   return wayBack.gateway !== null || wayBack.device !== device || wayBack.others.length > 0;
 }

@@ -113,7 +113,7 @@ function describe(
       peers: { [behind.machine]: { addresses: behind.addresses, sysctls: openMinded } },
     };
   }
-  description.ip = [...passingOn(peer, outside), ...byGateway(peer, link)];
+  description.ip = [...passingOn(peer, outside), ...askingByGateway(peer, link)];
   return description;
 }
 
@@ -137,7 +137,8 @@ function passingOn({ machine, behind }: PeerSpec, { askers, links, numbers }: Ou
   ];
 }
 
-function byGateway({ byGateway }: PeerSpec, link: LinkSpec): string[] {
+/** It asks for some addresses of the host by its gateway, although they look on-link. */
+export function askingByGateway({ byGateway }: PeerSpec, link: LinkSpec): string[] {
   return byGateway.map((address) => {
     const gateway = link.addresses.map(plain).find((own) => isIpv6(own) === isIpv6(address));
     const via = link.kind === 'tun' ? '' : ` via ${gateway}`;

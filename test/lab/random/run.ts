@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
 import { whyNoLab } from '../privilege.js';
+import { connectPeers } from './connect-peers.js';
 import { generate } from './generate.js';
 import { holdScenario } from './hold.js';
 import type { Held } from './judge.js';
+import { Random } from './random.js';
 import { families, type Scenario, type ScenarioFamily } from './scenario.js';
 import { inOneLine, showHeld, showScenario } from './show.js';
 import { shrink } from './shrink.js';
@@ -12,7 +14,8 @@ import { Tally } from './tally.js';
  * The randomised lab: `npm run lab -- --seeds 1-500 [--family bind,routes] [--show N] [--flows N]`
  * builds the scenario of every seed and compares every flow; `--seed N` prints one scenario and
  * compares it. Disagreements are shown with their shrunken scenario, up to --show of them; with
- * --unknown what earshot left open is listed. Ends with 1 where anything was wrong.
+ * --unknown what earshot left open is listed. With --peers the sets of exposure are held against the
+ * kernel instead: peers drawn from them connect. Ends with 1 where anything was wrong.
  */
 
 /** Two scenarios at once: one waits for silence while the other is built. */
@@ -27,25 +30,35 @@ interface Options {
   flows: number | undefined;
   print: boolean;
   unknown: boolean;
+  peers: boolean;
 }
 
 const options = readOptions();
 const reason = whyNoLab();
 if (reason !== null) refuse(reason);
+const told = { drawn: 0, wrong: 0, elsewhere: 0, unknown: 0 };
 const tally = new Tally();
 const wrong: { scenario: Scenario; held: Held }[] = [];
 let next = options.first;
 await Promise.all(Array.from({ length: atOnce }, work));
 for (const { scenario, held } of wrong) console.log(inOneLine(scenario.seed, held));
 for (const { scenario, held } of wrong.slice(0, options.show)) await tell(scenario, held);
-console.log(tally.toString());
-process.exitCode = tally.total.wrong > 0 ? 1 : 0;
+if (options.peers)
+  console.log(
+    `${told.drawn} peers connected, ${told.wrong} otherwise than exposure says; ${told.elsewhere} more are answered by another link, ${told.unknown} rows say unknown`,
+  );
+else console.log(tally.toString());
+process.exitCode = tally.total.wrong + told.wrong > 0 ? 1 : 0;
 
 async function work(): Promise<void> {
   while (next <= options.last) {
     const scenario = generate(next++, options.flows);
     if (!options.families.includes(scenario.family)) continue;
     if (options.print) console.log(showScenario(scenario));
+    if (options.peers) {
+      await connect(scenario);
+      continue;
+    }
     const result = await holdScenario(scenario);
     tally.add(scenario, result);
     // One of each kind for a scenario: they mostly are one fault.
@@ -59,6 +72,21 @@ async function work(): Promise<void> {
       wrong.push({ scenario, held });
     }
   }
+}
+
+async function connect(scenario: Scenario): Promise<void> {
+  const {
+    drawn,
+    wrong: complaints,
+    elsewhere,
+    unknown,
+  } = await connectPeers(scenario, new Random(scenario.seed));
+  told.drawn += drawn;
+  told.wrong += complaints.length;
+  told.elsewhere += elsewhere;
+  told.unknown += unknown;
+  for (const complaint of complaints.slice(0, options.show))
+    console.log(`seed ${scenario.seed}: ${complaint}`);
 }
 
 async function tell(scenario: Scenario, held: Held): Promise<void> {
@@ -86,6 +114,7 @@ function readOptions(): Options {
       show: { type: 'string', default: '5' },
       flows: { type: 'string' },
       unknown: { type: 'boolean', default: false },
+      peers: { type: 'boolean', default: false },
     },
   });
   const range = /^(\d+)(?:-(\d+))?$/.exec(values.seed ?? values.seeds);
@@ -102,6 +131,7 @@ function readOptions(): Options {
     flows: values.flows === undefined ? undefined : count('flows', values.flows),
     print: values.seed !== undefined,
     unknown: values.unknown,
+    peers: values.peers,
   };
 }
 

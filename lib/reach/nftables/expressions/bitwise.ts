@@ -25,6 +25,7 @@ function maskXor({ source, destination, length, mask, xor }: Bitwise): Evaluate 
   const xors = bytesFromHex(xor ?? '');
   return ({ registers }) => {
     const { bytes, unknown, peerByte, peerMask } = registers;
+    if (registers.holdsPeer) registers.changePeer(destination, length);
     for (let index = 0; index < length; index++) {
       const from = source * 4 + index;
       const to = destination * 4 + index;

@@ -91,9 +91,11 @@ function load(run: Run, { key, destination: to, direction }: Ct, tracking: Track
     case CT.dstIp6:
       return storeAddress(run, to, key, tuple, 'destination');
     case CT.protoSrc:
+      run.peer?.port?.blur();
       registers.storeNetwork16(to, tuple.sourcePort);
       return 'continue';
     case CT.protoDst:
+      run.peer?.port?.blur();
       registers.storeNetwork16(to, tuple.destinationPort);
       return 'continue';
     case CT.labels:

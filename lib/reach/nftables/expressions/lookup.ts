@@ -1,5 +1,7 @@
 import type { NftExpression, NftVerdict } from '../../../model/ruleset.js';
 import { askBySet } from '../peer-questions.js';
+import { askOfPort } from '../port-questions.js';
+import type { PortQuestion } from '../port-watch.js';
 import type { Evaluate, Result, Run } from '../run.js';
 import type { CompiledSet } from '../sets.js';
 
@@ -18,8 +20,12 @@ export function lookup(
   elements: ElementExpressions | null,
 ): Evaluate {
   const { source, destination, invert } = expression;
+  const question: PortQuestion = {
+    answer: (port) => set.find(Uint8Array.of(port >>> 8, port & 0xff), 0),
+  };
   return (run) => {
     const { registers } = run;
+    if (registers.portWords !== 0) askOfPort(run, source, set.keyLength, question);
     if (!registers.isKnown(source, set.keyLength)) return lookUpUnknown(run, expression, set);
     const place = set.find(registers.bytes, source * 4);
     const found = place !== -1;

@@ -1,6 +1,7 @@
 import type { NftExpression } from '../../../model/ruleset.js';
 import type { Frame, PartlyKnown } from '../frame.js';
 import type { PeerWatch } from '../peer-watch.js';
+import type { PortWatch } from '../port-watch.js';
 import type { Evaluate, Run } from '../run.js';
 
 const addressesAt = {
@@ -31,6 +32,7 @@ export function payload({
     });
     if (run.peer && result === 'continue') {
       notePeer(run, run.peer, destination * 4, start + offset, length);
+      if (run.peer.port) notePort(run, run.peer.port, destination, start + offset, length);
     }
     return result;
   };
@@ -75,4 +77,19 @@ function notePeer(
   }
   // An error quotes the packet that it is about.
   if (frame.kind === 'icmp-error' && from + length > frame.transport + 8) run.looksAtPeer();
+}
+
+/** Is what was loaded the port that is asked for, or some of it? */
+function notePort(run: Run, { port }: PortWatch, to: number, from: number, length: number): void {
+  const { frame, registers } = run;
+  const { tuple, transport } = frame;
+  for (const [at, held] of [
+    [transport, tuple.sourcePort],
+    [transport + 2, tuple.destinationPort],
+  ] as const) {
+    if (held !== port || from >= at + 2 || from + length <= at) continue;
+    if (from === at && length === 2) registers.portWords |= 1 << to;
+    else run.peer?.port?.blur();
+  }
+  if (frame.kind === 'icmp-error' && from + length > transport + 8) run.peer?.port?.blur();
 }

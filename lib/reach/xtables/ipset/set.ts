@@ -1,5 +1,13 @@
-import { type Address, maskAddress, parseAddress, parsePrefix } from '../../../model/address.js';
+import {
+  type Address,
+  maskAddress,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from '../../../model/address.js';
 import type { IpSet } from '../../../model/ipset.js';
+import type { AddressRange } from '../../../model/prefix-set.js';
+import { type Element, peersFound } from './set-peers.js';
 
 /** What a packet is held against the set by, field by field. */
 export type Key =
@@ -44,6 +52,9 @@ export class SetIndex {
   readonly #hasProtocol: boolean;
   readonly #netmask: number | null;
   readonly #whole: number;
+  /** All elements by their port, '' where they have none. */
+  readonly #byPort = new Map<string, Element[]>();
+  readonly #peers = new Map<string, readonly AddressRange[]>();
 
   constructor(set: IpSet, fields: readonly FieldKind[]) {
     this.#network = fields.indexOf('net');
@@ -65,6 +76,26 @@ export class SetIndex {
       if (found) return found;
     }
     return 'nothing';
+  }
+
+  /** The addresses that are found so, put into a key at the place of one; and a name for these. */
+  peersLike(
+    keys: readonly Key[],
+    place: number,
+    found: Found,
+  ): { name: string; ranges: () => readonly AddressRange[] } {
+    const texts = keys.map((key) => this.#textOf(key));
+    const rest = texts.map((text, at) => (at === place ? '' : text)).join();
+    const name = `${place} ${found} ${rest}`;
+    const ranges = () => {
+      const known = this.#peers.get(name);
+      if (known) return known;
+      const port = texts[keys.findIndex(({ kind }) => kind === 'port')] ?? '';
+      const made = peersFound(this.#byPort.get(port) ?? [], keys, texts, place, found);
+      this.#peers.set(name, made);
+      return made;
+    };
+    return { name, ranges };
   }
 
   #byBeginning(texts: readonly string[], length: number): Found | undefined {
@@ -93,6 +124,8 @@ export class SetIndex {
     if (parts.length !== fields.length) return;
     let length = this.#whole;
     const texts: string[] = [];
+    const values: (Prefix | string)[] = [];
+    let port = '';
     for (const [place, field] of fields.entries()) {
       const part = parts[place]!;
       if (field === 'net') {
@@ -100,13 +133,24 @@ export class SetIndex {
         if (!prefix) return;
         length = prefix.length;
         texts.push(wordsOf(prefix.address));
+        values.push(prefix);
       } else if (field === 'ip') {
         const address = parseAddress(part);
         if (!address) return;
         texts.push(this.#textOf({ kind: 'address', address }));
-      } else texts.push(field === 'port' ? portText(part) : part);
+        const counting = this.#netmask ?? this.#whole;
+        values.push({ address: maskAddress(address, counting), length: counting });
+      } else {
+        const text = field === 'port' ? portText(part) : part;
+        texts.push(text);
+        values.push(text);
+        if (field === 'port') port = text;
+      }
     }
     const found = words.includes('nomatch') ? 'nomatch' : 'match';
+    const samePort = this.#byPort.get(port) ?? [];
+    this.#byPort.set(port, samePort);
+    samePort.push({ fields: values, found, isWildcard: words.includes('wildcard') });
     const known = this.#elements.get(length) ?? new Map<string, Found>();
     this.#elements.set(length, known);
     if (!words.includes('wildcard')) {

@@ -2,7 +2,6 @@ import type { IpSet } from '../../../model/ipset.js';
 import type { Frame } from '../../nftables/frame.js';
 import type { Run } from '../../nftables/run.js';
 import type { Answer } from '../extension.js';
-import { lookAt } from '../packet.js';
 import { type FieldKind, type Found, fieldKinds, type Key, SetIndex } from './set.js';
 
 /** How a rule asks a set (struct ip_set_adt_opt). */
@@ -43,7 +42,30 @@ export class ReadySet {
     const keys = keysOf(run, fields, question.bySource);
     if (keys === null || keys === 'may') return keys ?? false;
     this.#index ??= new SetIndex(set, fields);
-    return counts(this.#index.find(keys), question, fields);
+    const wanted = wantedBy(question, fields);
+    const isFound = this.#index.find(keys) === wanted;
+    this.#askForPeer(run, this.#index, keys, wanted, isFound);
+    return isFound;
+  }
+
+  /** Notes who else is found so, where one of the fields is the peer's address. */
+  #askForPeer(
+    run: Run,
+    index: SetIndex,
+    keys: readonly Key[],
+    wanted: Found,
+    isFound: boolean,
+  ): void {
+    const { peer } = run;
+    if (!peer) return;
+    const places = [...keys.entries()].filter(
+      ([, key]) => key.kind === 'address' && peer.isPeer(key.address),
+    );
+    if (places.length > 1) run.looksAtPeer();
+    const [place] = places[0] ?? [];
+    if (places.length !== 1 || place === undefined) return;
+    const { name, ranges } = index.peersLike(keys, place, wanted);
+    peer.asks(`ipset ${this.set.name} ${name}`, ranges, isFound);
   }
 
   /** list_set_ktest: one member that has it is enough. */
@@ -60,9 +82,8 @@ export class ReadySet {
 }
 
 /** Which elements count: those that match, or with `--return-nomatch` those that are left out. */
-function counts(found: Found, { returnsNomatch }: Question, fields: readonly FieldKind[]): boolean {
-  const canLeaveOut = fields.includes('net');
-  return found === (returnsNomatch && canLeaveOut ? 'nomatch' : 'match');
+function wantedBy({ returnsNomatch }: Question, fields: readonly FieldKind[]): Found {
+  return returnsNomatch && fields.includes('net') ? 'nomatch' : 'match';
 }
 
 /** `hash:net,port` has a network and a port; `null` for a type that this version does not know. */
@@ -91,12 +112,12 @@ function keysOf(
       if (name === undefined) return null;
       keys.push({ kind: 'interface', name });
     } else if (field === 'port') {
+      run.peer?.port?.blur();
       const port = portOf(frame, source);
       if (port === null) return 'may';
       keys.push({ kind: 'port', protocol: frame.protocol, port });
     } else {
       const address = source ? frame.tuple.source : frame.tuple.destination;
-      lookAt(run, address);
       keys.push({ kind: 'address', address });
     }
   }

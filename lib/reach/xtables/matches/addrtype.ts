@@ -11,7 +11,6 @@ import { type Device, LOOPBACK_INDEX } from '../../host.js';
 import { RTN, typeOfIpv4 } from '../../nftables/expressions/fib.js';
 import type { Run } from '../../nftables/run.js';
 import { type Answer, all, holds, not, option, options, type Reader } from '../extension.js';
-import { lookAt } from '../packet.js';
 
 const LIMIT_IN = 4; // XT_ADDRTYPE_LIMIT_IFACE_IN
 const LIMIT_OUT = 8;
@@ -31,8 +30,6 @@ export const addrtype: Reader = (info, revision, { family }) => {
   return {
     evaluate: (run) => {
       const { frame } = run;
-      if (source !== 0) lookAt(run, frame.tuple.source);
-      if (destination !== 0) lookAt(run, frame.tuple.destination);
       const limited = (flags & LIMIT_IN) !== 0 ? frame.input : frame.output;
       const device = (flags & (LIMIT_IN | LIMIT_OUT)) !== 0 ? limited : null;
       const ask = (address: Address, types: number, invert: boolean): Answer =>

@@ -5,7 +5,8 @@ import type { Frame } from '../../nftables/frame.js';
 import type { Result, Run } from '../../nftables/run.js';
 import { holds, option, options, type Reader } from '../extension.js';
 import type { Info } from '../info.js';
-import { isMasked, lookAt, within } from '../packet.js';
+import { isMasked, within } from '../packet.js';
+import { askIfMasked } from '../peer-questions.js';
 import { masked } from '../print/address.js';
 
 /** Bits of match_flags and invert_flags (XT_CONNTRACK_*). */
@@ -170,9 +171,10 @@ export function stateOf({ tracking }: Frame, untracked: number = STATES.UNTRACKE
 
 function fitsTuples(run: Run, wanted: Wanted, { connection }: Tracking): boolean {
   for (const { bit, of, end, value, mask } of wanted.addresses) {
-    lookAt(run, connection[of][end]);
+    askIfMasked(run, connection[of][end], mask, value);
     if (!fits(wanted, bit, isMasked(connection[of][end], mask, value))) return false;
   }
+  if (wanted.ports.length > 0) run.peer?.port?.blur();
   return wanted.ports.every(({ bit, of, end, from, to }) =>
     fits(wanted, bit, within(connection[of][end], from, to)),
   );

@@ -1,6 +1,7 @@
 import type { Address } from '../../../model/address.js';
 import { all, holds, not, option, options, type Reader } from '../extension.js';
-import { isBetween, lookAt } from '../packet.js';
+import { isBetween } from '../packet.js';
+import { askIfBetween } from '../peer-questions.js';
 
 const FLAG = { source: 1, destination: 2, notSource: 16, notDestination: 32 } as const;
 
@@ -17,8 +18,8 @@ export const iprange: Reader = (info, revision, { family }) => {
   return {
     evaluate: (run) => {
       const { source, destination } = run.frame.tuple;
-      if (has(FLAG.source)) lookAt(run, source);
-      if (has(FLAG.destination)) lookAt(run, destination);
+      if (has(FLAG.source)) askIfBetween(run, source, firstSource, lastSource);
+      if (has(FLAG.destination)) askIfBetween(run, destination, first, last);
       return holds(
         all(
           !has(FLAG.source) || not(isBetween(source, firstSource, lastSource), has(FLAG.notSource)),

@@ -1,3 +1,4 @@
+import type { PortQuestion } from '../../nftables/port-watch.js';
 import { holds, option, type Reader } from '../extension.js';
 import { within } from '../packet.js';
 
@@ -22,9 +23,12 @@ export const multiport: Reader = (info, revision) => {
     ranges.push({ from, to: open ? info.u16(2 + place * 2) : from });
   }
   const has = (port: number) => ranges.some(({ from, to }) => within(port, from, to));
+  const question: PortQuestion = { answer: has };
   return {
-    evaluate: ({ frame: { hasPorts, tuple } }) => {
+    evaluate: (run) => {
+      const { hasPorts, tuple } = run.frame;
       if (!hasPorts) return 'break';
+      run.peer?.port?.asks(question);
       const source = side !== 1 && has(tuple.sourcePort);
       const destination = side !== 0 && has(tuple.destinationPort);
       return holds(source || destination, invert);

@@ -10,7 +10,6 @@ import { LOOPBACK_INDEX } from '../../host.js';
 import type { Run } from '../../nftables/run.js';
 import { unknownUser } from '../../policy.js';
 import { type Answer, holds, option, options, type Reader } from '../extension.js';
-import { lookAt } from '../packet.js';
 
 const FLAG = { loose: 1, mark: 2, acceptLocal: 4, invert: 8 } as const;
 
@@ -20,11 +19,7 @@ export const rpfilter: Reader = (info, revision) => {
   const flags = info.u8(0);
   const say = (flag: number, name: string) => option(name, (flags & flag) !== 0 ? '' : null);
   return {
-    evaluate: (run) => {
-      lookAt(run, run.frame.tuple.source);
-      lookAt(run, run.frame.tuple.destination);
-      return holds(comesBack(run, flags), (flags & FLAG.invert) !== 0);
-    },
+    evaluate: (run) => holds(comesBack(run, flags), (flags & FLAG.invert) !== 0),
     text: options(
       say(FLAG.loose, '--loose'),
       say(FLAG.mark, '--validmark'),

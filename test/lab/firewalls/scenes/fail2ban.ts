@@ -21,6 +21,7 @@ touch "$D/auth.log"
 cat > /etc/fail2ban/fail2ban.local <<FILE
 [Definition]
 dbfile = None
+socket = /run/fail2ban/socket
 logtarget = $D/log
 allowipv6 = yes
 FILE

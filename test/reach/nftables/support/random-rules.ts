@@ -269,6 +269,29 @@ export function ruleSet(random: Random): Nftables {
   };
 }
 
+/** Rules that all ask for a port, and some of them for a peer: what an index sorts by port. */
+export function portRules(random: Random): Nftables {
+  const nftables = ruleSet(random);
+  const two = (port: number): string => port.toString(16).padStart(4, '0');
+  const rules = Array.from({ length: 20 + random(40) }, (_, handle): NftRule => {
+    const port = pick(random, [21, 22, 80, 81, 443, 3000, 40000]);
+    const peer = [payload('network', 12, 4, 0), cmp(0, pick(random, ipv4Addresses))];
+    const range = { from: two(port), to: two(port + random(3)) };
+    const expressions: NftExpression[] = [
+      ...(random(2) === 0 ? [meta(15, 0), cmp(0, pick(random, ['02', '0a']))] : []),
+      ...(random(2) === 0 ? [meta(16, 0), cmp(0, pick(random, ['06', '11']))] : []),
+      payload('transport', 2, 2, 0),
+      random(3) === 0 ? { kind: 'range', source: 0, op: 'eq', ...range } : cmp(0, two(port)),
+      ...(random(2) === 0 ? peer : []),
+      verdict({ code: pick(random, ['accept', 'drop']) }),
+    ];
+    return { handle: handle + 1, expressions, comment: null };
+  });
+  const [first] = nftables.chains;
+  const base = { ...first!.base!, policy: pick(random, ['accept', 'drop'] as const) };
+  return { ...nftables, chains: [{ ...first!, base, rules }] };
+}
+
 /** Addresses that rules and packets have. */
 export const texts = {
   ipv4: ['10.0.0.1', '10.0.0.2', '10.0.1.3', '192.168.1.20', '192.168.1.10', '172.16.0.1'],

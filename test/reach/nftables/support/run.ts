@@ -5,8 +5,8 @@ import type { NftExpression, NftSet, NftVerdict } from '#earshot/model/ruleset.j
 import { hostOf } from '#earshot/reach/host.js';
 import { bytesFromHex, hexFromBytes } from '#earshot/reach/nftables/bytes.js';
 import { compile } from '#earshot/reach/nftables/compile.js';
-import type { Frame, FrameKind } from '#earshot/reach/nftables/frame.js';
-import { makeFrame } from '#earshot/reach/nftables/headers.js';
+import type { Frame } from '#earshot/reach/nftables/frame.js';
+import { type FlowKind, makeFrame } from '#earshot/reach/nftables/headers.js';
 import type { PeerWatch } from '#earshot/reach/nftables/peer-watch.js';
 import { Registers } from '#earshot/reach/nftables/registers.js';
 import type { CompiledRule } from '#earshot/reach/nftables/ruleset.js';
@@ -21,7 +21,7 @@ import { onLan } from '../../support/state.js';
 export const host = hostOf(onLan([]));
 
 /** A packet from 192.168.1.20 (or 2001:db8:1::20), port 40000, to the host's port 80. */
-export function packet(kind: FrameKind = 'syn', ipv6 = false): Frame {
+export function packet(kind: FlowKind = 'syn', ipv6 = false): Frame {
   const address = (text: string) => parseAddress(text)!;
   const tuple = {
     source: address(ipv6 ? '2001:db8:1::20' : '192.168.1.20'),

@@ -1,0 +1,110 @@
+import type { Socket } from '../model/socket.js';
+import type { Host, Receiver } from './host.js';
+import type { Door, SocketFate } from './knock.js';
+import { PortWatch } from './nftables/port-watch.js';
+import { groupHere, groupPeers, type PeerGroup } from './peer-groups.js';
+import type { PeerSpace } from './peer-space.js';
+import { PortTree } from './port-tree.js';
+import type { Cause } from './verdict.js';
+
+/** Groups of peers, and the sockets of the port that was asked for. */
+interface Found {
+  readonly receivers: readonly Receiver[];
+  readonly groups: readonly PeerGroup[];
+}
+
+/**
+ * The groups of peers at each door. A host has many sockets that differ in their port alone, and few
+ * ports that its rules tell apart: what came of asking for one of them holds for all others.
+ */
+export class DoorGroups {
+  readonly #trees = new Map<string, PortTree<Found>>();
+  readonly #kinds = new Map<Socket, string | null>();
+  /** Policy rules look at ports before anybody can note it. */
+  readonly #routesByPort: boolean;
+
+  constructor(private readonly host: Host) {
+    this.#routesByPort = host.state.rules.some(
+      ({ sourcePort, destinationPort }) => sourcePort !== null || destinationPort !== null,
+    );
+  }
+
+  /** `space`: the peers behind the door's interface; `null` where this host itself asks. */
+  at(socket: Socket, door: Door, space: PeerSpace | null): readonly PeerGroup[] {
+    const { host } = this;
+    const kind = this.#kindOf(socket);
+    const find = (port: PortWatch | null) =>
+      space ? groupPeers(host, socket, door, space, port) : groupHere(host, socket, door, port);
+    if (kind === null) return find(null);
+    const { port } = socket.local;
+    const name = `${door.device.name} ${door.address} ${kind}`;
+    const tree = this.#trees.get(name) ?? new PortTree<Found>();
+    this.#trees.set(name, tree);
+    const receivers = host.receivers(socket.protocol, port);
+    const known = tree.find(port);
+    if (known)
+      return known.groups.map((group) => ({
+        ...group,
+        fate: fateFor(group.fate, known.receivers, receivers),
+      }));
+    const watch = new PortWatch(port);
+    const groups = find(watch);
+    if (groups.every(({ fate }) => isPortless(fate))) tree.add(watch, { receivers, groups });
+    return groups;
+  }
+
+  /** All that decides how a socket fares but its port; `null` where that cannot be told apart. */
+  #kindOf(socket: Socket): string | null {
+    const known = this.#kinds.get(socket);
+    if (known !== undefined) return known;
+    const { host } = this;
+    const { port } = socket.local;
+    const receivers = host.receivers(socket.protocol, port);
+    const kind =
+      this.#routesByPort ||
+      port === host.unnamedPort ||
+      receivers.some(({ remote }) => remote !== null)
+        ? null
+        : `${receivers.findIndex((one) => one.socket === socket)} ${receivers.map(nameOf).join(' + ')}`;
+    this.#kinds.set(socket, kind);
+    return kind;
+  }
+}
+
+function nameOf({ socket, device }: Receiver): string {
+  const { protocol, family, local, v6only, uid, mark, cgroup, transparent, source } = socket;
+  const { boundInterface, keyedPeers = [], backlog } = socket;
+  const isFull = backlog !== null && backlog.length > backlog.limit;
+  return JSON.stringify([
+    [protocol, family, local.address, v6only, uid, mark, cgroup, transparent, source],
+    [boundInterface, device, keyedPeers, isFull],
+  ]);
+}
+
+/** Nothing that is said of it names the port. */
+function isPortless({ cause, assuming }: SocketFate): boolean {
+  const names = (one: Cause | null | undefined) =>
+    one?.code === 'not-evaluated' || one?.code === 'forwarded';
+  return !names(cause) && !names(assuming?.cause);
+}
+
+/** The same fate, of the sockets of another port. */
+function fateFor(fate: SocketFate, from: readonly Receiver[], to: readonly Receiver[]): SocketFate {
+  const cause = causeFor(fate.cause, from, to);
+  const { assuming } = fate;
+  if (!assuming) return cause === fate.cause ? fate : { ...fate, cause };
+  return { ...fate, cause, assuming: { ...assuming, cause: causeFor(assuming.cause, from, to) } };
+}
+
+function causeFor(
+  cause: Cause | null,
+  from: readonly Receiver[],
+  to: readonly Receiver[],
+): Cause | null {
+  const socketFor = (socket: Socket): Socket => {
+    const place = from.findIndex((one) => one.socket === socket);
+    return to[place]?.socket ?? socket;
+  };
+  if (cause && 'socket' in cause) return { ...cause, socket: socketFor(cause.socket) };
+  return cause?.code === 'shadowed' ? { ...cause, by: socketFor(cause.by) } : cause;
+}

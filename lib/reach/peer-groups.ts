@@ -1,0 +1,120 @@
+import { formatAddress, unspecified } from '../model/address.js';
+import { addressFromNumber, addressToNumber } from '../model/prefix-set.js';
+import type { Socket } from '../model/socket.js';
+import type { Host } from './host.js';
+import { type Door, knock, type SocketFate } from './knock.js';
+import { PeerWatch } from './nftables/peer-watch.js';
+import type { PortWatch } from './nftables/port-watch.js';
+import type { CompiledRule } from './nftables/ruleset.js';
+import { divide, firstOf, type PeerPart, type PeerSpace, Region } from './peer-space.js';
+
+/** Peers with one fate at one door. */
+export interface PeerGroup {
+  readonly fate: SocketFate;
+  readonly parts: PeerPart[];
+  /** Some of them stand beyond the link. */
+  beyond: boolean;
+}
+
+/** This host itself, from the source that the kernel selects. */
+export function groupHere(
+  host: Host,
+  socket: Socket,
+  door: Door,
+  port: PortWatch | null,
+): PeerGroup[] {
+  const watch = port && new PeerWatch<CompiledRule>(unspecified(door.family), port);
+  const asked = knock(host, socket, door, undefined, watch);
+  if (!asked) return [];
+  const itself = addressToNumber(asked.followed.course.packet.source);
+  return [{ fate: asked.fate, parts: [single(itself)], beyond: false }];
+}
+
+/** Rules that tell more sets of peers apart than this are not followed to the end. */
+const mostParts = 4096;
+
+/**
+ * The peers behind a door by their fates. One of each part of them is asked about, and stands for all
+ * whom no rule on its way tells apart from it; the others are parts again.
+ */
+export function groupPeers(
+  host: Host,
+  socket: Socket,
+  door: Door,
+  space: PeerSpace,
+  port: PortWatch | null,
+): PeerGroup[] {
+  const groups = new Map<string, PeerGroup>();
+  const watches = host.ruleset !== null;
+  for (const start of space.parts) {
+    if (door.linkOnly && !start.onLink) continue;
+    const waiting: PeerPart[] = [start];
+    for (let count = 1; waiting.length > 0; count++) {
+      const part = waiting.pop()!;
+      const address = addressFromNumber(firstOf(part)!, door.family);
+      const text = formatAddress(address);
+      const watch = watches ? new PeerWatch<CompiledRule>(address, port) : null;
+      const asked = knock(host, socket, door, text, watch);
+      const tooMany = watches && count >= mostParts;
+      let taken = part;
+      if (watch && !tooMany) {
+        const divided = divide(part, watch.conditions);
+        taken = divided.taken;
+        waiting.push(...divided.rest);
+      }
+      if (!asked) continue;
+      const fate =
+        tooMany || watch?.blurredBy ? forAll(taken, asked.fate, watch?.blurredBy) : asked.fate;
+      const key = keyOf(fate, text);
+      const group = groups.get(key) ?? { fate, parts: [], beyond: false };
+      groups.set(key, group);
+      group.parts.push(taken);
+      if (!start.onLink) group.beyond = true;
+    }
+  }
+  return [...groups.values()];
+}
+
+/** One peer was asked about for many: where a rule makes something else of each, it stands for itself alone. */
+function forAll(part: PeerPart, fate: SocketFate, rule: CompiledRule | null = null): SocketFate {
+  if (fate.outcome === 'unknown' || isSingle(part)) return fate;
+  const by = rule ? ` (${rule.chain.name}: ${rule.text})` : '';
+  const what = `which of these peers a rule selects${by}`;
+  return { outcome: 'unknown', cause: { code: 'not-evaluated', what }, symptom: null };
+}
+
+function single(address: bigint): PeerPart {
+  return { region: new Region([{ first: address, last: address }]), holes: [] };
+}
+
+function isSingle({ region: { ranges }, holes }: PeerPart): boolean {
+  return ranges.length === 1 && holes.length === 0 && ranges[0]!.first === ranges[0]!.last;
+}
+
+/** Fates that a person would give one reason for; the peer's own address is not part of it. */
+function keyOf({ outcome, symptom, cause, assuming }: SocketFate, peer: string): string {
+  const key = `${outcome} ${symptom}`;
+  if (cause === null && !assuming) return key;
+  return `${key} ${nameOf(cause, peer)} ${assuming ? nameOf(assuming, peer) : ''}`;
+}
+
+/** All that an object says. */
+function nameOf(value: unknown, peer: string, key = ''): string {
+  if (typeof value !== 'object' || value === null) {
+    if (key === 'what') return String(value).replaceAll(peer, '');
+    return value === peer ? '' : String(value);
+  }
+  // Thousands of fates name one rule, or one socket.
+  if (key === 'socket' || key === 'by' || key === 'rule') {
+    const known = names.get(value);
+    if (known !== undefined) return known;
+    const name = key === 'rule' ? JSON.stringify(value) : `${(value as Socket).inode}`;
+    names.set(value, name);
+    return name;
+  }
+  let name = '';
+  for (const [part, held] of Object.entries(value)) name += `${part}:${nameOf(held, peer, part)};`;
+  return name;
+}
+
+const names = new WeakMap<object, string>();

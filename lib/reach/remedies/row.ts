@@ -1,0 +1,89 @@
+import { parsePrefix } from '../../model/address.js';
+import type { HostState } from '../../model/host-state.js';
+import { type AddressRange, prefixRange } from '../../model/prefix-set.js';
+import type { Socket, Transport } from '../../model/socket.js';
+import type { Blocked, Exposure, Remedy } from '../exposure-row.js';
+import type { Flow } from '../flow.js';
+import { remedyOf } from './remedies.js';
+import { type Solution, solve } from './search.js';
+
+/** More prefixes than these make no rule that a person would type. */
+const mostPrefixes = 4;
+
+/** Who does not get in at one door of a socket. */
+export interface BlockedPeers {
+  readonly socket: Socket;
+  /** The first packet of one of them. */
+  readonly flow: Flow;
+  readonly row: Pick<Blocked, 'interface' | 'address' | 'peers' | 'cause'>;
+}
+
+/** The exposures of what stands on a port. */
+export type ExposuresOf = (state: HostState, protocol: Transport, port: number) => Exposure[];
+
+/**
+ * What lets all of these peers in, to this socket or to another of its port. The proof is the verdict
+ * of one of them; that the others get in too is told by the exposure of the changed state.
+ */
+export function rowRemedies(
+  state: HostState,
+  { socket, flow, row }: BlockedPeers,
+  exposuresOf: ExposuresOf,
+): Remedy[] {
+  const fewPeers = row.peers.length <= mostPrefixes ? row.peers : [];
+  const isEverybody = fewPeers.some((text) => text.endsWith('/0'));
+  const peers = row.interface === 'lo' ? [] : isEverybody ? null : fewPeers;
+  const { cause } = row;
+  const only = cause.code === 'shadowed' ? socket : null;
+  return solve(state, flow, { peers, socket: only, cause })
+    .filter((solution) => letsAllIn(solution, socket, row, exposuresOf))
+    .map((solution) => remedyOf(solution, flow));
+}
+
+function letsAllIn(
+  { state }: Solution,
+  { protocol, local }: Socket,
+  row: BlockedPeers['row'],
+  exposuresOf: ExposuresOf,
+): boolean {
+  const place = `${protocol} ${local.port}`;
+  const found = known.get(state);
+  const exposures =
+    found?.place === place ? found.exposures : exposuresOf(state, protocol, local.port);
+  known.set(state, { place, exposures });
+  const peers = exposures
+    .flatMap(({ reach }) => reach)
+    .filter((one) => one.interface === row.interface && one.address === row.address)
+    .flatMap((one) => one.peers);
+  return covers(peers, row.peers);
+}
+
+/** Of one changed state, every door of a socket asks for them. */
+const known = new WeakMap<HostState, { place: string; exposures: readonly Exposure[] }>();
+
+/** Is every address of these prefixes in one of those? */
+export function covers(prefixes: readonly string[], wanted: readonly string[]): boolean {
+  return (['ipv4', 'ipv6'] as const).every((family) => {
+    const held = rangesOf(prefixes, family);
+    return rangesOf(wanted, family).every(({ first, last }) =>
+      held.some((range) => range.first <= first && last <= range.last),
+    );
+  });
+}
+
+/** In ascending order, what adjoins joined. */
+function rangesOf(prefixes: readonly string[], family: 'ipv4' | 'ipv6'): AddressRange[] {
+  const ranges = prefixes
+    .map((text) => parsePrefix(text))
+    .filter((prefix) => prefix?.address.family === family)
+    .map((prefix) => prefixRange(prefix!))
+    .sort((one, other) => (one.first < other.first ? -1 : one.first > other.first ? 1 : 0));
+  const joined: AddressRange[] = [];
+  for (const { first, last } of ranges) {
+    const before = joined.at(-1);
+    if (before && first <= before.last + 1n) {
+      if (last > before.last) before.last = last;
+    } else joined.push({ first, last });
+  }
+  return joined;
+}
