@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cerrno>
+#include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -35,6 +37,20 @@ struct Failure {
 /** Bytes that are not of their form. */
 [[noreturn]] inline void throwDecode(std::string detail) {
   throw Failure{Operation::kDecode, "decode", EBADMSG, std::move(detail)};
+}
+
+/** The exception that is being handled right now; of one that is no Failure, what was being done.
+ */
+inline Failure currentFailure(const char* call = "read", const char* doing = "reading") {
+  try {
+    throw;
+  } catch (const Failure& failure) {
+    return failure;
+  } catch (const std::bad_alloc&) {
+    return {Operation::kKernel, "malloc", ENOMEM, doing};
+  } catch (const std::exception& error) {
+    return {Operation::kKernel, call, EIO, error.what()};
+  }
 }
 
 }  // namespace earshot

@@ -1,7 +1,7 @@
-import { isLinkLocal, parseAddress, unspecified } from '../model/address.js';
+import { isLinkLocal, parseAddress } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
-import { hostOf, LOOPBACK_INDEX } from '../reach/host.js';
-import { unknownUser } from '../reach/policy.js';
+import { hostOf } from '../reach/host.js';
+import { keyTo, unknownUser } from '../reach/policy.js';
 
 /**
  * The interface by which a host would send to a peer: its own routing, rules and all, for a packet
@@ -12,18 +12,6 @@ export function wayBack(state: HostState, peer: string): string | null {
   const destination = parseAddress(peer);
   if (!destination || isLinkLocal(destination)) return null;
   const { family } = destination;
-  const answer = hostOf(state).policy[family].lookup({
-    destination,
-    source: unspecified(family),
-    input: LOOPBACK_INDEX,
-    output: 0,
-    strict: false,
-    mark: 0,
-    tos: 0,
-    protocol: 0,
-    sourcePort: 0,
-    destinationPort: 0,
-    uid: unknownUser,
-  });
+  const answer = hostOf(state).policy[family].lookup(keyTo(destination, { uid: unknownUser }));
   return answer.kind === 'found' ? (answer.found.device?.name ?? null) : null;
 }

@@ -1,4 +1,12 @@
-import { type Address, bitsOf, formatPrefix, ipv4, ipv6, type Prefix } from './address.js';
+import {
+  type Address,
+  bitsOf,
+  formatPrefix,
+  ipv4,
+  ipv6,
+  type Prefix,
+  parsePrefix,
+} from './address.js';
 import type { Family } from './socket.js';
 
 /** Consecutive addresses of one family, both ends included, as unsigned numbers. */
@@ -27,6 +35,15 @@ export function prefixRange(prefix: Prefix): AddressRange {
   const first = addressToNumber(prefix.address);
   const size = 1n << BigInt(bitsOf(prefix.address.family) - prefix.length);
   return { first, last: first + size - 1n };
+}
+
+/** Of CIDR texts those of a family, as few ranges as can be, in ascending order. */
+export function prefixesToRanges(texts: readonly string[], family: Family): AddressRange[] {
+  const ranges = texts.flatMap((text) => {
+    const prefix = parsePrefix(text);
+    return prefix?.address.family === family ? [prefixRange(prefix)] : [];
+  });
+  return joinedRanges(ranges);
 }
 
 /** The fewest prefixes that hold exactly these ranges, which are in ascending order, as CIDR texts. */

@@ -33,6 +33,11 @@ export function explain(course: Course, fate: Fate): string {
     const taker = course.socket ? describe(course.socket) : 'a socket';
     return `${from} reaches ${to} (${protocol}): ${taker} takes it, and the answer gets back.`;
   }
+  const sentOn = fate.cause.code === 'forwarded' ? fate.cause.translatedTo : null;
+  if (sentOn && fate.outcome === 'unknown') {
+    const there = endpoint(sentOn.address, sentOn.port);
+    return `${from} is let through to ${there} where it asks for ${to} (${protocol}): ${reasonFor(fate.cause)}. Whether that answers is known there alone.`;
+  }
   const reason = reasonFor(fate.cause);
   if (fate.outcome === 'unknown') {
     return `Whether ${fromHere ? 'this host' : from} reaches ${to} (${protocol}) is unknown: ${reason}.`;
@@ -118,7 +123,9 @@ export function reasonFor(cause: Cause): string {
     case 'not-our-address':
       return `${cause.destination} is not an address of this host, and it does not forward`;
     case 'forwarded':
-      return `the packet is not for this host: it is sent on${cause.translatedTo ? ` to ${endpoint(cause.translatedTo.address, cause.translatedTo.port)}` : ''} by ${cause.interface}${cause.gateway ? ` via ${cause.gateway}` : ''}`;
+      if (cause.translatedTo)
+        return `its destination is translated before it is routed, so that it is forwarded by ${cause.interface}${cause.gateway ? ` via ${cause.gateway}` : ''}, and no rule at input is asked`;
+      return `the packet is not for this host: it is sent on by ${cause.interface}${cause.gateway ? ` via ${cause.gateway}` : ''}`;
     case 'leaves-this-host':
       return `the packet leaves this host${cause.interface ? ` by ${cause.interface}` : ''}${cause.gateway ? ` to ${cause.gateway}` : ''}, and the other end is not known here`;
     case 'assumed-on-link':

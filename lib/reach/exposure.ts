@@ -12,14 +12,14 @@ import { addressFromNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkFilter, matchesFilter } from '../model/socket-filter.js';
 import { DoorGroups } from './door-groups.js';
-import type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
+import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
 import type { Flow } from './flow.js';
 import { type Device, type Host, hostOf } from './host.js';
-import type { Door, SocketFate } from './knock.js';
+import type { Door } from './knock.js';
+import { blockedRow, type Makes, reachRow, untoldRow } from './lazy-rows.js';
 import { firstOf, type PeerPart, PeerSpace } from './peer-space.js';
 import { type Piece, piecesOf } from './peers.js';
 import { rowRemedies } from './remedies/row.js';
-import type { Cause } from './verdict.js';
 
 /**
  * Who reaches each listening socket, by which interface and address; who does not, and why.
@@ -126,88 +126,6 @@ function firstPacket(
   return { protocol, ingress: device.name, source, destination };
 }
 
-/**
- * What of a row is made when it is first asked for. The texts of its peers: a block list may leave a
- * hundred thousand prefixes, and most of those who ask about many sockets look at few of them. Its
- * remedies: each is tried on a copy of the state.
- */
-interface Makes {
-  readonly peers: () => string[];
-  readonly remedies: (row: Blocked) => Remedy[];
-}
-
-function reachRow(socket: Socket, { device, address }: Door, { peers }: Makes): Reach {
-  return {
-    interface: device.name,
-    address,
-    get peers() {
-      return held(this, 'peers', peers());
-    },
-    set peers(value) {
-      held(this, 'peers', value);
-    },
-    port: socket.local.port,
-    url: urlFor(socket, address),
-    forwardedTo: null,
-  };
-}
-
-function blockedRow({ device, address }: Door, fate: SocketFate, makes: Makes): Blocked {
-  return {
-    interface: device.name,
-    address,
-    get peers() {
-      return held(this, 'peers', makes.peers());
-    },
-    set peers(value) {
-      held(this, 'peers', value);
-    },
-    cause: fate.cause as Cause,
-    symptom: fate.symptom,
-    get remedies() {
-      return held(this, 'remedies', makes.remedies(this));
-    },
-    set remedies(value) {
-      held(this, 'remedies', value);
-    },
-  };
-}
-
-function untoldRow(
-  socket: Socket,
-  { device, address }: Door,
-  fate: SocketFate,
-  makes: Makes,
-): Untold {
-  return {
-    interface: device.name,
-    address,
-    get peers() {
-      return held(this, 'peers', makes.peers());
-    },
-    set peers(value) {
-      held(this, 'peers', value);
-    },
-    port: socket.local.port,
-    url: urlFor(socket, address),
-    forwardedTo: null,
-    cause: fate.cause as Cause,
-    symptom: fate.symptom,
-    get remedies() {
-      return held(this, 'remedies', makes.remedies(this));
-    },
-    set remedies(value) {
-      held(this, 'remedies', value);
-    },
-    assuming: fate.assuming ?? null,
-  };
-}
-
-function held<Value>(row: object, key: 'peers' | 'remedies', value: Value): Value {
-  Object.defineProperty(row, key, { value, enumerable: true, writable: true, configurable: true });
-  return value;
-}
-
 const order: readonly Scope[] = ['nobody', 'host', 'link', 'routed'];
 
 function farther(one: Scope, other: Scope): Scope {
@@ -238,16 +156,4 @@ function doors(host: Host, socket: Socket): Door[] {
 function boundTo(socket: Socket): Address | null {
   const address = parseAddress(socket.local.address);
   return address && isV4Mapped(address) ? fromV4Mapped(address) : address;
-}
-
-/** What to type; a link-local address needs a zone, which no URL can carry everywhere. */
-function urlFor(socket: Socket, address: string): string | null {
-  if (socket.protocol !== 'tcp') return null;
-  const parsed = parseAddress(address);
-  if (!parsed || isLinkLocal(parsed)) return null;
-  const { port } = socket.local;
-  const secure = port === 443 || port === 8443;
-  const host = address.includes(':') ? `[${address}]` : address;
-  const standard = port === (secure ? 443 : 80);
-  return `${secure ? 'https' : 'http'}://${host}${standard ? '' : `:${port}`}/`;
 }

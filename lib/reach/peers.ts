@@ -10,11 +10,11 @@ import {
   type Prefix,
   parsePrefix,
   prefixHolds,
-  unspecified,
 } from '../model/address.js';
 import { type AddressRange, cutAt, prefixRange } from '../model/prefix-set.js';
 import type { Family } from '../model/socket.js';
-import { type Device, type Host, LOOPBACK_INDEX } from './host.js';
+import type { Device, Host } from './host.js';
+import { keyTo } from './policy.js';
 
 /**
  * What one interface makes of addresses:
@@ -180,19 +180,12 @@ function hostAt(
   inside: number,
 ): Who | null {
   const linkLocal = isLinkLocal(address);
-  const answer = host.policy[address.family].lookup({
-    destination: address,
-    source: unspecified(address.family),
-    input: LOOPBACK_INDEX,
-    output: linkLocal ? device.index : (device.vrf?.index ?? 0),
-    strict: linkLocal,
-    mark: 0,
-    tos: 0,
-    protocol: 0,
-    sourcePort: 0,
-    destinationPort: 0,
-    uid: 0,
-  });
+  const answer = host.policy[address.family].lookup(
+    keyTo(address, {
+      output: linkLocal ? device.index : (device.vrf?.index ?? 0),
+      strict: linkLocal,
+    }),
+  );
   const behind = uplink ? 'beyond' : 'elsewhere';
   // A neighbour stands on the link, whatever routing says about the way back.
   if (answer.kind !== 'found') return inside >= 0 ? 'neighbour' : behind;

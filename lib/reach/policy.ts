@@ -279,6 +279,27 @@ const anyPacket = {
   uid: 0,
 } as const;
 
+/** What may be known of a packet that this host sends, besides whom it is for. */
+type Known = Partial<Pick<RouteKey, 'source' | 'output' | 'strict' | 'mark' | 'uid'>>;
+
+/** A key for what this host sends to an address, of which nothing is known but what is said besides. */
+export function keyTo(destination: Address, known: Known = {}): RouteKey {
+  // Every key has its fields in one order: look-ups are many, and quick with objects of one shape.
+  return {
+    destination,
+    source: known.source ?? unspecified(destination.family),
+    input: LOOPBACK_INDEX,
+    output: known.output ?? 0,
+    strict: known.strict ?? false,
+    mark: known.mark ?? 0,
+    tos: 0,
+    protocol: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    uid: known.uid ?? 0,
+  };
+}
+
 /** fib_rule_match and fib4_rule_match, fib6_rule_match. */
 function matches(ready: ReadyRule, key: RouteKey): boolean | 'unknown' {
   const { rule } = ready;

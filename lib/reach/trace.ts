@@ -14,11 +14,12 @@ import type { HostState, MissingPart } from '../model/host-state.js';
 import { Choices } from './choices.js';
 import { Course, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
+import type { Found } from './fib.js';
 import type { Flow } from './flow.js';
 import { type Host, hostOf } from './host.js';
 import type { PeerWatch } from './nftables/peer-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
-import { bridgeAsks } from './stages/bridge.js';
+import { bridgeAsks, passFlood } from './stages/bridge.js';
 import { passDevice, passFamily } from './stages/device.js';
 import { passEntrance, passHook, passPrograms } from './stages/firewall.js';
 import { passAcknowledgement } from './stages/handshake.js';
@@ -149,7 +150,11 @@ function passArrival(course: Course): Fate | null {
   const { arrival } = course;
   const frame = fromHere ? course.request : requestFrame(course, arrival.link.mtu);
   const early = passEntrance(course, frame, 'request', arrival);
-  if (early) return stopped(course, early, frame!);
+  if (early) {
+    // What answers it is sent from where rules have it sent to by now.
+    adopt(course, frame);
+    return stopped(course, early, frame!);
+  }
   const disabled = fromHere ? null : passFamily(course);
   if (disabled) return disabled;
   adopt(course, frame);
@@ -158,6 +163,7 @@ function passArrival(course: Course): Fate | null {
   if (routed) return translatedByBridge(course, routed);
   const stop = passHook(course, 'input', frame, 'request', arrival);
   if (stop) return stopped(course, stop, frame!);
+  passFlood(course);
   adopt(course, frame);
   return null;
 }
@@ -174,7 +180,8 @@ function translatedByBridge(course: Course, fate: Fate): Fate {
   const answer = host.policy[packet.family].lookup(incomingKey(course));
   if (answer.kind === 'refused' && packet.family === 'ipv6')
     return fate.symptom === null ? fate : { ...fate, symptom: 'ETIMEDOUT' };
-  if (answer.kind !== 'found' || answer.found.device !== device || isForwarded(fate)) return fate;
+  if (answer.kind !== 'found' || answer.found.device !== device) return fate;
+  if (isForwarded(fate)) return withoutHairpin(course, fate, answer.found);
   const forwards = packet.family === 'ipv4' ? device.forwardsIpv4 : true;
   if (forwards) {
     const sent = forwarded(course, answer.found);
@@ -183,6 +190,18 @@ function translatedByBridge(course: Course, fate: Fate): Fate {
   }
   const what = `whether the bridge ${device.name} passes on what rules have translated`;
   return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
+}
+
+/**
+ * A bridge sends nothing out by the port that it came in by (should_deliver), without a word and before
+ * any rule of forward is asked. Which port the next one stands behind is not captured; the peer itself
+ * stands behind its own.
+ */
+function withoutHairpin(course: Course, fate: Fate, { nexthop }: Found): Fate {
+  if (fate.symptom === null || fate.symptom === 'ETIMEDOUT') return fate;
+  const { packet } = course;
+  const next = nexthop?.gateway ?? packet.destinationText;
+  return { ...fate, symptom: next === packet.sourceText ? 'ETIMEDOUT' : null };
 }
 
 function isForwarded({ cause, stage }: Fate): boolean {

@@ -1,7 +1,5 @@
 #include "binding/failure.h"
 
-#include <exception>
-#include <new>
 #include <system_error>
 
 namespace earshot::binding {
@@ -32,18 +30,6 @@ Napi::Error toError(Napi::Env env, const Failure& failure) {
   error.Set("errno", Napi::Number::New(env, failure.code));
   error.Set("detail", Napi::String::New(env, failure.detail));
   return error;
-}
-
-Failure currentFailure() {
-  try {
-    throw;
-  } catch (const Failure& failure) {
-    return failure;
-  } catch (const std::bad_alloc&) {
-    return {Operation::kKernel, "malloc", ENOMEM, "reading"};
-  } catch (const std::exception& error) {
-    return {Operation::kKernel, "read", EIO, error.what()};
-  }
 }
 
 }  // namespace earshot::binding

@@ -9,7 +9,4 @@ namespace earshot::binding {
 /** The error that lib/native.ts makes an EarshotError of. */
 Napi::Error toError(Napi::Env env, const Failure& failure);
 
-/** The exception that is being handled right now, as a failure. */
-Failure currentFailure();
-
 }  // namespace earshot::binding

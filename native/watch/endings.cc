@@ -58,7 +58,7 @@ Ending endingOf(const netlink::Message& message) {
 
 }  // namespace
 
-Endings::Endings(const sockets::Query& query) : query_(query), listener_(NETLINK_SOCK_DIAG, kRoom) {
+Endings::Endings(const sockets::Query& query) : listener_(NETLINK_SOCK_DIAG, kRoom) {
   const auto join = [&](bool wanted, uint32_t group) {
     if (wanted && !listener_.join(group)) throwErrno("setsockopt", "listening to ends of sockets");
   };

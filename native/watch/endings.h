@@ -78,7 +78,6 @@ class Endings {
   void take(const netlink::Message& message, const sockets::Filter* filter,
             const std::function<bool(uint64_t)>& isKnown);
 
-  const sockets::Query& query_;
   netlink::Listener listener_;
   Clock::time_point start_;
   bool missed_ = false;

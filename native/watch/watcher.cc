@@ -8,8 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
-#include <new>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -44,18 +42,6 @@ std::chrono::nanoseconds workOf(std::thread& thread) {
     return kLongStart;  // it has ended
   }
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
-Failure currentFailure() {
-  try {
-    throw;
-  } catch (const Failure& failure) {
-    return failure;
-  } catch (const std::bad_alloc&) {
-    return {Operation::kKernel, "malloc", ENOMEM, "watching"};
-  } catch (const std::exception& error) {
-    return {Operation::kKernel, "watch", EIO, error.what()};
-  }
 }
 
 }  // namespace
@@ -111,7 +97,7 @@ void Watcher::run() {
     namespaces::enter(query_.sockets.netns);
     watch();
   } catch (...) {
-    last->failure = currentFailure();
+    last->failure = currentFailure("watch", "watching");
   }
   hasStarted(2);
   deliver_(std::move(last));

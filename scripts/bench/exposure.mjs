@@ -5,6 +5,7 @@
 // what others use, and of the clock.
 // Usage: npm run bench:exposure [-- ROUNDS]
 import { existsSync } from 'node:fs';
+import { median } from './measure.mjs';
 import { guardedLaptop, laptop, server } from './scenes.mjs';
 
 /** @typedef {import('../../lib/reach/index.js').HostState} HostState */
@@ -66,8 +67,6 @@ function readPeers(exposures) {
   return { rows, prefixes, lists: lists.size };
 }
 
-/** @param {number[]} list */
-const median = (list) => [...list].sort((one, other) => one - other)[list.length >> 1] ?? 0;
 /** @param {number} value */
 const show = (value) =>
   value.toLocaleString('en', { maximumFractionDigits: value < 100 ? 1 : 0 }).padStart(12);

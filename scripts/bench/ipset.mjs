@@ -2,14 +2,13 @@
 // beside ipset(8), and asking how a packet fares, with the rule and without it. As root, in a network
 // namespace of its own.
 // Usage: npm run bench:ipset [-- ENTRIES ROUNDS]
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { insideNamespace, median, refuse, shown, timeEach } from './measure.mjs';
 
 /** @typedef {import('../../lib/reach/index.js').Flow} Flow */
 
-const INSIDE = 'EARSHOT_BENCH_NAMESPACE';
 const [entries = 100_000, rounds = 9] = process.argv.slice(2).map(Number);
 for (const [name, number] of /** @type {[string, number][]} */ ([
   ['entries', entries],
@@ -22,23 +21,10 @@ if (process.getuid?.() !== 0) refuse('rules are loaded in a namespace made for i
 const library = new URL('../../dist/index.js', import.meta.url);
 if (!existsSync(library)) refuse(`${library.pathname} is not there: run 'npm run build' first`);
 
-if (process.env[INSIDE] === undefined) {
-  const self = [process.execPath, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
-  const { status } = spawnSync('unshare', ['--net', ...self], {
-    env: { ...process.env, [INSIDE]: '1', PATH: `/usr/sbin:/sbin:${process.env.PATH}` },
-    stdio: 'inherit',
-  });
-  process.exit(status ?? 1);
-}
+insideNamespace();
 
 /** @type {typeof import('../../lib/index.js')} */
 const { capture, trace } = await import(library.href);
-
-/** @param {string} reason */
-function refuse(reason) {
-  console.error(reason);
-  process.exit(2);
-}
 
 /** @param {string} command @param {string} [input] */
 function run(command, input) {
@@ -56,25 +42,6 @@ const net = (number) => {
   const bytes = [first >>> 24, (first >>> 16) & 255, (first >>> 8) & 255, 0];
   return `${bytes.join('.')}/${20 + (number % 8)}`;
 };
-
-/** @param {number[]} list */
-const median = (list) => [...list].sort((one, other) => one - other)[list.length >> 1] ?? 0;
-/** @param {number} value @param {number} [digits] */
-const show = (value, digits = 1) =>
-  value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-
-/** In microseconds, of each flow. @param {Flow[]} flows @param {(flow: Flow) => unknown} work */
-function timeEach(flows, work) {
-  /** @type {number[]} */
-  const times = [];
-  for (let round = -20; round < rounds; round++)
-    for (const flow of flows) {
-      const began = performance.now();
-      work(flow);
-      if (round >= 0) times.push((performance.now() - began) * 1000);
-    }
-  return times;
-}
 
 for (const line of [
   'link set lo up',
@@ -100,11 +67,11 @@ const flows = Array.from({ length: 1000 }, (_, number) => {
 });
 
 const plain = await capture();
-const bare = timeEach(flows, (flow) => trace(plain, flow));
+const bare = timeEach(flows, rounds, (flow) => trace(plain, flow));
 console.log(
-  `a hash:net of ${show(entries, 0)} entries; ${show(flows.length, 0)} peers, ${rounds} rounds`,
+  `a hash:net of ${shown(entries, 0)} entries; ${shown(flows.length, 0)} peers, ${rounds} rounds`,
 );
-console.log(`trace() without a firewall  ${show(median(bare))} µs at the median`);
+console.log(`trace() without a firewall  ${shown(median(bare))} µs at the median`);
 
 const lines = Array.from({ length: entries }, (_, number) => `add blocked ${net(number)}`);
 run(
@@ -133,10 +100,10 @@ for (const backend of ['legacy', 'nft']) {
   const outcomes = flows.map((flow) => trace(state, flow).outcome);
   const stopped = outcomes.filter((outcome) => outcome === 'unreachable').length;
   if (stopped !== flows.length / 2) refuse(`${stopped} of ${flows.length} peers are stopped`);
-  const times = timeEach(flows, (flow) => trace(state, flow));
+  const times = timeEach(flows, rounds, (flow) => trace(state, flow));
   const costs = median(times) - median(bare);
   console.log(
-    `iptables-${backend.padEnd(7)} trace() ${show(median(times))} µs, ${show(costs)} µs more than without; the first, which sorts the set, ${show(first, 0)} ms; capture() ${show(median(captures), 0)} ms, ipset save ${show(median(listings), 0)} ms`,
+    `iptables-${backend.padEnd(7)} trace() ${shown(median(times))} µs, ${shown(costs)} µs more than without; the first, which sorts the set, ${shown(first, 0)} ms; capture() ${shown(median(captures), 0)} ms, ipset save ${shown(median(listings), 0)} ms`,
   );
   run(`iptables-${backend} -D ${rule}`);
 }

@@ -3,15 +3,14 @@
 // is received and thrown away, and nft(8); beside the trace, JSON.parse. As root, in a network
 // namespace of its own.
 // Usage: npm run bench:nftables [-- RULES ELEMENTS ROUNDS]
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { insideNamespace, median, refuse, shown, timeEach } from './measure.mjs';
 
 /** @typedef {import('../../lib/reach/index.js').Flow} Flow */
 /** @typedef {import('../../lib/reach/index.js').HostState} HostState */
 
-const INSIDE = 'EARSHOT_BENCH_NAMESPACE';
 const NFT = '/usr/sbin/nft';
 
 const [rules = 1000, elements = 50_000, rounds = 9] = process.argv.slice(2).map(Number);
@@ -28,18 +27,7 @@ if (!existsSync(NFT)) refuse(`${NFT} is not there: apt-get install nftables`);
 const library = new URL('../../dist/', import.meta.url);
 if (!existsSync(library)) refuse(`${library.pathname} is not there: run 'npm run build' first`);
 
-if (process.env[INSIDE] === undefined) {
-  const self = [...process.execArgv, '--expose-gc', fileURLToPath(import.meta.url)];
-  const { status } = spawnSync(
-    'unshare',
-    ['--net', process.execPath, ...self, ...process.argv.slice(2)],
-    {
-      env: { ...process.env, [INSIDE]: '1' },
-      stdio: 'inherit',
-    },
-  );
-  process.exit(status ?? 1);
-}
+insideNamespace(['--expose-gc']);
 
 /** @type {typeof import('../../lib/index.js')} */
 const { capture, trace } = await import(new URL('index.js', library).href);
@@ -47,12 +35,6 @@ const { capture, trace } = await import(new URL('index.js', library).href);
 const { native } = await import(new URL('native.js', library).href);
 /** @type {typeof import('../../lib/kernel/nftables/sets.js')} */
 const { elementsRequest } = await import(new URL('kernel/nftables/sets.js', library).href);
-
-/** @param {string} reason */
-function refuse(reason) {
-  console.error(reason);
-  process.exit(2);
-}
 
 /** @param {number} number */
 const ipv4 = (number) =>
@@ -102,13 +84,6 @@ function* ruleSet() {
 /** @param {string} file @param {string[]} parameters */
 const run = (file, parameters) =>
   execFileSync(file, parameters, { maxBuffer: 2 ** 30, stdio: ['ignore', 'pipe', 'inherit'] });
-
-/** @param {number[]} list */
-const median = (list) => [...list].sort((one, other) => one - other)[list.length >> 1] ?? 0;
-
-/** @param {number} value @param {number} digits */
-const show = (value, digits) =>
-  value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 /** Milliseconds on the clock, and of processors. @param {() => unknown} work */
 async function timed(work) {
@@ -162,7 +137,7 @@ server.close();
 globalThis.gc?.();
 
 console.log(
-  `${show(rules, 0)} rules, a set of ${show(elements, 0)} intervals, ${rounds} rounds by turns`,
+  `${shown(rules, 0)} rules, a set of ${shown(elements, 0)} intervals, ${rounds} rounds by turns`,
 );
 console.log(
   `${'reading, ms'.padEnd(30)}${'median'.padStart(10)}${'best'.padStart(10)}${'user'.padStart(10)}${'system'.padStart(10)}${'of the dump'.padStart(14)}`,
@@ -172,14 +147,14 @@ for (const [number, [name]] of readers.entries()) {
   const walls = (times[number] ?? []).map(({ wall }) => wall);
   // What a program of its own takes of the processors is not counted.
   const spent = (/** @type {'user' | 'system'} */ kind) =>
-    number < 2 ? '' : show(median((times[number] ?? []).map((one) => one[kind])), 1);
+    number < 2 ? '' : shown(median((times[number] ?? []).map((one) => one[kind])), 1);
   console.log(
-    `${name.padEnd(30)}${show(median(walls), 1).padStart(10)}${show(Math.min(...walls), 1).padStart(10)}${spent('user').padStart(10)}${spent('system').padStart(10)}${show(median(walls) / dump, 2).padStart(14)}`,
+    `${name.padEnd(30)}${shown(median(walls), 1).padStart(10)}${shown(Math.min(...walls), 1).padStart(10)}${spent('user').padStart(10)}${spent('system').padStart(10)}${shown(median(walls) / dump, 2).padStart(14)}`,
   );
 }
-const megabytes = (/** @type {number} */ bytes) => `${show(bytes / 2 ** 20, 0)} MiB`;
+const megabytes = (/** @type {number} */ bytes) => `${shown(bytes / 2 ** 20, 0)} MiB`;
 console.log(
-  `the first capture() ${show(first.wall, 0)} ms; memory ${megabytes(used)} before, ${megabytes(peak)} at its peak; as JSON ${megabytes(JSON.stringify(state).length)}`,
+  `the first capture() ${shown(first.wall, 0)} ms; memory ${megabytes(used)} before, ${megabytes(peak)} at its peak; as JSON ${megabytes(JSON.stringify(state).length)}`,
 );
 
 /** Flows from peers that rules name and from others, to the port that is open and to closed ones. */
@@ -210,25 +185,11 @@ for (const flow of flows) {
   outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
 }
 
-/** Microseconds of each. @param {number[]} to @param {(flow: Flow) => unknown} work */
-function timeEach(to, work) {
-  for (const flow of flows) {
-    const start = performance.now();
-    work(flow);
-    to.push((performance.now() - start) * 1000);
-  }
-}
-/** @type {number[]} */
-const traced = [];
-/** @type {number[]} */
-const parsed = [];
-for (let round = -20; round < rounds; round++) {
-  timeEach(round < 0 ? [] : traced, (flow) => trace(state, flow));
-  timeEach(round < 0 ? [] : parsed, () => JSON.parse(verdict));
-}
+const traced = timeEach(flows, rounds, (flow) => trace(state, flow));
+const parsed = timeEach(flows, rounds, () => JSON.parse(verdict));
 console.log(
-  `${show(flows.length, 0)} flows: ${[...outcomes].map(([name, count]) => `${count} ${name}`).join(', ')}`,
+  `${shown(flows.length, 0)} flows: ${[...outcomes].map(([name, count]) => `${count} ${name}`).join(', ')}`,
 );
 console.log(
-  `trace() ${show(median(traced), 1)} µs at the median, ${show(median(traced) / median(parsed), 2)} of JSON.parse of a verdict (${show(median(parsed), 1)} µs); the first, which prepares the rules, ${show(firstTrace, 0)} ms`,
+  `trace() ${shown(median(traced), 1)} µs at the median, ${shown(median(traced) / median(parsed), 2)} of JSON.parse of a verdict (${shown(median(parsed), 1)} µs); the first, which prepares the rules, ${shown(firstTrace, 0)} ms`,
 );

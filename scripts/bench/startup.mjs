@@ -6,6 +6,7 @@ import { build } from '../build.mjs';
 import { setUp } from '../setup.mjs';
 import { inRoot } from '../support/paths.mjs';
 import { main, StepError } from '../support/step.mjs';
+import { median } from './measure.mjs';
 
 /*
  * The goals are milliseconds on a quiet machine: importing within 15 ms of an empty start, and
@@ -46,9 +47,6 @@ function run(row) {
   row.work += childrenTime() - worked;
   if (status !== 0) throw new StepError(`node ${row.args.join(' ')} failed`, 'see above', stderr);
 }
-
-/** @param {number[]} values */
-const median = (values) => [...values].sort((one, other) => one - other)[values.length >> 1] ?? 0;
 
 await main(async () => {
   const [text = '41', ...rest] = process.argv.slice(2).filter((argument) => argument !== '--check');

@@ -1,8 +1,7 @@
+import { median } from './measure.mjs';
+
 /** @typedef {import('./questions.mjs').Answerer} Answerer */
 /** @typedef {import('./bench.mjs').Answers} Answers */
-
-/** @param {number[]} values */
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
 /** @param {number} value */
 const short = (value) =>

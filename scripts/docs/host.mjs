@@ -154,15 +154,15 @@ export class Host {
   /**
    * Runs the command as the sample shows it.
    * @param {string[]} args
-   * @param {{ powerless?: boolean, fails?: boolean, cwd?: string | undefined }} [options] without
-   *   root's capabilities; the command is to refuse; where it is run
+   * @param {{ powerless?: boolean, fails?: boolean, cwd?: string | undefined, colour?: boolean }}
+   *   [options] without root's capabilities; the command is to refuse; where it is run; in colour
    */
-  async earshot(args, { powerless = false, fails = false, cwd } = {}) {
+  async earshot(args, { powerless = false, fails = false, cwd, colour = false } = {}) {
     const command = [process.execPath, inRoot('dist/earshot.js'), ...args];
     const drop = ['setpriv', '--inh-caps=-all', '--bounding-set=-all'];
     const [program = '', ...rest] = powerless ? [...drop, ...command] : command;
     const { status, output } = await run(program, rest, {
-      env: { ...env, COLUMNS: '80' },
+      env: { ...env, COLUMNS: '80', FORCE_COLOR: colour ? '1' : '0' },
       ...(cwd === undefined ? {} : { cwd }),
     });
     if ((status === 2) === fails) return output;

@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { build } from '../build.mjs';
 import { setUp } from '../setup.mjs';
 import { inRoot } from '../support/paths.mjs';
 import { main, StepError, say } from '../support/step.mjs';
 import { env, Host, lines } from './host.mjs';
-import { documents } from './scenes.mjs';
+import { imageOf } from './image.mjs';
+import { documents, images } from './scenes.mjs';
 
 /*
- * Writes the sample output in README.md and in the guide from real runs of the command, each on a
- * host made for it in namespaces, and makes sure that what it says really happens. With --check it
+ * Writes the sample output in README.md and in the guide, and the picture of it, from real runs of the
+ * command, each on a host made for it in namespaces, and makes sure that what it says really happens. With --check it
  * writes nothing and fails if a document is not what would be written; names of samples make it do
  * these alone. Root is needed: the names of the legacy tables are shown to nobody else.
  */
@@ -48,9 +49,20 @@ async function outside() {
       say(`wrote the samples of ${path}`);
     }
   }
+  for (const [path, { title }] of Object.entries(images)) {
+    if (wanted.length > 0 && !wanted.includes(path)) continue;
+    const image = imageOf(await sampleOf(path, path), title);
+    const file = inRoot(path);
+    if (existsSync(file) && readFileSync(file, 'utf8') === image) continue;
+    if (check) stale.push(path);
+    else {
+      writeFileSync(file, image);
+      say(`wrote ${path}`);
+    }
+  }
   if (stale.length === 0) return;
   throw new StepError(
-    `the samples in ${stale.join(' and ')} are not what the command prints`,
+    `what ${stale.join(' and ')} shows is not what the command prints`,
     'node scripts/docs/samples.mjs',
   );
 }
@@ -117,7 +129,8 @@ function filled(path, text, name, sample) {
  * @param {string} name
  */
 async function onTheHost(path, name) {
-  const scene = documents[path]?.[name];
+  const image = images[path];
+  const scene = image?.scene ?? documents[path]?.[name];
   if (!scene) throw new StepError(`${path} has no scene ${name}`, 'see scripts/docs/scenes.mjs');
   const { servers = [{ pid: 4211, name: 'node', args: ['server.js'], tcp: [3000, '0.0.0.0'] }] } =
     scene;
@@ -133,6 +146,7 @@ async function onTheHost(path, name) {
     const told = {
       powerless: scene.powerless ?? false,
       fails: scene.refused ?? false,
+      colour: image !== undefined,
       cwd: scene.recording ? host.keep('host.json', recorded(scene.recording)) : undefined,
     };
     const shown = lines(scene.change ?? '').map((line) => `# ${line}\n`);
@@ -142,7 +156,8 @@ async function onTheHost(path, name) {
       shown.push(`${blank}${['$ earshot', ...args.map(quoted)].join(' ')}\n${output.trimEnd()}\n`);
     }
     const json = scene.refused ? '' : await host.earshot([...scene.ask, '--json'], told);
-    if (path !== 'README.md' && !scene.refused && !json.includes(`"code": "${name}"`)) {
+    const guide = !image && path !== 'README.md';
+    if (guide && !scene.refused && !json.includes(`"code": "${name}"`)) {
       throw new StepError(`the answer has no cause ${name}`, 'correct the scene', json);
     }
     if (scene.attempt) await hold(host, scene.attempt, scene.also ? '[]' : json);

@@ -397,5 +397,38 @@ const guide = {
   },
 };
 
+/**
+ * Ports of every sort, and two networks: what the command shows at first sight.
+ * @type {Scene}
+ */
+const face = {
+  servers: [
+    { pid: 812, name: 'sshd', tcp: [22, '::'] },
+    { pid: 902, name: 'node_exporter', tcp: [9100, '::'] },
+    { pid: 1044, name: 'postgres', tcp: [5432, '127.0.0.1'] },
+    { pid: 1107, name: 'redis-server', tcp: [6379, '172.17.0.1'] },
+    node,
+  ],
+  before: `
+    ${docker}
+    nft add table inet filter
+    nft add chain inet filter input '{ type filter hook input priority filter; }'
+    nft add rule inet filter input iif eth0 tcp dport 22 ip saddr != 192.168.1.50 drop
+    nft add rule inet filter input iif eth0 tcp dport 22 ip6 saddr != 2001:db8:1::50 drop
+    nft add rule inet filter input iif eth0 tcp dport 9100 drop
+  `,
+  ask: [],
+  also: [['trace', '--from', colleague, '192.168.1.23:9100']],
+  attempt: { ...usual, port: 9100 },
+};
+
+/** @type {Record<string, { scene: Scene, title: string }>} pictures, by their path */
+export const images = {
+  'docs/earshot.svg': {
+    scene: face,
+    title: 'earshot: listeners by interface, and the life of a packet that a rule drops',
+  },
+};
+
 /** @type {Record<string, Record<string, Scene>>} by the document's path */
 export const documents = { 'README.md': readme, 'docs/why-cant-they-connect.md': guide };

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
 import { inRoot, root } from '../support/paths.mjs';
 import { StepError } from '../support/step.mjs';
@@ -60,54 +61,26 @@ const childProcessOnNeed = {
 const reachOnNeed = {
   name: 'reach on need',
   setup(build) {
-    build.onResolve({ filter: /^\.\/reach\// }, ({ path, importer }) =>
-      importer === inRoot('dist/index.js') ? { path, namespace: 'reach-on-need' } : undefined,
+    const filter = /^\.\/reach\//;
+    build.onResolve({ filter }, ({ importer }) =>
+      importer === inRoot('dist/index.js')
+        ? { path: 'functions', namespace: 'reach-on-need' }
+        : undefined,
     );
-    build.onLoad({ filter: /./, namespace: 'reach-on-need' }, ({ path }) => ({
-      contents: onNeed(path),
-      resolveDir: inRoot('dist'),
-    }));
-  },
-};
-
-/**
- * A module with the same functions, which loads the real ones.
- * @param {string} path of a module of reach, from dist/
- */
-function onNeed(path) {
-  const source = readFileSync(inRoot('dist', path), 'utf8');
-  const index = readFileSync(inRoot('dist/index.js'), 'utf8');
-  const escaped = path.replaceAll(/[./]/g, '\\$&');
-  const [, list = ''] = new RegExp(`export \\{([^}]*)\\} from '${escaped}'`).exec(index) ?? [];
-  const names = list.split(',').map((name) => name.trim());
-  const other = names.find((name) => !new RegExp(`export function ${name}\\(`).test(source));
-  if (other !== undefined) {
-    throw new StepError(
-      `${path} exports ${other || 'nothing by that form'}, which is no function and cannot wait`,
-      'see reachOnNeed in scripts/steps/bundle.mjs',
-    );
-  }
-  const functions = names.map(
-    (name) => `export function ${name}(...values) { return reach().${name}(...values); }`,
-  );
-  return `import { reach } from './reach-loader.js';\n${functions.join('\n')}\n`;
-}
-
-/** @type {esbuild.Plugin} */
-const reachLoader = {
-  name: 'loader of reach',
-  setup(build) {
-    build.onResolve({ filter: /^\.\/reach-loader\.js$/ }, () => ({
-      path: 'reach-loader',
-      namespace: 'reach-loader',
-    }));
-    build.onLoad({ filter: /./, namespace: 'reach-loader' }, () => ({
-      contents: `import { createRequire } from 'node:module';
-        let loaded;
-        export function reach() {
-          return (loaded ??= createRequire(import.meta.url)('./reach.js'));
-        }`,
-    }));
+    build.onLoad({ filter: /./, namespace: 'reach-on-need' }, async () => {
+      // What index.js takes that is no function of reach esbuild misses here, and says so.
+      const reach = await import(pathToFileURL(inRoot('dist/reach/index.js')).href);
+      const names = Object.keys(reach).filter((name) => /^[a-z]/.test(name));
+      const functions = names.map(
+        (name) => `export function ${name}(...values) { return reach().${name}(...values); }`,
+      );
+      return {
+        contents: `import { createRequire } from 'node:module';
+          let loaded;
+          const reach = () => (loaded ??= createRequire(import.meta.url)('./reach.js'));
+          ${functions.join('\n')}`,
+      };
+    });
   },
 };
 
@@ -162,7 +135,7 @@ const build = ({ entryPoints, chunks }, plugins = []) =>
 /** Makes dist/earshot.js and dist/bundle/ of what the compiler wrote and of the packages that are needed. */
 export async function bundle() {
   const built = await Promise.all([
-    build(library, [reachOnNeed, reachLoader]),
+    build(library, [reachOnNeed]),
     build(command, [commandOverLibrary, childProcessOnNeed]),
   ]).catch((error) => {
     throw new StepError('bundling failed', 'correct what is named above', error.message);

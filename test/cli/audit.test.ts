@@ -7,15 +7,13 @@ import type { Log } from 'sarif';
 import { audit as auditOf, type Finding } from '#earshot/cli/audit/findings.js';
 import { type Policy, parsePolicy, policyJsonSchema } from '#earshot/cli/audit/policy.js';
 import { policyOf } from '#earshot/cli/audit/write.js';
-import { run } from '#earshot/cli/run.js';
-import { services } from '#earshot/cli/services.js';
 import { formatAddress, parseAddress, parsePrefix, prefixHolds } from '#earshot/model/address.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import { addressFromNumber, prefixRange } from '#earshot/model/prefix-set.js';
 import { parseState } from '#earshot/model/state-check.js';
 import { exposure } from '#earshot/reach/exposure.js';
 import { trace } from '#earshot/reach/trace.js';
-import { noTerminal } from './laptop.js';
+import { answer } from './answer.js';
 
 /* `earshot audit`: what is, held against what may be; on hosts that were recorded with their firewalls. */
 
@@ -39,25 +37,8 @@ const [ufw] = hosts as [(typeof hosts)[0], ...typeof hosts];
 const directory = mkdtempSync(join(tmpdir(), 'earshot-audit-'));
 test.after.always(() => rmSync(directory, { recursive: true }));
 
-async function earshot(argv: string[], input = '', state: HostState = ufw.state) {
-  let [out, err] = ['', ''];
-  const status = await run(['audit', ...argv], {
-    out: (text) => {
-      out += text;
-    },
-    fail: (text) => {
-      err += text;
-    },
-    note: (text) => {
-      err += text;
-    },
-    readInput: async () => input,
-    live: noTerminal,
-    view: { width: 80, colour: false, interactive: false },
-    services: { ...services, capture: async () => state },
-  });
-  return { status, out, err };
-}
+const earshot = (argv: readonly string[], input = '', state: HostState = ufw.state) =>
+  answer(['audit', ...argv], { capture: async () => state }, input);
 
 function file(name: string, value: unknown): string {
   const path = join(directory, name);

@@ -1,10 +1,10 @@
 import test from 'ava';
-import { run } from '#earshot/cli/run.js';
 import { services as real, type Services } from '#earshot/cli/services.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import type { CaptureOptions, Socket } from '#earshot/model/socket.js';
 import type { BindCheck, BindSpec } from '#earshot/reach/bind.js';
-import { laptop, noTerminal } from './laptop.js';
+import { answer } from './answer.js';
+import { laptop } from './laptop.js';
 
 /* `earshot bind`, on a kernel that is the laptop. */
 
@@ -13,34 +13,18 @@ const state = (changes: Partial<HostState> = {}): HostState => laptop({ held: []
 async function bind(argv: string[], changes: Partial<Services> = {}) {
   const captures: CaptureOptions[] = [];
   const binds: BindSpec[] = [];
-  let [out, err] = ['', ''];
-  const status = await run(['bind', ...argv], {
-    out: (text) => {
-      out += text;
+  const told = await answer(['bind', ...argv], {
+    async capture(options) {
+      captures.push(options);
+      return state();
     },
-    fail: (text) => {
-      err += text;
+    async checkBind(from, spec) {
+      binds.push(spec);
+      return real.checkBind(from, spec);
     },
-    note: (text) => {
-      err += text;
-    },
-    readInput: async () => '',
-    live: noTerminal,
-    view: { width: 80, colour: false, interactive: false },
-    services: {
-      ...real,
-      async capture(options) {
-        captures.push(options);
-        return state();
-      },
-      async checkBind(from, spec) {
-        binds.push(spec);
-        return real.checkBind(from, spec);
-      },
-      ...changes,
-    },
+    ...changes,
   });
-  return { status, out, err, captures, binds };
+  return { ...told, captures, binds };
 }
 
 const listener: Socket = {

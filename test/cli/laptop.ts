@@ -286,10 +286,3 @@ export const exposures: Readonly<Record<number, Exposure[]>> = {
 };
 
 export const everyExposure: Exposure[] = Object.values(exposures).flat();
-
-/** What a command that goes on for a while has, where there is no terminal. */
-export const noTerminal = {
-  write: async () => {},
-  screen: () => null,
-  onInterrupt: () => () => {},
-};

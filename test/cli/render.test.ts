@@ -106,6 +106,36 @@ test('a packet step by step, the deciding step marked', (t) => {
   );
 });
 
+for (const width of [40, 80, 200]) {
+  test(`a packet that rules let through and a route does not let back, in ${width} columns`, (t) => {
+    const long =
+      'iptables filter INPUT rule 2: iptables -A INPUT -p tcp -m tcp --dport 5432 -m conntrack --ctstate NEW -j ACCEPT';
+    const life: Verdict = {
+      ...verdict,
+      symptom: 'ETIMEDOUT',
+      stage: 'reply',
+      cause: {
+        code: 'interface-down',
+        interface: 'eth0',
+      },
+      steps: [
+        ...verdict.steps.slice(0, 2),
+        { stage: 'input', direction: 'request', action: 'pass', detail: 'iptables raw: accept' },
+        { stage: 'input', direction: 'request', action: 'pass', detail: long },
+        { stage: 'socket', direction: 'request', action: 'deliver', detail: 'taken by\u001b[2J' },
+        { stage: 'reply', direction: 'reply', action: 'pass', detail: 'answered' },
+        { stage: 'reply', direction: 'reply', action: 'drop', detail: 'blackhole 0.0.0.0/0' },
+      ],
+      explanation: 'The answer is lost.',
+    };
+    const view = { ...plain, width };
+    const asked = { flow, chosen: null };
+    const text = traceText(laptop(), asked, { ...life, remedies: [] }, view);
+    sameAsGolden(t, `life-${width}`, text);
+    for (const line of text.split('\n')) t.true(widthOf(line) <= width, line);
+  });
+}
+
 test('one peer and one port', (t) => {
   sameAsGolden(
     t,

@@ -2,14 +2,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { run } from '#earshot/cli/run.js';
 import { services as real, type Services } from '#earshot/cli/services.js';
 import { EarshotError } from '#earshot/errors.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import type { ReadOptions, SocketFilter } from '#earshot/model/socket.js';
 import type { Flow } from '#earshot/reach/flow.js';
 import type { Verdict } from '#earshot/reach/verdict.js';
-import { everyExposure, exposures, laptop, noTerminal } from './laptop.js';
+import { answer } from './answer.js';
+import { everyExposure, exposures, laptop } from './laptop.js';
 
 const reachable: Verdict = {
   outcome: 'reachable',
@@ -31,44 +31,30 @@ interface Asked {
 /** Runs the command in this process, on a kernel that is the laptop. */
 async function earshot(argv: string[], changes: Partial<Services> = {}, input = '') {
   const asked: Asked = { capture: [], exposure: [], trace: [] };
-  const services: Services = {
-    ...real,
-    async capture(options) {
-      asked.capture.push(options);
-      return laptop();
+  const told = await answer(
+    argv,
+    {
+      async capture(options) {
+        asked.capture.push(options);
+        return laptop();
+      },
+      async parseState(text) {
+        return JSON.parse(text);
+      },
+      async exposure(_, filter = {}) {
+        asked.exposure.push(filter);
+        const port = filter.localPort;
+        return typeof port === 'number' ? (exposures[port] ?? []) : everyExposure;
+      },
+      async trace(_, flow) {
+        asked.trace.push(flow);
+        return reachable;
+      },
+      ...changes,
     },
-    async parseState(text) {
-      return JSON.parse(text);
-    },
-    async exposure(_, filter = {}) {
-      asked.exposure.push(filter);
-      const port = filter.localPort;
-      return typeof port === 'number' ? (exposures[port] ?? []) : everyExposure;
-    },
-    async trace(_, flow) {
-      asked.trace.push(flow);
-      return reachable;
-    },
-    ...changes,
-  };
-  let out = '';
-  let err = '';
-  const status = await run(argv, {
-    out: (text) => {
-      out += text;
-    },
-    fail: (text) => {
-      err += text;
-    },
-    note: (text) => {
-      err += text;
-    },
-    readInput: async () => input,
-    live: noTerminal,
-    view: { width: 80, colour: false, interactive: false },
-    services,
-  });
-  return { status, out, err, asked };
+    input,
+  );
+  return { ...told, asked };
 }
 
 const verdictOf = (changes: Partial<Verdict>) => ({

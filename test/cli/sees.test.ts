@@ -1,32 +1,11 @@
 import test from 'ava';
-import { run } from '#earshot/cli/run.js';
-import { services as real, type Services } from '#earshot/cli/services.js';
 import type { HostState } from '#earshot/model/host-state.js';
 import { LAN, lan4, neighbour4, onLan, tcp, unreadable } from '../reach/support/state.js';
-import { noTerminal } from './laptop.js';
+import { answer } from './answer.js';
 
 /* `earshot PORT --from ADDRESS --sees ERROR`, on hosts written by hand. */
 
-async function earshot(state: HostState, argv: string[]) {
-  let [out, err] = ['', ''];
-  const services: Services = { ...real, capture: async () => state };
-  const status = await run(argv, {
-    out: (text) => {
-      out += text;
-    },
-    fail: (text) => {
-      err += text;
-    },
-    note: (text) => {
-      err += text;
-    },
-    readInput: async () => '',
-    live: noTerminal,
-    view: { width: 80, colour: false, interactive: false },
-    services,
-  });
-  return { status, out, err };
-}
+const earshot = (state: HostState, argv: string[]) => answer(argv, { capture: async () => state });
 
 const asked = (sees: string, ...more: string[]) => [
   '3000',

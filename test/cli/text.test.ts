@@ -1,4 +1,5 @@
 import test from 'ava';
+import stringWidth from 'string-width';
 import { sideBySide } from '#earshot/cli/render/fields.js';
 import { jsonDocument, printable } from '#earshot/cli/render/printable.js';
 import { table } from '#earshot/cli/render/table.js';
@@ -8,6 +9,13 @@ test('wide characters take two columns, combining ones none', (t) => {
   t.is(widthOf('node'), 4);
   t.is(widthOf('端口'), 4);
   t.is(widthOf('e\u0301'), 1);
+});
+
+test('the signs that are drawn take one column each, as string-width has it', (t) => {
+  for (const sign of '·→│►●◐◔◕✓✗…') {
+    t.is(widthOf(sign), 1);
+    t.is(stringWidth(sign), 1);
+  }
 });
 
 test('a text is cut at a column, not inside a character', (t) => {

@@ -1,9 +1,7 @@
-import { parsePrefix } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
 import {
   type AddressRange,
-  joinedRanges,
-  prefixRange,
+  prefixesToRanges,
   rangesToPrefixes,
   rangesWithout,
 } from '../../model/prefix-set.js';
@@ -60,12 +58,12 @@ export class PolicyOnHost {
       if (who === 'anyone') return [everybody[family]];
       return who === 'link' ? this.#link(device) : [who];
     });
-    return rangesIn(texts, family);
+    return prefixesToRanges(texts, family);
   }
 
   /** Addresses that no peer has: this host's own, broadcasts, and what is no source of a packet. */
   nobodys(family: Family): readonly AddressRange[] {
-    this.#nobodys[family] ??= rangesIn(
+    this.#nobodys[family] ??= prefixesToRanges(
       [
         ...unusable[family],
         ...this.state.interfaces.flatMap(({ addresses }) =>
@@ -99,15 +97,6 @@ const unusable: Readonly<Record<Family, readonly string[]>> = {
 };
 
 export const everybody: Readonly<Record<Family, string>> = { ipv4: '0.0.0.0/0', ipv6: '::/0' };
-
-/** Of CIDR texts those of a family, as ranges in ascending order. */
-export function rangesIn(texts: readonly string[], family: Family): AddressRange[] {
-  const ranges = texts.flatMap((text) => {
-    const prefix = parsePrefix(text);
-    return prefix?.address.family === family ? [prefixRange(prefix)] : [];
-  });
-  return joinedRanges(ranges);
-}
 
 /** Does a rule speak of the port? */
 export function names(rule: PolicyRule, protocol: Transport, port: number): boolean {

@@ -3,12 +3,13 @@ import {
   type AddressRange,
   commonRanges,
   joinedRanges,
+  prefixesToRanges,
   rangesWithout,
 } from '../../model/prefix-set.js';
 import type { Family, Socket, Transport } from '../../model/socket.js';
 import type { Exposure } from '../../reach/exposure-row.js';
 import type { Cause } from '../../reach/verdict.js';
-import { names, PolicyOnHost, portsOf, rangesIn } from './allowed.js';
+import { names, PolicyOnHost, portsOf } from './allowed.js';
 import type { Policy } from './policy.js';
 
 /** One way in which a host is not as its policy says. */
@@ -73,7 +74,7 @@ function tooWide(exposure: Exposure, told: PolicyOnHost, loopback: ReadonlySet<s
     if (loopback.has(row.interface)) return [];
     const { ranges, rules } = told.allowed(protocol, port, row.interface);
     const peers = families.flatMap((family) =>
-      told.people(rangesWithout(rangesIn(row.peers, family), ranges[family]), family),
+      told.people(rangesWithout(prefixesToRanges(row.peers, family), ranges[family]), family),
     );
     if (peers.length === 0) return [];
     return [
@@ -114,7 +115,7 @@ function tooNarrow(
       for (const family of families) {
         const served = group.flatMap(({ reach, unknown }) =>
           [...reach, ...unknown].flatMap((row) =>
-            row.interface === device ? rangesIn(row.peers, family) : [],
+            row.interface === device ? prefixesToRanges(row.peers, family) : [],
           ),
         );
         const wanted = rangesWithout(ranges[family], joinedRanges(served));
@@ -147,7 +148,7 @@ function keptOut(
   for (const { blocked, socket } of group)
     for (const row of [...blocked].sort(byInterest)) {
       if (row.interface !== device || left.length === 0) continue;
-      const these = commonRanges(left, rangesIn(row.peers, family));
+      const these = commonRanges(left, prefixesToRanges(row.peers, family));
       left = rangesWithout(left, these);
       const peers = told.people(these, family);
       if (peers.length === 0) continue;

@@ -1,8 +1,8 @@
 import type { HostState } from '../../model/host-state.js';
-import { joinedRanges, rangesWithout } from '../../model/prefix-set.js';
+import { joinedRanges, prefixesToRanges, rangesWithout } from '../../model/prefix-set.js';
 import type { Family, Transport } from '../../model/socket.js';
 import type { Exposure } from '../../reach/exposure-row.js';
-import { everybody, PolicyOnHost, rangesIn } from './allowed.js';
+import { everybody, PolicyOnHost } from './allowed.js';
 import type { Peers, Policy, PolicyRule } from './policy.js';
 
 const families: readonly Family[] = ['ipv4', 'ipv6'];
@@ -66,7 +66,7 @@ function shareOf(
   told: PolicyOnHost,
 ): Share | null {
   const of = (rows: readonly { interface: string; peers: string[] }[]) =>
-    rows.flatMap((row) => (row.interface === device ? rangesIn(row.peers, family) : []));
+    rows.flatMap((row) => (row.interface === device ? prefixesToRanges(row.peers, family) : []));
   const nobodys = told.nobodys(family);
   const reached = joinedRanges(group.flatMap(({ reach }) => of(reach)));
   const others = group.flatMap(({ blocked, unknown }) => [...of(blocked), ...of(unknown)]);

@@ -1,6 +1,7 @@
 import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
 import type { Cause, RuleReference, RuleTool, Symptom } from '../../reach/verdict.js';
+import { forwardedWords } from './forwarded.js';
 import { printable } from './printable.js';
 import { commandText } from './processes.js';
 import { enumerate } from './text.js';
@@ -164,11 +165,7 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         hint: 'Connect to an address of this host, or switch forwarding on if it is to be a router.',
       };
     case 'forwarded':
-      return {
-        why: `This host passes the packet on${cause.translatedTo === null ? '' : ` to ${endpointText(cause.translatedTo)}`} by ${shown(cause.interface)}${cause.gateway === null ? '' : ` via ${cause.gateway}`}: the destination is elsewhere, and so is what becomes of it.`,
-        brief: `forwarded by ${shown(cause.interface)}`,
-        hint: 'Ask on the host that it is forwarded to.',
-      };
+      return forwardedWords(cause);
     case 'leaves-this-host':
       return {
         why: `The packet leaves this host${cause.interface === null ? '' : ` by ${shown(cause.interface)}`}${cause.gateway === null ? '' : ` to ${cause.gateway}`}: what becomes of it is decided elsewhere.`,

@@ -1,12 +1,13 @@
 import type { HostState } from '../../model/host-state.js';
 import type { Exposure } from '../../reach/exposure-row.js';
+import { type Line, matrixText } from './matrix.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
 import { printable } from './printable.js';
 import { holdersText } from './processes.js';
 import { countByStanding, hostName, type Row, rowsOf, type Standing, standingOf } from './rows.js';
 import { standsOn } from './stands-on.js';
-import { type Cell, type Column, table } from './table.js';
+import { type Column, table } from './table.js';
 import { count, enumerate, paragraph } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 import { standingStyle, whoReaches } from './who.js';
@@ -18,30 +19,46 @@ const columns: readonly Column[] = [
   { header: 'WHO REACHES IT', least: 18 },
 ];
 
-/** Every listening socket and who reaches it, the widest exposed first. */
+/** What stands left of the marks. */
+const leftColumns: readonly Column[] = [
+  { header: 'PORT', least: 9 },
+  { header: 'PROCESS', least: 16 },
+  { header: 'STANDS ON', least: 18 },
+];
+
+/**
+ * Every listening socket and who reaches it, the widest exposed first: by interface as a matrix, or in
+ * words alone where the view has no room for that.
+ */
 export function listText(state: HostState, exposures: readonly Exposure[], view: View): string {
   const colours = palette(view);
   const rows = rowsOf(exposures);
   const names = new PeerNames(state);
   const parts = [paragraph(summary(state, rows), view.width)];
   if (rows.length > 0) {
-    const cells = rows.map((row) => rowCells(row, names, colours));
-    parts.push(table(columns, cells, view.width, colours.strong).join('\n'));
+    const lines = rows.map((row) => lineOf(row, colours));
+    parts.push(matrixText(state, leftColumns, lines, names, view) ?? wordsText(lines, names, view));
   }
   if (state.missing.length > 0) parts.push(missingText(state, view));
   return `${parts.join('\n\n')}\n`;
 }
 
-function rowCells(row: Row, names: PeerNames, colours: Palette): Cell[] {
-  return [
+function lineOf(row: Row, colours: Palette): Line {
+  const cells = [
     { text: `${row.port}/${row.protocol}`, style: colours.strong },
     { text: row.sockets.length > 0 ? holdersText(row.sockets) : 'forwarded' },
     { text: placeText(row) },
-    {
-      text: whoReaches(row, names).join('\n'),
-      style: standingStyle(standingOf(row), colours),
-    },
   ];
+  return { cells, row, style: standingStyle(standingOf(row), colours) };
+}
+
+/** Who reaches each row in words. */
+function wordsText(lines: readonly Line[], names: PeerNames, view: View): string {
+  const rows = lines.map(({ cells, row, style }) => [
+    ...cells,
+    { text: whoReaches(row, names).join('\n'), style },
+  ]);
+  return table(columns, rows, view.width, palette(view).strong).join('\n');
 }
 
 function placeText(row: Row): string {

@@ -14,6 +14,12 @@ export interface PeerGroup {
   peers: readonly string[];
 }
 
+/**
+ * How far a set of peers goes: everybody that routing can bring to the interface, nearly everybody,
+ * the link, some of these, nobody.
+ */
+export type Extent = 'all' | 'most' | 'link' | 'some' | 'none';
+
 /** How many prefixes a line of text names before it counts the rest. The JSON has all. */
 const mostNamed = 3;
 
@@ -22,6 +28,7 @@ export class PeerNames {
   readonly #devices: Map<string, Interface>;
   #order: Map<string, number> | undefined;
   readonly #shares = new Map<string, Share | null>();
+  readonly #remainders = new Map<string, boolean>();
   readonly #surroundings = new Map<string, Surroundings>();
 
   constructor(private readonly state: HostState) {
@@ -44,6 +51,17 @@ export class PeerNames {
       const share = this.#share(group, family);
       return share?.all === true && share.names.length === 0;
     });
+  }
+
+  /** How far the peers of an interface go; of two families that which goes farther. */
+  extent(group: PeerGroup): Extent {
+    const shares = families.flatMap((family) => this.#share(group, family) ?? []);
+    if (shares.some(({ all, names }) => all && names.length === 0)) return 'all';
+    if (shares.some(({ all }) => all)) return 'most';
+    if (shares.length === 0) return 'none';
+    return shares.some(({ links, names }) => links.length > 0 && names.length === 0)
+      ? 'link'
+      : 'some';
   }
 
   /**
@@ -87,15 +105,28 @@ export class PeerNames {
    * host's own addresses, martians and what no neighbour can have.
    */
   remaining(group: PeerGroup, served: readonly string[]): string[] {
+    return families.flatMap((family) => prefixesOf(this.#left(group, served, family), family));
+  }
+
+  /** Are there any? */
+  anyRemain(group: PeerGroup, served: readonly string[]): boolean {
+    if (group.peers.length === 0) return false;
+    const key = `${group.interface} ${group.peers.join()} ${served.join()}`;
+    const known =
+      this.#remainders.get(key) ??
+      families.some((family) => this.#left(group, served, family).length > 0);
+    this.#remainders.set(key, known);
+    return known;
+  }
+
+  #left(group: PeerGroup, served: readonly string[], family: Family): Ranges {
     const addresses = this.#devices.get(group.interface)?.addresses ?? [];
     // Link-local peers are the same people again where the interface has another address.
     const known = addresses.some(({ address }) => !isLinkLocalText(address));
-    return families.flatMap((family) => {
-      const { own } = this.#around(group.interface, family);
-      const all = common(rangesOf(group.peers, family), plausible[family]);
-      const met = known ? without(all, linkLocal[family]) : all;
-      return prefixesOf(without(without(met, own), rangesOf(served, family)), family);
-    });
+    const { own } = this.#around(group.interface, family);
+    const all = common(rangesOf(group.peers, family), plausible[family]);
+    const met = known ? without(all, linkLocal[family]) : all;
+    return without(without(met, own), rangesOf(served, family));
   }
 
   /** Hosts with many sockets have few different sets of peers: each is looked at once. */

@@ -17,7 +17,7 @@ import { reachText, share, shareableAddress } from './share.js';
 import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
 import { count, enumerate, fold, paragraph, shorten } from './text.js';
 import { type Palette, palette, type View } from './view.js';
-import { assumed, assumedReach, outsiders, standingStyle } from './who.js';
+import { assumed, assumedReach, letThrough, outsiders, sentOnTo, standingStyle } from './who.js';
 
 /** What was asked: one port, of one protocol or of both. */
 export interface PortQuestion {
@@ -69,8 +69,15 @@ function rowText(row: Row, around: Surrounding): string {
     names,
     advice,
   );
+  const untold = row.exposures.flatMap((exposure) => exposure.unknown);
+  const sentOn = failures(
+    untold.filter((one) => sentOnTo(one) !== null),
+    reach,
+    names,
+    advice,
+  );
   const open = failures(
-    row.exposures.flatMap((exposure) => exposure.unknown),
+    untold.filter((one) => sentOnTo(one) === null),
     reach,
     names,
     advice,
@@ -80,6 +87,7 @@ function rowText(row: Row, around: Surrounding): string {
     '',
     ...fields(listenerFields(row, around), view.width, '  ', colours.faint),
     ...section('Gets in', reachLines(row, around), colours),
+    ...section('Let through', failureLines(sentOn, colours.caution, around), colours),
     ...section('Unknown', failureLines(open, colours.unknown, around), colours),
     ...section('Does not get in', failureLines(closed, colours.danger, around), colours),
   ].join('\n');
@@ -96,6 +104,14 @@ function headline(row: Row, { names, view, colours }: Surrounding): string {
 function headlineText(row: Row, names: PeerNames): string {
   const [likely] = row.uncertain && row.scope !== 'link' ? assumed(row, names) : [];
   if (likely !== undefined) return `is open to ${likely}.`;
+  const through = letThrough(
+    row.exposures.flatMap(({ unknown }) => unknown),
+    names,
+  );
+  if (through !== null) {
+    const reach = row.exposures.flatMap((exposure) => exposure.reach);
+    return `is open to ${enumerate([...outsiders(reach, names), through], 3)}.`;
+  }
   const others = row.uncertain ? '; whether others get in is unknown' : '';
   switch (row.scope) {
     case 'routed':

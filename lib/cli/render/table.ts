@@ -15,21 +15,27 @@ export interface Cell {
   style?: (text: string) => string;
 }
 
-const gap = 2;
+/** Blanks between two columns. */
+export const gap = 2;
 
 /**
  * A table in at most `width` columns. Each column is as wide as its widest cell; where that is too
  * much those with an ease give way first, then the widest, and cells are folded to the lines below.
+ * `below` has lines that stand under a row as they are.
  */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   width: number,
   headerStyle: (text: string) => string = (text) => text,
+  below: readonly (readonly string[])[] = [],
 ): string[] {
   const widths = fitted(columns, rows, width);
   const header = columns.map((column) => ({ text: column.header, style: headerStyle }));
-  return [header, ...rows].flatMap((row) => rowLines(row, widths));
+  return [
+    ...rowLines(header, widths),
+    ...rows.flatMap((row, index) => [...rowLines(row, widths), ...(below[index] ?? [])]),
+  ];
 }
 
 function fitted(

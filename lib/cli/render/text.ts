@@ -1,7 +1,8 @@
 import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
 
-const plain = /^[\x20-\x7e]*$/;
+/** Printable ASCII, and the signs that earshot itself draws: one column each. */
+const plain = /^[\x20-\x7e·→│►●◐◔◕✓✗…]*$/;
 
 /** The columns that a text takes on a terminal, colours not counted. */
 export function widthOf(text: string): number {

@@ -1,7 +1,7 @@
 import type { HostState } from '../../model/host-state.js';
 import type { Remedy } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
-import type { CauseCode, Step, Verdict } from '../../reach/verdict.js';
+import type { CauseCode, Step, StepAction, Verdict } from '../../reach/verdict.js';
 import { causeWords, endpointText, symptomWords } from './causes.js';
 import { type Field, fields } from './fields.js';
 import { fixFields } from './fixes.js';
@@ -54,28 +54,79 @@ export function flowText({ protocol, ingress, source, destination }: Flow): stri
 }
 
 const stageWidth = 'prerouting'.length;
-const actionWidth = 'forward'.length;
+const actionWidth = 'unknown'.length;
+/** The mark of the deciding step, the track, and a blank behind each. */
+const trackWidth = 4;
+/** Where less room is left beside stage and action, what acted stands below them. */
+const leastBeside = 30;
 
+/** What the packet's track comes to at a step. */
+const tracks: Readonly<Record<StepAction, string>> = {
+  pass: '│',
+  forward: '→',
+  deliver: '✓',
+  drop: '✗',
+  reject: '✗',
+  unknown: '?',
+};
+
+/**
+ * The packet's way from top to bottom, and that of its answer: stage, what was done, and what did it.
+ * The deciding step is marked, and bears the colour of the outcome.
+ */
 function stepLines(verdict: Verdict, view: View, colours: Palette): string[] {
   const deciding = decidingStep(verdict);
-  const style = outcomeStyle(verdict, colours);
-  const room = Math.max(20, view.width - (2 + stageWidth + 2 + actionWidth + 2));
+  const beside = trackWidth + stageWidth + 2 + actionWidth + 2;
+  const stacked = view.width - beside < leastBeside;
+  const margin = ' '.repeat((stacked ? trackWidth + 2 : beside) - trackWidth);
+  const room = Math.max(20, view.width - trackWidth - margin.length);
   const lines: string[] = [];
-  let direction: Step['direction'] | undefined;
-  for (const step of verdict.steps) {
-    if (step.direction !== direction) {
-      direction = step.direction;
-      lines.push(colours.faint(direction === 'request' ? 'Request' : 'Reply'));
-    }
+  let before: Step | undefined;
+  for (const [index, step] of verdict.steps.entries()) {
     const marked = step === deciding;
-    const [first, ...rest] = fold(printable(step.detail), room) as [string, ...string[]];
-    const head = `${marked ? '▶' : ' '} ${pad(step.stage, stageWidth)}  ${pad(step.action, actionWidth)}  ${first}`;
-    const margin = ' '.repeat(2 + stageWidth + 2 + actionWidth + 2);
-    for (const line of [head, ...rest.map((text) => margin + text)]) {
-      lines.push(marked ? style(line.trimEnd()) : line.trimEnd());
+    const same = before?.direction === step.direction;
+    if (!same) lines.push(colours.strong(step.direction === 'request' ? 'Request' : 'Reply'));
+    const goesOn = verdict.steps[index + 1]?.direction === step.direction;
+    // A stage of many rules is named once.
+    const stage = same && before?.stage === step.stage && !marked && !stacked ? '' : step.stage;
+    const folded = fold(printable(step.detail), room);
+    const [first = '', ...rest] = stacked ? ['', ...folded] : folded;
+    const head = `${pad(stage, stageWidth)}  ${pad(step.action, actionWidth)}  ${first}`;
+    const style = marked ? outcomeStyle(verdict, colours) : (text: string) => text;
+    const texts = [head, ...rest.map((text) => margin + text)].map((text) => text.trimEnd());
+    for (const [line, text] of texts.entries()) {
+      // Not U+25B6, which some screens draw as a picture two columns wide.
+      const ahead = line === 0 && marked ? style('►') : ' ';
+      const track = line === 0 ? tracks[step.action] : goesOn ? tracks.pass : ' ';
+      const trackStyle = line === 0 ? actionStyle(step, colours) : colours.faint;
+      const drawn = track === ' ' ? ' ' : trackStyle(track);
+      lines.push(`${ahead} ${drawn} ${marked ? strongly(text, style, colours) : text}`);
     }
+    before = step;
   }
   return lines;
+}
+
+/** The blanks ahead of a text bear no colour. */
+function strongly(text: string, style: (text: string) => string, colours: Palette): string {
+  const words = text.trimStart();
+  return ' '.repeat(text.length - words.length) + colours.strong(style(words));
+}
+
+function actionStyle({ action }: Step, colours: Palette): (text: string) => string {
+  switch (action) {
+    case 'pass':
+      return colours.faint;
+    case 'forward':
+      return colours.link;
+    case 'deliver':
+      return colours.calm;
+    case 'unknown':
+      return colours.unknown;
+    case 'drop':
+    case 'reject':
+      return colours.danger;
+  }
 }
 
 /** The step that decided: the last that did more than let the packet pass. */

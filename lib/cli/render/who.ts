@@ -1,5 +1,5 @@
 import type { Blocked, Reach, Untold } from '../../reach/exposure-row.js';
-import { type Advice, causeWords } from './causes.js';
+import { type Advice, causeWords, endpointText } from './causes.js';
 import type { PeerNames } from './peers.js';
 import type { Row } from './rows.js';
 import { type Standing, standingOf } from './rows.js';
@@ -41,10 +41,13 @@ export function whoReaches(row: Row, names: PeerNames): string[] {
     if (beyond.length > most) lines.push(`and by ${beyond.length - most} more interfaces`);
     if (beyond[0] === 'anyone routed here') return lines;
   }
-  if (row.uncertain) {
-    const because = [
-      ...new Set(row.exposures.flatMap(({ unknown }) => unknown.map((each) => brief(each, row)))),
-    ];
+  const through = letThrough(
+    row.exposures.flatMap(({ unknown }) => unknown),
+    names,
+  );
+  if (through !== null) lines.push(through);
+  else if (row.uncertain) {
+    const because = untoldBecause(row);
     const subject =
       row.scope === 'nobody'
         ? 'unknown'
@@ -76,6 +79,13 @@ export function assumed(row: Row, names: PeerNames): string[] {
   return [`${enumerate(beyond, most)}, if the firewall lets them`];
 }
 
+/** Why it is not known who gets in, each reason once. */
+export function untoldBecause(row: Row): string[] {
+  return [
+    ...new Set(row.exposures.flatMap(({ unknown }) => unknown.map((each) => brief(each, row)))),
+  ];
+}
+
 function brief(blocked: Blocked, row: Row): string {
   const advice: Advice = {
     protocol: row.protocol,
@@ -100,4 +110,18 @@ export function standingStyle(standing: Standing, colours: Palette): (text: stri
     case 'nobody':
       return colours.faint;
   }
+}
+
+/** Where rules send a row's peers on to, past whoever listens here; `null` where they do not. */
+export function sentOnTo({ cause }: Untold): string | null {
+  if (cause.code !== 'forwarded' || cause.translatedTo === null) return null;
+  return endpointText(cause.translatedTo);
+}
+
+/** Who is let through to where; `null` unless that is all that is not known of these. */
+export function letThrough(unknown: readonly Untold[], names: PeerNames): string | null {
+  const targets = new Set(unknown.map(sentOnTo));
+  if (unknown.length === 0 || targets.has(null)) return null;
+  const who = names.sorted(byInterface(unknown)).map((group) => names.describe(group, true));
+  return `${enumerate(who, 3)}, let through to ${enumerate([...targets] as string[], 3)}`;
 }

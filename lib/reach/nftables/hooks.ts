@@ -3,7 +3,7 @@ import type { Hook, NftFamily } from '../../model/firewall.js';
 import type { NftVerdict } from '../../model/ruleset.js';
 import type { Course } from '../course.js';
 import type { Host } from '../host.js';
-import { bridgeAsks } from '../stages/bridge.js';
+import { floods } from '../stages/bridge.js';
 import type { Direction, RuleReference, Stage } from '../verdict.js';
 import { type ChainOutcome, type ChainRun, runChain } from './chain.js';
 import { ASSURED, CONFIRMED, Connection, SEEN_REPLY, type Tuple } from './connection.js';
@@ -136,11 +136,8 @@ function meet(course: Course, hook: Hook, frame: Frame, entry: HookEntry | AnyOr
  * the time it comes up here: whether that was so soon is not told.
  */
 function isSettledByFlood(course: Course, hook: Hook, frame: Frame): boolean {
-  if (hook !== 'input' || frame.packetType === 0 || !bridgeAsks(course)) return false;
-  const { device, host } = course;
-  const ports = [...host.devices.values()].filter((one) => one.link.master === device.name);
-  if (ports.length < 2) return false;
-  const what = `whether NAT was settled when the bridge ${device.name} sent the packet to its other ports`;
+  if (hook !== 'input' || frame.packetType === 0 || !floods(course)) return false;
+  const what = `whether NAT was settled when the bridge ${course.device.name} sent the packet to its other ports`;
   return course.choices.choose(2, 'input', () => ({ code: 'not-evaluated', what })) === 1;
 }
 

@@ -4,12 +4,12 @@ import {
   parseAddress,
   parsePrefix,
   prefixHolds,
-  unspecified,
 } from '../../model/address.js';
 import type { Route } from '../../model/route.js';
 import { defaultRule, type Rule } from '../../model/rule.js';
 import type { Family } from '../../model/socket.js';
-import { type Device, type Host, LOOPBACK_INDEX } from '../host.js';
+import type { Device, Host } from '../host.js';
+import { keyTo } from '../policy.js';
 import type { Cause } from '../verdict.js';
 import type { Change, Failing } from './change.js';
 import { routeTo, withoutRoute, withoutRule, withRoute, withRule } from './edit.js';
@@ -101,19 +101,7 @@ function isOnLink(host: Host, device: Device, text: string): boolean {
   const gateway = parseAddress(text);
   if (!gateway) return false;
   if (isLinkLocal(gateway)) return true;
-  const answer = host.policy[gateway.family].lookup({
-    destination: gateway,
-    source: unspecified(gateway.family),
-    input: LOOPBACK_INDEX,
-    output: device.index,
-    strict: false,
-    mark: 0,
-    tos: 0,
-    protocol: 0,
-    sourcePort: 0,
-    destinationPort: 0,
-    uid: 0,
-  });
+  const answer = host.policy[gateway.family].lookup(keyTo(gateway, { output: device.index }));
   if (answer.kind !== 'found') return false;
   const { route, nexthop, device: out } = answer.found;
   return route.type === 'unicast' && out === device && nexthop?.gateway == null;

@@ -1,6 +1,5 @@
-import { parsePrefix } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
-import { type AddressRange, prefixRange } from '../../model/prefix-set.js';
+import { prefixesToRanges, rangesWithout } from '../../model/prefix-set.js';
 import type { Socket, Transport } from '../../model/socket.js';
 import type { Blocked, Exposure, Remedy } from '../exposure-row.js';
 import type { Flow } from '../flow.js';
@@ -61,29 +60,10 @@ function letsAllIn(
 /** Of one changed state, every door of a socket asks for them. */
 const known = new WeakMap<HostState, { place: string; exposures: readonly Exposure[] }>();
 
-/** Is every address of these prefixes in one of those? */
-export function covers(prefixes: readonly string[], wanted: readonly string[]): boolean {
+/** Is every address of the one in the other? */
+function covers(prefixes: readonly string[], wanted: readonly string[]): boolean {
   return (['ipv4', 'ipv6'] as const).every((family) => {
-    const held = rangesOf(prefixes, family);
-    return rangesOf(wanted, family).every(({ first, last }) =>
-      held.some((range) => range.first <= first && last <= range.last),
-    );
+    const held = prefixesToRanges(prefixes, family);
+    return rangesWithout(prefixesToRanges(wanted, family), held).length === 0;
   });
-}
-
-/** In ascending order, what adjoins joined. */
-function rangesOf(prefixes: readonly string[], family: 'ipv4' | 'ipv6'): AddressRange[] {
-  const ranges = prefixes
-    .map((text) => parsePrefix(text))
-    .filter((prefix) => prefix?.address.family === family)
-    .map((prefix) => prefixRange(prefix!))
-    .sort((one, other) => (one.first < other.first ? -1 : one.first > other.first ? 1 : 0));
-  const joined: AddressRange[] = [];
-  for (const { first, last } of ranges) {
-    const before = joined.at(-1);
-    if (before && first <= before.last + 1n) {
-      if (last > before.last) before.last = last;
-    } else joined.push({ first, last });
-  }
-  return joined;
 }

@@ -296,9 +296,10 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
   const gateway = nexthop?.gateway ?? null;
-  const blocked = blockedExit(course, key, device, gateway);
+  const block = (exit: Exit) => blockedExit(course, key, exit, provisional);
+  const blocked = block({ device, gateway });
   const others = otherExits(course, key, found);
-  const leads = (exit: Exit) => blockedExit(course, key, exit.device, exit.gateway) === null;
+  const leads = (exit: Exit) => block(exit) === null;
   if (others.length > 0 && others.some((other) => leads(other) !== (blocked === null))) {
     const what = `which way of ${describeRoute(found)} the answer takes: not all of them lead out`;
     return undecided(course, { code: 'not-evaluated', what }, what);
@@ -327,12 +328,12 @@ function otherExits(course: Course, key: RouteKey, { route, nexthop }: Found): r
   });
 }
 
-/** Why an answer cannot leave by a device. */
+/** Why an answer cannot leave by a device. What is routed once more needs no more than a route by it. */
 function blockedExit(
   course: Course,
   key: RouteKey,
-  device: Device,
-  gateway: string | null,
+  { device, gateway }: Exit,
+  provisional: boolean,
 ): { cause: Cause; detail: string } | null {
   const { name, link } = device;
   if (key.source.family === 'ipv4' && isLoopback(key.source) && !device.routeLocalnet) {
@@ -352,7 +353,7 @@ function blockedExit(
       detail: `the answer would leave by ${name}${to}, and IPv6 is off there`,
     };
   }
-  if (link.lowerUp || link.loopback) return null;
+  if (link.lowerUp || link.loopback || provisional) return null;
   return {
     cause: { code: 'no-carrier', interface: name },
     detail: `the answer would leave by ${name}, which has no carrier`,

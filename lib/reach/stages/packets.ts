@@ -1,10 +1,11 @@
-import { type Address, formatAddress, isLinkLocal, unspecified } from '../../model/address.js';
+import { type Address, formatAddress, isLinkLocal } from '../../model/address.js';
 import type { Family } from '../../model/socket.js';
 import type { Course } from '../course.js';
-import { type Device, LOOPBACK_INDEX } from '../host.js';
+import type { Device } from '../host.js';
 import { inverted, type Tuple } from '../nftables/connection.js';
 import type { Frame, FrameOwner } from '../nftables/frame.js';
 import { type FlowKind, makeFrame } from '../nftables/headers.js';
+import { keyTo } from '../policy.js';
 
 /** PACKET_BROADCAST, PACKET_MULTICAST (linux/if_packet.h). */
 const BROADCAST = 1;
@@ -67,19 +68,7 @@ function ownTtl({ host, packet }: Course): number {
 /** Nobody stands between: then the time to live is what Linux begins with. */
 function isOnLink({ host, device }: Course, peer: Address): boolean {
   if (isLinkLocal(peer)) return true;
-  const answer = host.policy[peer.family].lookup({
-    destination: peer,
-    source: unspecified(peer.family),
-    input: LOOPBACK_INDEX,
-    output: 0,
-    strict: false,
-    mark: 0,
-    tos: 0,
-    protocol: 0,
-    sourcePort: 0,
-    destinationPort: 0,
-    uid: 0,
-  });
+  const answer = host.policy[peer.family].lookup(keyTo(peer));
   if (answer.kind !== 'found') return false;
   const { nexthop, device: out } = answer.found;
   return nexthop?.gateway == null && out === device;

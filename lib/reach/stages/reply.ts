@@ -5,13 +5,13 @@ import {
   isLoopback,
   maskAddress,
   sameAddress,
-  unspecified,
 } from '../../model/address.js';
 import type { Course, Fate, WayBack } from '../course.js';
-import { type Device, LOOPBACK_INDEX, type Receiver } from '../host.js';
+import type { Device, Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
 import type { Frame } from '../nftables/frame.js';
 import { sameTuple } from '../nftables/hooks.js';
+import { keyTo } from '../policy.js';
 import type { Symptom } from '../verdict.js';
 import {
   answerMark,
@@ -127,19 +127,7 @@ export function withAnswer(
 function isNetworkItself({ host, packet, fromHere }: Course): boolean {
   const { family, source } = packet;
   if (family === 'ipv4' || fromHere) return false;
-  const answer = host.policy.ipv6.lookup({
-    destination: source,
-    source: unspecified(family),
-    input: LOOPBACK_INDEX,
-    output: 0,
-    strict: false,
-    mark: packet.mark,
-    tos: 0,
-    protocol: 0,
-    sourcePort: 0,
-    destinationPort: 0,
-    uid: 0,
-  });
+  const answer = host.policy.ipv6.lookup(keyTo(source, { mark: packet.mark }));
   if (answer.kind !== 'found') return false;
   const { prefixLength, nexthop } = answer.found;
   const isFirst = sameAddress(maskAddress(source, prefixLength), source);
@@ -197,7 +185,8 @@ function returnBy(course: Course, answer: KernelAnswer, refused: Frame): Fate | 
   const headless = withoutHeader(course, device);
   if (headless) return headless;
   const lost = leaveAtOnce(course, device, frame, 'own');
-  return lost ?? (course.fromHere ? martianOverLoopback(course, device) : null);
+  if (lost) return lost;
+  return course.fromHere ? martianOverLoopback(course, device) : translatedBefore(course, kind);
 }
 
 /** nft_reject_netdev_eval answers by turning the link header round: without one nothing gets out. */
@@ -311,6 +300,14 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
 /** An error whose quotation was not translated back speaks of a packet that the peer never sent. */
 function unrelated(course: Course, { tracking }: Frame): Fate | null {
   if (tracking !== null && tracking !== 'untracked') return null;
+  const what = 'an error about a packet that rules have translated';
+  return course.fails('reply', { code: 'not-evaluated', what }, 'ETIMEDOUT', what, 'reply');
+}
+
+/** What rules for a bridge have translated already, a device answers as it stands: the peer asked for another. */
+function translatedBefore(course: Course, kind: 'reset' | 'icmp-error'): Fate | null {
+  if (kind === 'reset') return untranslated(course);
+  if (!isTranslated(course)) return null;
   const what = 'an error about a packet that rules have translated';
   return course.fails('reply', { code: 'not-evaluated', what }, 'ETIMEDOUT', what, 'reply');
 }

@@ -6,6 +6,7 @@ import {
   isV4Mapped,
 } from '../../model/address.js';
 import type { Course, Fate, Packet } from '../course.js';
+import type { Found } from '../fib.js';
 import type { Device } from '../host.js';
 import { withAnswer } from './reply.js';
 import {
@@ -15,6 +16,7 @@ import {
   incomingKey,
   notOurs,
   notReady,
+  passForwarding,
   refusalOf,
 } from './routing.js';
 import { multicast, notUnicast } from './routing-ipv4.js';
@@ -86,7 +88,14 @@ export function routeIncomingIpv6(course: Course): Fate | null {
   }
   // A router sends it on to the link, as it does with any address that is not its own (yet).
   const unready = device.forwardsIpv6 ? null : notReady(course);
-  return unready ?? wrongScope(course) ?? onward(course, found);
+  if (unready) return unready;
+  return isLinkLocal(packet.destination) ? ontoLink(course, found) : onward(course, found);
+}
+
+/** A router passes on to the link what routing does not find to be for a link-local address of its own. */
+function ontoLink(course: Course, found: Found): Fate {
+  const stop = course.device.forwardsIpv6 ? passForwarding(course, found) : null;
+  return stop ?? wrongScope(course) ?? onward(course, found);
 }
 
 /** A link-local address belongs to one link: it does not answer on another. */
@@ -94,7 +103,7 @@ function wrongScope(course: Course): Fate | null {
   const { packet, device, host } = course;
   if (!isLinkLocal(packet.destination)) return null;
   const owner = host.owners(packet.destinationText)[0];
-  if (!owner) return null;
+  if (!owner || owner.device === device) return null;
   return course.fails(
     'routing',
     { code: 'wrong-scope', address: packet.destinationText, interface: owner.device.name },
@@ -103,9 +112,11 @@ function wrongScope(course: Course): Fate | null {
   );
 }
 
-function onward(course: Course, found: Parameters<typeof forwarded>[1]): Fate {
-  const { packet, device } = course;
+function onward(course: Course, found: Found): Fate {
+  const { packet, device, host } = course;
   if (device.forwardsIpv6 && !isLinkLocal(packet.destination)) return forwarded(course, found);
+  if (host.owners(packet.destinationText).some((own) => own.device === device))
+    return notOurs(course, 'ETIMEDOUT', `${describeRoute(found)} comes before the local one`);
   const why = `${packet.destinationText} is not an address of this host, and it does not forward`;
   return notOurs(course, 'ETIMEDOUT', why);
 }

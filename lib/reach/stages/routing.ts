@@ -152,7 +152,7 @@ export function notReady(course: Course, symptom: Symptom | null = 'ETIMEDOUT'):
 }
 
 /** The hooks of a packet that is sent on. */
-function passForwarding(course: Course, { device }: Found): Fate | null {
+export function passForwarding(course: Course, { device }: Found): Fate | null {
   const { request } = course;
   if (!device) return null;
   if (request) request.output = device;

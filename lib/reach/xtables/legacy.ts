@@ -1,15 +1,22 @@
 import type { Hook, NftChain } from '../../model/firewall.js';
-import type { Hex, NftExpression, NftRule } from '../../model/ruleset.js';
+import type { NftExpression, NftRule } from '../../model/ruleset.js';
 import type { Family } from '../../model/socket.js';
 import type {
   InterfaceName,
   LegacyRule,
   LegacyTable,
-  MaskedAddress,
   XtablesExtension,
 } from '../../model/xtables.js';
 import { hexFromBytes, paddedName } from '../nftables/bytes.js';
 import { META } from '../nftables/expressions/meta.js';
+import {
+  addressAt,
+  addressIs,
+  compare,
+  hexPort,
+  masked,
+  payload,
+} from '../nftables/make-expression.js';
 import { Info } from './info.js';
 
 /*
@@ -52,11 +59,6 @@ export function chainsOf({ name, chains }: LegacyTable, family: Family): NftChai
   }));
 }
 
-const addressAt = {
-  ipv4: { source: 12, destination: 16 },
-  ipv6: { source: 8, destination: 24 },
-} as const;
-
 function ruleOf(rule: LegacyRule, family: Family, handle: number): NftRule {
   const { source, destination } = addressAt[family];
   const expressions: NftExpression[] = [
@@ -81,13 +83,6 @@ function ruleOf(rule: LegacyRule, family: Family, handle: number): NftRule {
   return { handle, expressions, comment: null };
 }
 
-const compare = (data: Hex, invert: boolean): NftExpression => ({
-  kind: 'cmp',
-  source: 0,
-  op: invert ? 'neq' : 'eq',
-  data,
-});
-
 /** ifname_compare_aligned: all of the name, or its beginning. */
 function interfaceIs(wanted: InterfaceName | null, key: number): NftExpression[] {
   if (!wanted) return [];
@@ -103,36 +98,6 @@ function protocolIs(wanted: LegacyRule['protocol']): NftExpression[] {
     { kind: 'meta', destination: 0, key: META.l4proto },
     compare(hexFromBytes(Uint8Array.of(number)), invert),
   ];
-}
-
-const whole = /^(?:ff)*$/;
-
-function addressIs(wanted: MaskedAddress | null, offset: number): NftExpression[] {
-  if (!wanted) return [];
-  const { address, mask, invert } = wanted;
-  const length = address.length / 2;
-  const load = payload('network', offset, length);
-  return whole.test(mask)
-    ? [load, compare(address, invert)]
-    : [load, masked(length, mask), compare(address, invert)];
-}
-
-function payload(base: 'network' | 'transport', offset: number, length: number): NftExpression {
-  return { kind: 'payload', destination: 0, base, offset, length };
-}
-
-function masked(length: number, mask: Hex): NftExpression {
-  return {
-    kind: 'bitwise',
-    source: 0,
-    source2: null,
-    destination: 0,
-    length,
-    op: 'mask-xor',
-    mask,
-    xor: '00'.repeat(length),
-    data: null,
-  };
 }
 
 /** Later fragments have an offset. */
@@ -165,10 +130,9 @@ function portsOf(
 function portIs(from: number, to: number, offset: number, invert: boolean): NftExpression[] {
   if (from === 0 && to === 65535 && !invert) return [];
   const load = payload('transport', offset, 2);
-  const hex = (port: number) => port.toString(16).padStart(4, '0');
-  if (from === to) return [load, compare(hex(from), invert)];
+  if (from === to) return [load, compare(hexPort(from), invert)];
   return [
     load,
-    { kind: 'range', source: 0, op: invert ? 'neq' : 'eq', from: hex(from), to: hex(to) },
+    { kind: 'range', source: 0, op: invert ? 'neq' : 'eq', from: hexPort(from), to: hexPort(to) },
   ];
 }

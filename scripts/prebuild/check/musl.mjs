@@ -14,7 +14,7 @@ import { provideSysroot } from './sysroot.mjs';
 /** The names that lib/native.ts knows. */
 const functions = [
   ...readFileSync(inRoot('lib/native.ts'), 'utf8').matchAll(
-    /^ {2}(\w+): (?:promised|translated)\('\1'\)/gm,
+    /\b(?:promised|translated)\('(\w+)'\)/g,
   ),
 ].map(([, name]) => String(name));
 

@@ -5,6 +5,7 @@ import { both, everyFlow, LAN4, LAN6, lan } from '../networks.js';
 import { holdAgainstKernel } from '../witness.js';
 
 const test = labTest();
+const nft = labTest(['nft']);
 
 test("once a rule has been there, IPv4's local table comes before a longer prefix in main, also when the rule has gone", async (t) => {
   const ip = [
@@ -97,3 +98,38 @@ test('so it is without the rule for main, and without either', async (t) => {
     t.is(await asked(), null);
   });
 });
+
+nft(
+  'where the table of local addresses comes last, a router passes a packet for its own link-local address on',
+  async (t) => {
+    const ip = ['-6 rule add priority 40000 lookup local', '-6 rule del priority 0'];
+    const sysctls = { 'net.ipv6.conf.all.forwarding': 1 };
+    await withLab({ ...lan, ip, sysctls }, async (lab) => {
+      const { linkLocal } = lab.host.ports.eth0!;
+      const flows = everyFlow(['neighbour'], [linkLocal!], 80).map((flow) => ({
+        ...flow,
+        source: { address: '2001:db8::10' },
+        scope: 'eth0',
+      }));
+      const told = async () => {
+        const compared = await holdAgainstKernel(lab, flows);
+        return compared.map(({ verdict: { cause, symptom } }) => [cause?.code, symptom]);
+      };
+      t.deepEqual(await told(), [
+        ['not-our-address', 'ETIMEDOUT'],
+        ['not-our-address', 'ETIMEDOUT'],
+      ]);
+      await lab.nft(
+        [
+          'add table ip6 t',
+          'add chain ip6 t c { type filter hook forward priority 0; }',
+          'add rule ip6 t c reject with icmpv6 admin-prohibited',
+        ].join('\n'),
+      );
+      t.deepEqual(await told(), [
+        ['rule-reject', 'EACCES'],
+        ['rule-reject', 'EACCES'],
+      ]);
+    });
+  },
+);

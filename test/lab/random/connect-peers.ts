@@ -4,6 +4,7 @@ import type { HostState } from '#earshot/model/host-state.js';
 import { addressFromNumber, prefixRange } from '#earshot/model/prefix-set.js';
 import { type Exposure, exposure } from '#earshot/reach/exposure.js';
 import { hostOf } from '#earshot/reach/host.js';
+import { keyTo } from '#earshot/reach/policy.js';
 import { follow } from '#earshot/reach/trace.js';
 import { Lab, type LabFlow } from '../harness.js';
 import type { FlowResult } from '../sockets.js';
@@ -166,19 +167,7 @@ function drawsFrom(
 function isAnsweredThere(state: HostState, { flow, row }: Draw): boolean {
   const destination = parseAddress(flow.source!.address!)!;
   const source = parseAddress(row.address)!;
-  const answer = hostOf(state).policy[source.family].lookup({
-    destination,
-    source,
-    input: 1,
-    output: 0,
-    strict: false,
-    mark: 0,
-    tos: 0,
-    protocol: 0,
-    sourcePort: 0,
-    destinationPort: 0,
-    uid: 0,
-  });
+  const answer = hostOf(state).policy[source.family].lookup(keyTo(destination, { source }));
   return answer.kind !== 'found' || answer.found.device?.name === row.interface;
 }
 

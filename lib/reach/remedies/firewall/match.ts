@@ -4,6 +4,7 @@ import type { Family, Transport } from '../../../model/socket.js';
 import type { LegacyRule, MaskedAddress } from '../../../model/xtables.js';
 import { hexFromBytes } from '../../nftables/bytes.js';
 import { META } from '../../nftables/expressions/meta.js';
+import { addressAt, addressIs, compare, hexPort, payload } from '../../nftables/make-expression.js';
 
 /** What a rule that is added asks of a packet. */
 export interface Match {
@@ -43,56 +44,20 @@ export function shortPrefix(text: string): string {
   return text.replace(/^([\d.]+)\/32$|^([\da-f:.]+)\/128$/, '$1$2');
 }
 
-const addressAt = {
-  ipv4: { source: 12, destination: 16 },
-  ipv6: { source: 8, destination: 24 },
-} as const;
-
 /** As expressions of nftables; a rule for either family asks for the family first. */
 export function nftExpressions(match: Match): NftExpression[] {
   const { family, protocol, port, portOf } = match;
   const at = addressAt[family];
   return [
     { kind: 'meta', destination: 0, key: META.nfproto },
-    equals(family === 'ipv4' ? '02' : '0a'),
-    ...addressIs(match.source, at.source),
-    ...addressIs(match.destination, at.destination),
+    compare(family === 'ipv4' ? '02' : '0a'),
+    ...addressIs(maskedAddress(match.source), at.source),
+    ...addressIs(maskedAddress(match.destination), at.destination),
     { kind: 'meta', destination: 0, key: META.l4proto },
-    equals(byte(protocolNumber[protocol])),
-    {
-      kind: 'payload',
-      destination: 0,
-      base: 'transport',
-      offset: portOf === 'source' ? 0 : 2,
-      length: 2,
-    },
-    equals(port.toString(16).padStart(4, '0')),
+    compare(byte(protocolNumber[protocol])),
+    payload('transport', portOf === 'source' ? 0 : 2, 2),
+    compare(hexPort(port)),
   ];
-}
-
-function addressIs(text: string | null, offset: number): NftExpression[] {
-  const masked = text === null ? null : maskedAddress(text);
-  if (!masked) return [];
-  const length = masked.address.length / 2;
-  return [
-    { kind: 'payload', destination: 0, base: 'network', offset, length },
-    {
-      kind: 'bitwise',
-      source: 0,
-      source2: null,
-      destination: 0,
-      length,
-      op: 'mask-xor',
-      mask: masked.mask,
-      xor: '00'.repeat(length),
-      data: null,
-    },
-    equals(masked.address),
-  ];
-}
-
-function equals(data: Hex): NftExpression {
-  return { kind: 'cmp', source: 0, op: 'eq', data };
 }
 
 function byte(value: number): Hex {
@@ -109,15 +74,15 @@ export function legacyMatch(
   const ports = portOf === 'source' ? [...asked, ...any] : [...any, ...asked];
   const info = Uint8Array.from([...ports, 0, 0, 0, 0]);
   return {
-    source: match.source === null ? null : maskedAddress(match.source),
-    destination: match.destination === null ? null : maskedAddress(match.destination),
+    source: maskedAddress(match.source),
+    destination: maskedAddress(match.destination),
     protocol: { number: protocolNumber[protocol], invert: false },
     matches: [{ name: protocol, revision: 0, info: hexFromBytes(info) }],
   };
 }
 
-function maskedAddress(text: string): MaskedAddress | null {
-  const prefix = parsePrefix(text);
+function maskedAddress(text: string | null): MaskedAddress | null {
+  const prefix = text === null ? null : parsePrefix(text);
   if (!prefix) return null;
   const bytes = bitsOf(prefix.address.family) / 8;
   const mask = Uint8Array.from({ length: bytes }, (_, at) => {

@@ -5,11 +5,11 @@ import {
   isUnspecified,
   isV4Mapped,
   sameAddress,
-  unspecified,
 } from '../../../model/address.js';
-import { type Device, LOOPBACK_INDEX } from '../../host.js';
+import type { Device } from '../../host.js';
 import { RTN, typeOfIpv4 } from '../../nftables/expressions/fib.js';
 import type { Run } from '../../nftables/run.js';
+import { keyTo } from '../../policy.js';
 import { type Answer, all, holds, not, option, options, type Reader } from '../extension.js';
 
 const LIMIT_IN = 4; // XT_ADDRTYPE_LIMIT_IFACE_IN
@@ -79,19 +79,12 @@ function typesByRoute(
     device !== null &&
     (types & bit(RTN.local)) !== 0 &&
     host.own.some((own) => own.device === device && sameAddress(own.address, address));
-  const answer = host.policy.ipv6.lookup({
-    destination: address,
-    source: unspecified('ipv6'),
-    input: LOOPBACK_INDEX,
-    output: device?.index ?? 0,
-    strict: device !== null || isLinkLocal(address),
-    mark: 0,
-    tos: 0,
-    protocol: 0,
-    sourcePort: 0,
-    destinationPort: 0,
-    uid: 0,
-  });
+  const answer = host.policy.ipv6.lookup(
+    keyTo(address, {
+      output: device?.index ?? 0,
+      strict: device !== null || isLinkLocal(address),
+    }),
+  );
   if (answer.kind === 'unknown') return 'may';
   if (answer.kind === 'refused') return bit(RTN.unreachable);
   const { type } = answer.found.route;

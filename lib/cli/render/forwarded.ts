@@ -1,0 +1,23 @@
+import type { Cause } from '../../reach/verdict.js';
+import { type CauseWords, endpointText } from './causes.js';
+import { printable } from './printable.js';
+
+type Forwarded = Extract<Cause, { code: 'forwarded' }>;
+
+/** What is forwarded, in words: what rules have translated, as a published port, this host has let through. */
+export function forwardedWords({ translatedTo, interface: out, gateway }: Forwarded): CauseWords {
+  const way = `by ${printable(out)}${gateway === null ? '' : ` via ${gateway}`}`;
+  if (translatedTo === null) {
+    return {
+      why: `This host passes the packet on ${way}: the destination is elsewhere, and so is what becomes of it.`,
+      brief: `forwarded ${way}`,
+      hint: 'Ask on the host that it is forwarded to.',
+    };
+  }
+  const there = endpointText(translatedTo);
+  return {
+    why: `Rules send it on to ${there} and let it through: the destination is translated before the packet is routed, so that it is forwarded ${way}, and no rule at input is asked.`,
+    brief: `open, sent on to ${there}`,
+    hint: null,
+  };
+}

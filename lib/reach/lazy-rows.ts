@@ -1,0 +1,99 @@
+import { isLinkLocal, parseAddress } from '../model/address.js';
+import type { Socket } from '../model/socket.js';
+import type { Blocked, Reach, Remedy, Untold } from './exposure-row.js';
+import type { Door, SocketFate } from './knock.js';
+import type { Cause } from './verdict.js';
+
+/**
+ * What of a row is made when it is first asked for. The texts of its peers: a block list may leave a
+ * hundred thousand prefixes, and most of those who ask about many sockets look at few of them. Its
+ * remedies: each is tried on a copy of the state.
+ */
+export interface Makes {
+  readonly peers: () => string[];
+  readonly remedies: (row: Blocked) => Remedy[];
+}
+
+export function reachRow(socket: Socket, { device, address }: Door, { peers }: Makes): Reach {
+  return {
+    interface: device.name,
+    address,
+    get peers() {
+      return held(this, 'peers', peers());
+    },
+    set peers(value) {
+      held(this, 'peers', value);
+    },
+    port: socket.local.port,
+    url: urlFor(socket, address),
+    forwardedTo: null,
+  };
+}
+
+export function blockedRow({ device, address }: Door, fate: SocketFate, makes: Makes): Blocked {
+  return {
+    interface: device.name,
+    address,
+    get peers() {
+      return held(this, 'peers', makes.peers());
+    },
+    set peers(value) {
+      held(this, 'peers', value);
+    },
+    cause: fate.cause as Cause,
+    symptom: fate.symptom,
+    get remedies() {
+      return held(this, 'remedies', makes.remedies(this));
+    },
+    set remedies(value) {
+      held(this, 'remedies', value);
+    },
+  };
+}
+
+export function untoldRow(
+  socket: Socket,
+  { device, address }: Door,
+  fate: SocketFate,
+  makes: Makes,
+): Untold {
+  return {
+    interface: device.name,
+    address,
+    get peers() {
+      return held(this, 'peers', makes.peers());
+    },
+    set peers(value) {
+      held(this, 'peers', value);
+    },
+    port: socket.local.port,
+    url: urlFor(socket, address),
+    forwardedTo: null,
+    cause: fate.cause as Cause,
+    symptom: fate.symptom,
+    get remedies() {
+      return held(this, 'remedies', makes.remedies(this));
+    },
+    set remedies(value) {
+      held(this, 'remedies', value);
+    },
+    assuming: fate.assuming ?? null,
+  };
+}
+
+function held<Value>(row: object, key: 'peers' | 'remedies', value: Value): Value {
+  Object.defineProperty(row, key, { value, enumerable: true, writable: true, configurable: true });
+  return value;
+}
+
+/** What to type; a link-local address needs a zone, which no URL can carry everywhere. */
+function urlFor(socket: Socket, address: string): string | null {
+  if (socket.protocol !== 'tcp') return null;
+  const parsed = parseAddress(address);
+  if (!parsed || isLinkLocal(parsed)) return null;
+  const { port } = socket.local;
+  const secure = port === 443 || port === 8443;
+  const host = address.includes(':') ? `[${address}]` : address;
+  const standard = port === (secure ? 443 : 80);
+  return `${secure ? 'https' : 'http'}://${host}${standard ? '' : `:${port}`}/`;
+}
