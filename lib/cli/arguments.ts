@@ -72,3 +72,10 @@ export function netnsArgument(text: string): string | number {
   }
   return pid;
 }
+
+/** Milliseconds from one look to the next, as `watch` takes them. */
+export function intervalArgument(text: string): number {
+  const milliseconds = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (milliseconds >= 10 && milliseconds <= 86_400_000) return milliseconds;
+  throw new UsageError(`--interval '${text}': give milliseconds from 10 to 86400000`);
+}
