@@ -3,7 +3,7 @@ import { intervalArgument, netnsArgument } from '../arguments.js';
 import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { follow } from '../exporter/follow.js';
-import { listen, listenArgument, urlHost, warnOfOthers } from '../exporter/listen.js';
+import { listen, listenArgument, othersWhoAsk, urlHost } from '../exporter/listen.js';
 import { Memory } from '../exporter/memory.js';
 import type { Snapshot } from '../exporter/reading.js';
 import { Scrapes } from '../exporter/scrapes.js';
@@ -33,9 +33,10 @@ export async function exporter(options: ExporterOptions, context: Context): Prom
     else note(`the sockets cannot be read: ${error instanceof Error ? error.message : error}`);
   });
   const server = metricsServer(scrapes);
-  await warnOfOthers(at, context);
+  const warning = await othersWhoAsk(at, context.services);
   try {
     await listen(server, at, context.services);
+    if (warning !== null) note(warning);
     note(`metrics at http://${urlHost(at)}/metrics`);
     const watched = {
       ...where,

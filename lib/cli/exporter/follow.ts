@@ -8,7 +8,7 @@ type ExposureChanged = Extract<Change, { type: 'exposure-changed' }>;
 const SOONEST = 1000;
 const LATEST = 60_000;
 /** A watcher that has told nothing for so long, and not failed, has nothing to tell. Milliseconds. */
-const QUIET = 2000;
+const QUIET = 10_000;
 
 /**
  * Keeps what the watcher tells of who reaches what. Where watching fails it says so once, forgets what may
@@ -19,6 +19,7 @@ export async function follow(
   memory: Memory,
   note: (text: string) => void,
   signal: AbortSignal,
+  quietFor = QUIET,
 ): Promise<void> {
   let pause = SOONEST;
   let failing = false;
@@ -30,7 +31,7 @@ export async function follow(
   };
   while (!signal.aborted) {
     try {
-      await followOne(await watch(signal), memory, up);
+      await followOne(await watch(signal), memory, up, quietFor);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (!failing) note(`who reaches the listeners cannot be watched: ${reason}`);
@@ -44,8 +45,13 @@ export async function follow(
   }
 }
 
-async function followOne(watcher: Watcher, memory: Memory, up: () => void): Promise<void> {
-  const quiet = setTimeout(up, QUIET);
+async function followOne(
+  watcher: Watcher,
+  memory: Memory,
+  up: () => void,
+  quietFor: number,
+): Promise<void> {
+  const quiet = setTimeout(up, quietFor);
   try {
     for await (const changes of watcher) {
       for (const change of changes) {

@@ -4,7 +4,6 @@ import { parseAddress } from '../../model/address.js';
 import type { Endpoint } from '../../model/socket.js';
 import type { BindCheck } from '../../reach/bind.js';
 import { endpointArgument } from '../arguments.js';
-import type { Context } from '../context.js';
 import type { Services } from '../services.js';
 import { UsageError } from '../usage-error.js';
 
@@ -40,9 +39,9 @@ export async function listen(server: Server, at: Endpoint, services: Services): 
   }
 }
 
-/** Says who could ask, where that may be somebody else than this host. */
-export async function warnOfOthers(at: Endpoint, { services, note }: Context): Promise<void> {
-  if (isLoopback(at.address)) return;
+/** Who could ask there, in a sentence, where that may be somebody else than this host. */
+export async function othersWhoAsk(at: Endpoint, services: Services): Promise<string | null> {
+  if (isLoopback(at.address)) return null;
   const { exposure } = await check(at, services);
   const who = {
     nobody: 'nobody reaches it as things stand',
@@ -51,9 +50,7 @@ export async function warnOfOthers(at: Endpoint, { services, note }: Context): P
     routed: 'anyone routed here reaches it',
     unknown: 'who reaches it cannot be told',
   }[exposure?.scope ?? 'unknown'];
-  note(
-    `earshot: --listen ${urlHost(at)} is not loopback, and metrics name ports and programs: ${who}\n`,
-  );
+  return `--listen ${urlHost(at)} is not loopback, and metrics name ports and programs: ${who}`;
 }
 
 async function check({ address, port }: Endpoint, services: Services): Promise<BindCheck> {
