@@ -76,7 +76,7 @@ function aboutChanges(writer: Writer, { changes }: Memory): void {
 }
 
 function aboutSockets(writer: Writer, facts: NonNullable<Reading['facts']>): void {
-  const { sockets, scopes, withoutProcess, choice, forwarded, counters } = facts;
+  const { sockets, scopes, withoutProcess, choice, counters } = facts;
   const { shown, omitted } = choice;
   writer.gauge(
     'earshot_sockets',
@@ -113,16 +113,10 @@ function aboutSockets(writer: Writer, facts: NonNullable<Reading['facts']>): voi
     PLACE,
   );
   writer.gauge(
-    'earshot_forwarded_ports',
-    'Always 1, for a port that nobody here listens on and that is forwarded, with the farthest who get in.',
-    forwarded.shown.map((labels) => [{ ...labels }, 1]),
-    ['protocol', 'port', 'scope'],
-  );
-  writer.gauge(
     'earshot_places_omitted',
-    `Places without series of their own: beyond ${MOST_PLACES} listeners or forwarded ports (limit), or a port that the kernel picked less than a minute ago (young).`,
+    `Places without series of their own: beyond the first ${MOST_PLACES} (limit), or a port that the kernel picked less than a minute ago (young).`,
     [
-      [{ reason: 'limit' }, omitted.limit + forwarded.omitted],
+      [{ reason: 'limit' }, omitted.limit],
       [{ reason: 'young' }, omitted.young],
     ],
   );

@@ -2,9 +2,8 @@ import type { ListenCounters } from '../../kernel/listen-counters.js';
 import type { Family, Socket, Transport } from '../../model/socket.js';
 import type { Scope } from '../../reach/exposure-row.js';
 import { SCOPES } from './change-counts.js';
-import type { ForwardedPort } from './known-scopes.js';
 import type { Memory } from './memory.js';
-import { type Choice, MOST_PLACES } from './places.js';
+import type { Choice } from './places.js';
 import { type CountedColumns, countSockets, type SocketCount } from './socket-counts.js';
 
 /** What is read of the kernel for one scrape. */
@@ -22,7 +21,6 @@ export interface Reading {
     scopes: { protocol: Transport; family: Family; scope: Scope; count: number }[];
     withoutProcess: number;
     choice: Choice;
-    forwarded: { shown: ForwardedPort[]; omitted: number };
     counters: ListenCounters;
   } | null;
 }
@@ -31,19 +29,12 @@ export interface Reading {
 export function readingOf(snapshot: Snapshot, memory: Memory): Reading {
   const { columns, listeners, counters } = snapshot;
   const scopeOf = (socket: Socket): Scope => memory.scopes.of(socket);
-  const forwarded = memory.scopes
-    .forwarded()
-    .sort((one, other) => one.port - other.port || (one.protocol < other.protocol ? -1 : 1));
   return {
     facts: {
       sockets: countSockets(columns),
       scopes: countScopes(listeners, scopeOf),
       withoutProcess: listeners.filter(({ owners }) => owners?.length === 0).length,
       choice: memory.places.choose(listeners, scopeOf, counters.pickedPorts, performance.now()),
-      forwarded: {
-        shown: forwarded.slice(0, MOST_PLACES),
-        omitted: Math.max(0, forwarded.length - MOST_PLACES),
-      },
       counters,
     },
   };

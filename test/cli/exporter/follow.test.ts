@@ -62,18 +62,15 @@ test('what comes after the start is counted, and what goes is forgotten', async 
   const end = new AbortController();
   setTimeout(() => end.abort(), 100);
   const wide = exposed(socket, 'routed', ['0.0.0.0/0']);
-  const forward = { ...exposed(listener(8080), 'routed', ['0.0.0.0/0']), socket: null };
   const changes: Change[] = [
     there,
     { type: 'exposure-changed', exposure: wide, was: there.exposure },
-    { type: 'exposure-changed', exposure: forward, was: null },
     { type: 'exposure-changed', exposure: gone(wide), was: wide },
   ];
   await follow(async (signal) => watcher(changes, null, signal), memory, t.log, end.signal);
   const count = (key: string) => memory.changes.changes.get(key)!.count;
   t.deepEqual([count('none host'), count('host routed'), count('routed nobody')], [1, 1, 1]);
   t.is(memory.scopes.of(socket), 'unknown');
-  t.deepEqual(memory.scopes.forwarded(), [{ protocol: 'tcp', port: 8080, scope: 'routed' }]);
 });
 
 test('a watcher that has nothing to tell is up all the same', async (t) => {
