@@ -3,6 +3,7 @@ import { intervalArgument, netnsArgument } from '../arguments.js';
 import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { follow } from '../exporter/follow.js';
+import { Holders } from '../exporter/holders.js';
 import { listen, listenArgument, othersWhoAsk, urlHost } from '../exporter/listen.js';
 import { Memory } from '../exporter/memory.js';
 import type { Snapshot } from '../exporter/reading.js';
@@ -56,10 +57,11 @@ export async function exporter(options: ExporterOptions, context: Context): Prom
 
 async function reader(where: ReadOptions): Promise<() => Promise<Snapshot>> {
   const { listeners, readListenCounters, socketTable } = await import('../library.js');
+  const holders = new Holders();
   return async () => {
     const [{ columns }, waiting, counters] = await Promise.all([
       socketTable({}, where),
-      listeners({}, { ...where, owners: true }),
+      holders.listeners((owners) => listeners({}, { ...where, owners })),
       readListenCounters(where),
     ]);
     return { columns, listeners: waiting, counters };

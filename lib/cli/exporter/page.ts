@@ -95,7 +95,7 @@ function aboutSockets(writer: Writer, facts: NonNullable<Reading['facts']>): voi
   );
   writer.gauge(
     'earshot_listener_sockets',
-    'Sockets that wait for peers at one place, with the programs that hold them and the farthest who get in.',
+    'Sockets that wait for peers at one place, with the programs that hold them (as of a minute ago at most) and the farthest who get in.',
     shown.map(({ labels, process, scope, sockets }) => [{ ...labels, process, scope }, sockets]),
     [...PLACE, 'process', 'scope'],
   );
