@@ -17,6 +17,7 @@ import {
 /* `earshot exporter` as it runs, on loopback. */
 
 const inNamespace = requires('root', 'tool:ip');
+const withPython = requires('root', 'tool:ip', 'tool:python3');
 const withRules = requires('root', 'tool:ip', 'tool:nft');
 
 test('a listener on loopback is told with its port, its process, its scope and its accept queue', async (t) => {
@@ -152,6 +153,40 @@ inNamespace('a namespace that goes and comes back is watched on', async (t) => {
     ' who reaches the listeners cannot be watched',
   ]);
 });
+
+/** A program that accepts nobody, and more clients than it has room for. */
+const overflowing = `
+import socket, time
+server = socket.socket()
+server.bind(('127.0.0.1', 3000))
+server.listen(1)
+clients = [socket.socket() for _ in range(6)]
+for client in clients:
+    client.setblocking(False)
+    client.connect_ex(('127.0.0.1', 3000))
+time.sleep(120)
+`;
+
+withPython(
+  'an accept queue that overflows is told with its length, its limit and what it dropped',
+  async (t) => {
+    const namespace = namespaceFor(t);
+    namespace.ip('link set lo up');
+    const { url } = await serving(t, '--netns', namespace.path);
+    await eventually(url, /^earshot_tcp_listen_overflows_total 0$/m);
+    running(t, 'ip', ['netns', 'exec', namespace.name, 'python3', '-c', overflowing]);
+    await eventually(
+      url,
+      // One more than the limit is let in (sk_acceptq_is_full).
+      /^earshot_listener_accept_queue_length\{.*port="3000".*\} 2$/m,
+      /^earshot_listener_accept_queue_limit\{.*port="3000".*\} 1$/m,
+      /^earshot_tcp_listen_overflows_total [1-9]/m,
+      /^earshot_tcp_listen_drops_total [1-9]/m,
+      /^earshot_sockets\{protocol="tcp",family="ipv4",state="syn-sent"\} [1-9]/m,
+    );
+    t.pass();
+  },
+);
 
 withRules('other peers of the same distance are a change, and one that widens', async (t) => {
   const namespace = namespaceFor(t);
