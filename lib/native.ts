@@ -34,8 +34,12 @@ export interface SocketQuery {
   boundInterface: string | null;
   uid: number | null;
   mark: number | null;
-  /** Also tell which peers of a TCP socket must sign; false unless given. */
-  keyedPeers?: boolean;
+  /** The id of a cgroup v2, exactly; any unless given. */
+  cgroup?: number | null;
+  /** What the kernel is to tell beside: bits of idiag_ext. With tcp_info it tells who must sign too. */
+  extensions?: number;
+  /** Also hand over the messages as the kernel sent them. */
+  keepsMessages?: boolean;
   source: 'auto' | 'netlink' | 'procfs';
   /** The path of a network namespace, or null for this thread's own. */
   netns: string | null;
@@ -229,6 +233,8 @@ export interface NativeWatch {
 }
 
 interface Addon {
+  /** The id of the cgroup v2 at a path below the mount, `null` where there is none. */
+  cgroupId(path: string): number | null;
   readSockets(query: SocketQuery): Promise<SocketTableData>;
   readSocketsSync(query: SocketQuery): SocketTableData;
   /** What `readSockets` reads by netlink, as the raw messages of each table, for recording. */
@@ -313,6 +319,7 @@ export const native: Addon = {
   readSockets: promised('readSockets'),
   readSocketsSync: translated('readSocketsSync'),
   dumpSocketsSync: translated('dumpSocketsSync'),
+  cgroupId: translated('cgroupId'),
   decodeSockets: translated('decodeSockets'),
   decodeProcSockets: translated('decodeProcSockets'),
   netlink: promised('netlink'),

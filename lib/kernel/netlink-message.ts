@@ -59,6 +59,10 @@ export class Bytes {
     return new Bytes(view, 0, bytes.byteLength, littleEndian, what);
   }
 
+  get littleEndian(): boolean {
+    return this.#littleEndian;
+  }
+
   get length(): number {
     return this.#end - this.#start;
   }
@@ -78,6 +82,11 @@ export class Bytes {
 
   u32(offset: number): number {
     return this.#view.getUint32(this.#at(offset, 4), this.#littleEndian);
+  }
+
+  /** The nearest number: exact as far as Number.MAX_SAFE_INTEGER. */
+  u64(offset: number): number {
+    return Number(this.#view.getBigUint64(this.#at(offset, 8), this.#littleEndian));
   }
 
   i32(offset: number): number {

@@ -1,5 +1,5 @@
 import { checkKeys, checkOneOf, invalid, show } from '../model/arguments.js';
-import type { CaptureOptions, ReadOptions } from '../model/socket.js';
+import type { CaptureOptions, ReadOptions, SocketOptions } from '../model/socket.js';
 
 const KEYS: readonly (keyof ReadOptions)[] = ['netns', 'source', 'owners'];
 const SOURCES = ['auto', 'netlink', 'procfs'] as const;
@@ -25,6 +25,21 @@ export function checkReadOptions(options: ReadOptions = {}): CheckedOptions {
     source: checkOneOf(source, 'options.source', SOURCES),
     owners: owners ?? null,
   };
+}
+
+/** Those of a read of sockets, likewise. */
+export interface CheckedSockets extends CheckedOptions {
+  extended: boolean;
+}
+
+/** The same for a read of sockets. */
+export function checkSocketOptions(options: SocketOptions = {}): CheckedSockets {
+  checkKeys(options, 'options', [...KEYS, 'extended']);
+  const { extended = false, ...rest } = options;
+  if (typeof extended !== 'boolean') {
+    throw invalid(`options.extended is ${show(extended)}, not true or false`);
+  }
+  return { ...checkReadOptions(rest), extended };
 }
 
 /** Those of a capture, likewise. */

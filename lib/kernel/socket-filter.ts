@@ -1,8 +1,9 @@
 import { addressToBytes } from '../model/address.js';
+import { invalid, show } from '../model/arguments.js';
 import type { PortRange, SocketFilter, SocketState } from '../model/socket.js';
 import { checkFilter } from '../model/socket-filter.js';
 import { TCP_STATES, UDP_STATES } from '../model/socket-table.js';
-import type { SocketQuery } from '../native.js';
+import { native, type SocketQuery } from '../native.js';
 import type { CheckedOptions } from './read-options.js';
 
 const TCP_NUMBERS = numbersOf(TCP_STATES);
@@ -55,9 +56,19 @@ export function socketQuery(
     boundInterface: rest.interface,
     uid: rest.uid,
     mark: rest.mark,
+    cgroup: cgroupId(rest.cgroup),
     source: options.source,
     netns: options.netns,
   };
+}
+
+function cgroupId(cgroup: string | number | null): number | null {
+  if (typeof cgroup !== 'string') return cgroup;
+  const id = native.cgroupId(cgroup);
+  if (id !== null) return id;
+  throw invalid(
+    `filter.cgroup is ${show(cgroup)}, and there is no such cgroup v2: one that was removed has an id still, which can be given instead`,
+  );
 }
 
 function numbersOf(names: readonly (SocketState | undefined)[]): Map<SocketState, number> {

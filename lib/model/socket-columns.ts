@@ -52,6 +52,10 @@ export interface SocketTableData {
    * bytes as in the columns.
    */
   keyedPeers?: [row: number, family: number, prefixLength: number, address: Uint8Array][];
+  /** Where they were to be kept: the kernel's messages (less netlink's header) one after the other … */
+  messages?: Uint8Array;
+  /** … and where that of each row ends; rows behind have none. */
+  messageEnds?: Uint32Array;
   /** Paths of the cgroups met, by id; an id that could not be resolved is absent. */
   cgroups: [bigint, string][];
 }

@@ -1,6 +1,7 @@
 import { EarshotError } from '../errors.js';
 import { type Address, addressFromBytes, formatAddress, formatPrefix } from './address.js';
 import { invalid, show } from './arguments.js';
+import type { ExtendedFacts, TcpNumber } from './extended.js';
 import type { Endpoint, Process, Socket, SocketState } from './socket.js';
 import { RowFlag, type SocketColumns, type SocketTableData } from './socket-columns.js';
 
@@ -48,6 +49,12 @@ export interface OwnersByInode {
   get(inode: number): Process[] | undefined;
 }
 
+/** What was told of each row beside the columns. */
+export interface FactsByRow {
+  at(row: number): ExtendedFacts | null;
+  tcpColumn(name: TcpNumber): Float64Array;
+}
+
 /**
  * Sockets as typed-array columns, a row a socket in the order read. A record is made when it is
  * asked for, so that a table of 100,000 sockets costs what is looked at.
@@ -77,6 +84,7 @@ export class SocketTable implements Iterable<Socket> {
   /** Prefixes of peers that must sign, by row. */
   readonly #keyedPeers: ReadonlyMap<number, string[]> | null;
   readonly #owners: OwnersByInode | null;
+  readonly #facts: FactsByRow | null;
   /** What many rows share is made once. */
   readonly #local: AddressTexts;
   readonly #remote: AddressTexts;
@@ -87,8 +95,15 @@ export class SocketTable implements Iterable<Socket> {
   #cgroupRow = -1;
   #cgroupText: string | null = null;
 
-  /** `owners` are the processes by the inode of the socket, or `null` where nobody asked. */
-  constructor(data: SocketTableData, owners: OwnersByInode | null = null) {
+  /**
+   * `owners` are the processes by the inode of the socket, `facts` what is told beside the columns;
+   * `null` where nobody asked.
+   */
+  constructor(
+    data: SocketTableData,
+    owners: OwnersByInode | null = null,
+    facts: FactsByRow | null = null,
+  ) {
     const { length, ...columns } = data.columns;
     this.length = length;
     this.columns = columns;
@@ -98,6 +113,7 @@ export class SocketTable implements Iterable<Socket> {
     this.#cgroups = new Map(data.cgroups);
     this.#keyedPeers = keyedPeersOf(data);
     this.#owners = owners;
+    this.#facts = facts;
     this.#local = new AddressTexts(columns.localAddress);
     this.#remote = new AddressTexts(columns.remoteAddress);
     this.#cookieWords = wordsOf(columns.cookie);
@@ -113,6 +129,26 @@ export class SocketTable implements Iterable<Socket> {
       );
     }
     return this.#record(row);
+  }
+
+  /**
+   * A number of TCP_INFO for each row, NaN where it is not told: `rtt`, `congestionWindow` and so on, in
+   * the units of `TcpInfo`. Throws `ERR_INVALID_ARGUMENT` for another name, and for a table that was
+   * read without `extended`.
+   *
+   * @example
+   * ```js
+   * import { socketTable } from 'earshot';
+   * const table = await socketTable({ protocol: 'tcp', state: 'established' }, { extended: true });
+   * const slow = table.tcpInfo('rtt').filter((milliseconds) => milliseconds > 100);
+   * console.log(slow.length, 'connections with a round trip of more than 100 ms');
+   * ```
+   */
+  tcpInfo(name: TcpNumber): Float64Array {
+    if (!this.#facts) {
+      throw invalid('this table was read without TCP_INFO: read it with { extended: true }');
+    }
+    return this.#facts.tcpColumn(name);
   }
 
   /** Every record, in the order read. */
@@ -192,6 +228,7 @@ export class SocketTable implements Iterable<Socket> {
     };
     const keyedPeers = this.#keyedPeers?.get(row);
     if (keyedPeers) socket.keyedPeers = keyedPeers;
+    if (this.#facts) socket.extended = this.#facts.at(row);
     if (this.#owners) socket.owners = this.#owners.get(inode) ?? [];
     return socket;
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "binding/arguments.h"
+#include "processes/cgroups.h"
 #include "sockets/diag.h"
 #include "sockets/procfs.h"
 
@@ -50,7 +51,10 @@ sockets::Query toSocketQuery(const Napi::Object& object) {
   query.boundInterface = optionalString(object, "boundInterface");
   query.uid = optionalNumber(object, "uid");
   query.mark = optionalNumber(object, "mark");
-  query.keyedPeers = object.Get("keyedPeers").ToBoolean();
+  const Napi::Value cgroup = object.Get("cgroup");
+  if (cgroup.IsNumber()) query.cgroup = cgroup.As<Napi::Number>().Int64Value();
+  query.extensions = static_cast<uint8_t>(object.Get("extensions").ToNumber().Uint32Value());
+  query.keepsMessages = object.Get("keepsMessages").ToBoolean();
   const std::string source = string(object, "source");
   query.source = source == "netlink"  ? sockets::Source::kNetlink
                  : source == "procfs" ? sockets::Source::kProcfs
@@ -160,6 +164,14 @@ Napi::Object toSocketTableData(Napi::Env env, sockets::Reading& reading) {
     keyedPeers.Set(at++, entry);
   }
   auto result = Napi::Object::New(env);
+  if (const auto& [bytes, ends] = reading.table.messages(); !ends.empty()) {
+    result.Set("messages", toBytes(env, bytes));
+    const auto endsBytes =
+        toBytes(env, {reinterpret_cast<const uint8_t*>(ends.data()), 4 * ends.size()});
+    result.Set("messageEnds",
+               Napi::Uint32Array::New(env, ends.size(),
+                                      endsBytes.As<Napi::Uint8Array>().ArrayBuffer(), 0));
+  }
   result.Set("keyedPeers", keyedPeers);
   result.Set("columns", toColumns(env, reading.table));
   result.Set("interfaceSets", sets);
@@ -205,6 +217,12 @@ Napi::Value decoded(Napi::Env env, auto decode) {
 const Question<sockets::Query, sockets::Reading> kReadSockets{query, sockets::read, presentReading};
 const Question<sockets::Query, std::vector<sockets::Recording>> kDumpSockets{query, sockets::record,
                                                                              presentRecordings};
+
+Napi::Value cgroupId(const Napi::CallbackInfo& info) {
+  const auto id = processes::cgroupId(stringArgument(info, 0));
+  return id ? Napi::Value(Napi::Number::New(info.Env(), static_cast<double>(*id)))
+            : info.Env().Null();
+}
 
 Napi::Value decodeSockets(const Napi::CallbackInfo& info) {
   const auto bytes = bytesArgument(info, 0);

@@ -20,10 +20,18 @@ class Filter {
 
   bool matches(const Row& row) const;
 
+  /** The one port at that end that is asked for, 0 for any: the kernel looks at it first of all. */
+  uint16_t localPort() const { return onlyPort(localPorts_); }
+  uint16_t remotePort() const { return onlyPort(remotePorts_); }
+
   /** INET_DIAG_REQ_BYTECODE; empty: the kernel has nothing to check. */
   const std::vector<uint8_t>& program() const { return program_; }
 
  private:
+  static uint16_t onlyPort(const std::vector<PortRange>& ranges) {
+    return ranges.size() == 1 && ranges[0].from == ranges[0].to ? ranges[0].from : 0;
+  }
+
   std::vector<PortRange> localPorts_;
   std::vector<PortRange> remotePorts_;
   std::optional<Prefix> local_;
@@ -31,6 +39,7 @@ class Filter {
   std::optional<uint32_t> boundIndex_;
   std::optional<uint32_t> uid_;
   std::optional<uint32_t> mark_;
+  std::optional<uint64_t> cgroup_;
   std::vector<uint8_t> program_;
 };
 

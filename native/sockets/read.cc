@@ -85,7 +85,7 @@ std::vector<Recording> record(const Query& query) {
       if (!isWanted(query, name)) continue;
       netlink::Recorder recorder;
       const auto refusal =
-          diag::dump(socket, name, statesOf(query, name), query.keyedPeers, *filter, recorder);
+          diag::dump(socket, name, statesOf(query, name), query.extensions, *filter, recorder);
       if (refusal) {
         throw Failure{Operation::kKernel, socket.name(), refusal->code, refusal->detail};
       }

@@ -51,6 +51,7 @@ class Reader {
   void readTable(TableName name, const Filter& filter, Table& table);
   std::optional<Failure> readNetlink(uint8_t protocol, const Filter& filter, Table& table,
                                      auto dump);
+  std::optional<Failure> converse(Table& table, auto ask);
   void readProcfs(TableName name, const Filter& filter, Table& table);
 
   const Query& query_;
