@@ -43,19 +43,6 @@ const TIMERS: readonly (SocketTimer['kind'] | undefined)[] = [
   'zero-window-probe',
 ];
 
-/** SK_MEMINFO_*, words in this order. */
-const MEMORY: readonly (keyof SocketMemory)[] = [
-  'receiveAllocated',
-  'receiveBuffer',
-  'sendAllocated',
-  'sendBuffer',
-  'forwardAllocated',
-  'sendQueued',
-  'optionMemory',
-  'backlog',
-  'drops',
-];
-
 /** struct inet_diag_sockopt, bit by bit; the second is the kernel's own ("has a connection socket"). */
 const FLAGS: readonly (readonly (SocketFlag | null)[])[] = [
   [
@@ -124,13 +111,22 @@ export function extendedFacts(message: Bytes): ExtendedFacts {
   };
 }
 
+/** SK_MEMINFO_*, words in this order. */
 function memoryOf(words: Bytes | undefined): SocketMemory | null {
   if (!words) return null;
-  const told = MEMORY.map((name, at) => [
-    name,
-    4 * at + 4 <= words.length ? words.u32(4 * at) : null,
-  ]);
-  return Object.fromEntries(told) as SocketMemory;
+  const word = (at: number): number | null =>
+    4 * at + 4 <= words.length ? words.u32(4 * at) : null;
+  return {
+    receiveAllocated: word(0),
+    receiveBuffer: word(1),
+    sendAllocated: word(2),
+    sendBuffer: word(3),
+    forwardAllocated: word(4),
+    sendQueued: word(5),
+    optionMemory: word(6),
+    backlog: word(7),
+    drops: word(8),
+  };
 }
 
 function timerOf(message: Bytes): SocketTimer | null {

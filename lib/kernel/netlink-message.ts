@@ -86,7 +86,12 @@ export class Bytes {
 
   /** The nearest number: exact as far as Number.MAX_SAFE_INTEGER. */
   u64(offset: number): number {
-    return Number(this.#view.getBigUint64(this.#at(offset, 8), this.#littleEndian));
+    const at = this.#at(offset, 8);
+    const [low, high] = this.#littleEndian ? [at, at + 4] : [at + 4, at];
+    const view = this.#view;
+    return (
+      view.getUint32(high, this.#littleEndian) * 2 ** 32 + view.getUint32(low, this.#littleEndian)
+    );
   }
 
   i32(offset: number): number {

@@ -28,18 +28,24 @@ export function checkReadOptions(options: ReadOptions = {}): CheckedOptions {
 }
 
 /** Those of a read of sockets, likewise. */
-export interface CheckedSockets extends CheckedOptions {
+export interface CheckedSockets extends Omit<CheckedOptions, 'owners'> {
+  /** `null` where the caller did not say. */
+  owners: boolean | 'one' | null;
   extended: boolean;
 }
 
 /** The same for a read of sockets. */
 export function checkSocketOptions(options: SocketOptions = {}): CheckedSockets {
   checkKeys(options, 'options', [...KEYS, 'extended']);
-  const { extended = false, ...rest } = options;
+  const { extended = false, owners, ...rest } = options;
   if (typeof extended !== 'boolean') {
     throw invalid(`options.extended is ${show(extended)}, not true or false`);
   }
-  return { ...checkReadOptions(rest), extended };
+  if (owners === 'one') return { ...checkReadOptions(rest), owners, extended };
+  if (owners !== undefined && typeof owners !== 'boolean') {
+    throw invalid(`options.owners is ${show(owners)}, not true, false or 'one'`);
+  }
+  return { ...checkReadOptions(rest), owners: owners ?? null, extended };
 }
 
 /** Those of a capture, likewise. */

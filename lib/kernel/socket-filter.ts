@@ -36,7 +36,7 @@ export const LISTENING_STATES: StateMasks = {
  */
 export function socketQuery(
   filter: SocketFilter = {},
-  options: CheckedOptions,
+  options: Pick<CheckedOptions, 'source' | 'netns'>,
   within: StateMasks | null = null,
 ): SocketQuery {
   const { transports, families, states, localAddress, remoteAddress, ...rest } =

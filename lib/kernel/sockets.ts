@@ -4,7 +4,7 @@ import { RowFlag, type SocketTableData } from '../model/socket-columns.js';
 import { SocketTable } from '../model/socket-table.js';
 import { native, type SocketQuery } from '../native.js';
 import { KeptFacts } from './kept-facts.js';
-import { readOwners, readOwnersSync } from './owners.js';
+import { readHolders, readHoldersSync } from './owners.js';
 import { type CheckedOptions, type CheckedSockets, checkSocketOptions } from './read-options.js';
 import { privilegeRemedy } from './refusal.js';
 import { LISTENING_STATES, type StateMasks, socketQuery } from './socket-filter.js';
@@ -154,17 +154,19 @@ export function readConnections(states: StateMasks, options: CheckedOptions): Pr
   return read({ ...query, tcpStates: states.tcp, udpStates: states.udp }, false);
 }
 
-async function read(query: SocketQuery, withOwners: boolean): Promise<SocketTable> {
+async function read(query: SocketQuery, owners: boolean | 'one'): Promise<SocketTable> {
   const data = asksNothing(query) ? NOTHING : await native.readSockets(query);
   if (isEmptyForUntold(query, data)) refuseUntold(query, await native.readSockets(told(query)));
-  const holders = withOwners ? await readOwners(data.columns.inode) : null;
+  checkUnbound(query, data);
+  const holders = owners ? await readHolders(data.columns, owners) : null;
   return new SocketTable(data, holders, factsOf(query, data));
 }
 
-function readSync(query: SocketQuery, withOwners: boolean): SocketTable {
+function readSync(query: SocketQuery, owners: boolean | 'one'): SocketTable {
   const data = asksNothing(query) ? NOTHING : native.readSocketsSync(query);
   if (isEmptyForUntold(query, data)) refuseUntold(query, native.readSocketsSync(told(query)));
-  const holders = withOwners ? readOwnersSync(data.columns.inode) : null;
+  checkUnbound(query, data);
+  const holders = owners ? readHoldersSync(data.columns, owners) : null;
   return new SocketTable(data, holders, factsOf(query, data));
 }
 
@@ -184,19 +186,25 @@ function told(query: SocketQuery): SocketQuery {
   return { ...query, mark: null, boundInterface: null, cgroup: null };
 }
 
+/** "Bound to none" is not what /proc/net tells of its sockets: it does not tell. */
+function checkUnbound(query: SocketQuery, { columns }: SocketTableData): void {
+  if (query.boundInterface !== '' || columns.length === 0) return;
+  if (columns.flags.some((flag) => (flag & RowFlag.procfs) !== 0)) throw notInProcfs(query);
+}
+
+function notInProcfs(query: SocketQuery): EarshotError {
+  const key = query.mark !== null ? 'mark' : query.boundInterface !== null ? 'interface' : 'cgroup';
+  return new EarshotError(
+    'ERR_INVALID_ARGUMENT',
+    `filter.${key} cannot be answered from /proc/net, which does not tell it: read by netlink (options.source is '${query.source}')`,
+  );
+}
+
 /** "No socket has that mark" must not be the answer where no mark was told. */
 function refuseUntold(query: SocketQuery, { columns }: SocketTableData): void {
   const { flags, length } = columns;
   if (length === 0) return;
-  const byProcfs = flags.every((flag) => (flag & RowFlag.procfs) !== 0);
-  if (byProcfs) {
-    const key =
-      query.mark !== null ? 'mark' : query.boundInterface !== null ? 'interface' : 'cgroup';
-    throw new EarshotError(
-      'ERR_INVALID_ARGUMENT',
-      `filter.${key} cannot be answered from /proc/net, which does not tell it: read by netlink (options.source is '${query.source}')`,
-    );
-  }
+  if (flags.every((flag) => (flag & RowFlag.procfs) !== 0)) throw notInProcfs(query);
   if ((query.cgroup ?? null) !== null && columns.cgroup.every((id) => id === 0n)) {
     throw new EarshotError(
       'ERR_KERNEL',

@@ -7,7 +7,17 @@ import type { Bytes } from './netlink-message.js';
  */
 
 /** Where a number is, its bytes, and by what it is divided; `none` is what stands for "there is none". */
-type Field = readonly [offset: number, width: 1 | 2 | 4 | 8, divisor?: number, none?: number];
+interface Field {
+  offset: number;
+  width: 1 | 2 | 4 | 8;
+  divisor: number;
+  none: number;
+}
+
+/** A rate without a limit has every bit set; no number else comes near. */
+const field = (offset: number, width: Field['width'], divisor = 1, none = 2 ** 64): Field => {
+  return { offset, width, divisor, none };
+};
 
 /** Microseconds to milliseconds. */
 const US = 1000;
@@ -16,60 +26,62 @@ const MAX32 = 0xffffffff;
 const INFINITE = 0x7fffffff;
 
 const FIELDS: Readonly<Record<Exclude<TcpNumber, keyof typeof SCALES>, Field>> = {
-  retransmits: [2, 1],
-  probes: [3, 1],
-  backoff: [4, 1],
-  rto: [8, 4, US],
-  ato: [12, 4, US],
-  sendMss: [16, 4],
-  receiveMss: [20, 4],
-  unacked: [24, 4],
-  sacked: [28, 4],
-  lost: [32, 4],
-  retransmitted: [36, 4],
-  sinceDataSent: [44, 4],
-  sinceDataReceived: [52, 4],
-  sinceAckReceived: [56, 4],
-  pathMtu: [60, 4],
-  receiveThreshold: [64, 4],
-  rtt: [68, 4, US],
-  rttVariation: [72, 4, US],
-  sendThreshold: [76, 4, 1, INFINITE],
-  congestionWindow: [80, 4],
-  advertisedMss: [84, 4],
-  reordering: [88, 4],
-  receiveRtt: [92, 4, US],
-  receiveSpace: [96, 4],
-  totalRetransmits: [100, 4],
-  pacingRate: [104, 8],
-  maxPacingRate: [112, 8],
-  bytesAcked: [120, 8],
-  bytesReceived: [128, 8],
-  segmentsSent: [136, 4],
-  segmentsReceived: [140, 4],
-  notSentBytes: [144, 4],
-  minRtt: [148, 4, US, MAX32],
-  dataSegmentsReceived: [152, 4],
-  dataSegmentsSent: [156, 4],
-  deliveryRate: [160, 8],
-  busyTime: [168, 8, US],
-  receiveWindowLimited: [176, 8, US],
-  sendBufferLimited: [184, 8, US],
-  delivered: [192, 4],
-  deliveredCe: [196, 4],
-  bytesSent: [200, 8],
-  bytesRetransmitted: [208, 8],
-  duplicateSacks: [216, 4],
-  reorderingsSeen: [220, 4],
-  outOfOrderReceived: [224, 4],
-  sendWindow: [228, 4],
-  receiveWindow: [232, 4],
-  rehashes: [236, 4],
-  totalTimeouts: [240, 2],
-  totalTimeoutRecoveries: [242, 2],
-  totalTimeoutTime: [244, 4],
+  retransmits: field(2, 1),
+  probes: field(3, 1),
+  backoff: field(4, 1),
+  rto: field(8, 4, US),
+  ato: field(12, 4, US),
+  sendMss: field(16, 4),
+  receiveMss: field(20, 4),
+  unacked: field(24, 4),
+  sacked: field(28, 4),
+  lost: field(32, 4),
+  retransmitted: field(36, 4),
+  sinceDataSent: field(44, 4),
+  sinceDataReceived: field(52, 4),
+  sinceAckReceived: field(56, 4),
+  pathMtu: field(60, 4),
+  receiveThreshold: field(64, 4),
+  rtt: field(68, 4, US),
+  rttVariation: field(72, 4, US),
+  sendThreshold: field(76, 4, 1, INFINITE),
+  congestionWindow: field(80, 4),
+  advertisedMss: field(84, 4),
+  reordering: field(88, 4),
+  receiveRtt: field(92, 4, US),
+  receiveSpace: field(96, 4),
+  totalRetransmits: field(100, 4),
+  pacingRate: field(104, 8),
+  maxPacingRate: field(112, 8),
+  bytesAcked: field(120, 8),
+  bytesReceived: field(128, 8),
+  segmentsSent: field(136, 4),
+  segmentsReceived: field(140, 4),
+  notSentBytes: field(144, 4),
+  minRtt: field(148, 4, US, MAX32),
+  dataSegmentsReceived: field(152, 4),
+  dataSegmentsSent: field(156, 4),
+  deliveryRate: field(160, 8),
+  busyTime: field(168, 8, US),
+  receiveWindowLimited: field(176, 8, US),
+  sendBufferLimited: field(184, 8, US),
+  delivered: field(192, 4),
+  deliveredCe: field(196, 4),
+  bytesSent: field(200, 8),
+  bytesRetransmitted: field(208, 8),
+  duplicateSacks: field(216, 4),
+  reorderingsSeen: field(220, 4),
+  outOfOrderReceived: field(224, 4),
+  sendWindow: field(228, 4),
+  receiveWindow: field(232, 4),
+  rehashes: field(236, 4),
+  totalTimeouts: field(240, 2),
+  totalTimeoutRecoveries: field(242, 2),
+  totalTimeoutTime: field(244, 4),
 };
 const NAMES = Object.keys(FIELDS) as (keyof typeof FIELDS)[];
+
+const PLACES = Object.values(FIELDS);
 
 /** The numbers that are a bit field, and where it begins: both only where they were agreed on. */
 const SCALES = { sendWindowScale: 0, receiveWindowScale: 4 } as const;
@@ -103,12 +115,13 @@ export const TCP_NUMBERS = [...NAMES, ...Object.keys(SCALES)] as readonly TcpNum
 /** One number of a struct tcp_info, `null` where that ends before it. */
 export function tcpNumber(info: Bytes, name: TcpNumber): number | null {
   if (name === 'sendWindowScale' || name === 'receiveWindowScale') return scaleOf(info, name);
-  const [offset, width, divisor = 1, none] = FIELDS[name];
+  return told(info, FIELDS[name]);
+}
+
+function told(info: Bytes, { offset, width, divisor, none }: Field): number | null {
   if (info.length < offset + width) return null;
   const value = unsigned(info, offset, width);
-  // Without a limit a rate has every bit set, more than a number can hold exactly.
-  if (value === none || value > Number.MAX_SAFE_INTEGER) return null;
-  return value / divisor;
+  return value === none || value > Number.MAX_SAFE_INTEGER ? null : value / divisor;
 }
 
 function scaleOf(info: Bytes, name: keyof typeof SCALES): number | null {
@@ -122,17 +135,23 @@ function unsigned(info: Bytes, offset: number, width: 1 | 2 | 4 | 8): number {
   return width === 4 ? info.u32(offset) : info.u64(offset);
 }
 
+/** One of its form: that of an object which gets its keys one by one is a dictionary, ten times as large. */
+const EMPTY: TcpInfo = JSON.parse(
+  `{${['congestionState', 'options', 'deliveryRateAppLimited', ...TCP_NUMBERS].map((name) => `"${name}":null`)}}`,
+);
+
 /** A struct tcp_info of any length. */
 export function tcpInfo(info: Bytes): TcpInfo {
   const byte = (offset: number): number | null => (offset < info.length ? info.u8(offset) : null);
   const [state, options, bits] = [byte(1), byte(OPTIONS_AT), byte(7)];
-  const numbers = TCP_NUMBERS.map((name) => [name, tcpNumber(info, name)]);
-  return {
-    ...(Object.fromEntries(numbers) as Record<TcpNumber, number | null>),
-    congestionState: state === null ? null : (CONGESTION_STATES[state] ?? null),
-    options: options === null ? null : OPTIONS.filter((_, bit) => (options >> bit) & 1),
-    deliveryRateAppLimited: bits === null ? null : bitField(info, bits, 0, 1) === 1,
-  };
+  const facts = { ...EMPTY };
+  for (let at = 0; at < NAMES.length; at++) facts[NAMES[at]!] = told(info, PLACES[at]!);
+  facts.sendWindowScale = scaleOf(info, 'sendWindowScale');
+  facts.receiveWindowScale = scaleOf(info, 'receiveWindowScale');
+  facts.congestionState = state === null ? null : (CONGESTION_STATES[state] ?? null);
+  facts.options = options === null ? null : OPTIONS.filter((_, bit) => (options >> bit) & 1);
+  facts.deliveryRateAppLimited = bits === null ? null : bitField(info, bits, 0, 1) === 1;
+  return facts;
 }
 
 /** A bit field of C: it begins at the lowest bit of a byte, or at the highest where the order is big-endian. */

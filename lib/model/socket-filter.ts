@@ -41,6 +41,7 @@ export interface CheckedFilter {
   remotePorts: readonly PortRange[];
   localAddress: Prefix | null;
   remoteAddress: Prefix | null;
+  /** '' for bound to none. */
   interface: string | null;
   uid: number | null;
   mark: number | null;
@@ -84,7 +85,7 @@ export function matchesFilter(socket: Socket, filter: CheckedFilter): boolean {
     inPrefix(socket.local.address, filter.localAddress) &&
     (filter.remoteAddress === null ||
       (socket.remote !== null && inPrefix(socket.remote.address, filter.remoteAddress))) &&
-    (filter.interface === null || socket.boundInterface === filter.interface) &&
+    (filter.interface === null || (socket.boundInterface ?? '') === filter.interface) &&
     (filter.uid === null || socket.uid === filter.uid) &&
     (filter.mark === null || socket.mark === filter.mark) &&
     (filter.cgroup === null || socket.cgroup === filter.cgroup)
@@ -158,6 +159,7 @@ function prefixOf(value: unknown, what: string): Prefix | null {
 
 function interfaceName(value: unknown): string | null {
   if (value === undefined) return null;
+  if (value === null) return '';
   if (typeof value === 'string' && value !== '' && !/[\s/\0]/.test(value)) {
     const bytes = Buffer.byteLength(value);
     if (bytes <= INTERFACE_NAME_LIMIT) return value;
@@ -166,7 +168,7 @@ function interfaceName(value: unknown): string | null {
     );
   }
   throw invalid(
-    `filter.interface is ${show(value)}: give the name of an interface, such as 'eth0'`,
+    `filter.interface is ${show(value)}: give the name of an interface, such as 'eth0', or null for bound to none`,
   );
 }
 

@@ -90,6 +90,7 @@ export class SocketTable implements Iterable<Socket> {
   readonly #remote: AddressTexts;
   /** The 64-bit columns word by word, for no BigInt is made where a record needs none. */
   readonly #cookieWords: Uint32Array;
+  readonly #cookieTexts: CookieTexts;
   readonly #cgroupWords: Uint32Array;
   /** The row whose cgroup `#cgroupText` is: neighbours mostly share theirs. */
   #cgroupRow = -1;
@@ -117,6 +118,7 @@ export class SocketTable implements Iterable<Socket> {
     this.#local = new AddressTexts(columns.localAddress);
     this.#remote = new AddressTexts(columns.remoteAddress);
     this.#cookieWords = wordsOf(columns.cookie);
+    this.#cookieTexts = new CookieTexts(columns.cookie);
     this.#cgroupWords = wordsOf(columns.cgroup);
   }
 
@@ -249,7 +251,7 @@ export class SocketTable implements Iterable<Socket> {
     const low = this.#cookieWords[2 * row + LOW]!;
     const high = this.#cookieWords[2 * row + 1 - LOW]!;
     if (low === 0 && high === 0) return null;
-    return (high === 0 ? '00000000' : wordText(high)) + wordText(low);
+    return this.#cookieTexts.at(row) ?? (high === 0 ? '00000000' : wordText(high)) + wordText(low);
   }
 
   #cgroup(row: number): string | null {
@@ -285,6 +287,41 @@ function wordText(word: number): string {
     BYTE_TEXTS[(word >>> 8) & 0xff]! +
     BYTE_TEXTS[word & 0xff]!
   );
+}
+
+/**
+ * The texts of cookies for who reads row after row: many at once, of which each is a slice. To put
+ * together one by one what is in no other record took half the time of making records.
+ */
+class CookieTexts {
+  static readonly #ROWS = 64;
+  readonly #column: BigUint64Array;
+  #bytes: Buffer | null = null;
+  #first = 0;
+  #texts = '';
+
+  constructor(column: BigUint64Array) {
+    this.#column = column;
+  }
+
+  /** The text of a row's cookie, `null` where rows are not read in their order. */
+  at(row: number): string | null {
+    const begins = row % CookieTexts.#ROWS === 0;
+    if (begins) this.#read(row);
+    const at = 16 * (row - this.#first);
+    return at >= 0 && at < this.#texts.length ? this.#texts.substring(at, at + 16) : null;
+  }
+
+  #read(row: number): void {
+    this.#bytes ??= bigEndian(this.#column);
+    this.#first = row;
+    this.#texts = this.#bytes.toString('hex', 8 * row, 8 * (row + CookieTexts.#ROWS));
+  }
+}
+
+function bigEndian(column: BigUint64Array): Buffer {
+  const bytes = Buffer.from(column.slice().buffer);
+  return LOW === 0 ? bytes.swap64() : bytes;
 }
 
 /** The texts of a column of addresses: what many rows share is made once. */

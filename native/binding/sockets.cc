@@ -91,39 +91,13 @@ Napi::ArrayBuffer toArrayBuffer(Napi::Env env, Table::Block block, size_t size) 
   return copy;
 }
 
-/** One column, as a view on the block. */
-template <class Column, class Array>
-void setColumn(Napi::Object& columns, const char* name, const Napi::ArrayBuffer& block,
-               size_t length) {
-  using Element = std::remove_reference_t<decltype(Array().Data()[0])>;
-  constexpr size_t kPerRow = sizeof(typename Column::Type) / sizeof(Element);
-  columns.Set(name, Array::New(columns.Env(), length * kPerRow, block, Column::offset * length));
-}
-
+/** The columns as one block: lib/native.ts, which knows their order, makes views of it sooner. */
 Napi::Object toColumns(Napi::Env env, Table& table) {
   table.pack();
   const size_t length = table.length();
-  const auto block = toArrayBuffer(env, table.release(), length * Table::kRowSize);
   auto columns = Napi::Object::New(env);
   columns.Set("length", Napi::Number::New(env, static_cast<double>(length)));
-  using Napi::BigUint64Array, Napi::Uint16Array, Napi::Uint32Array, Napi::Uint8Array;
-  setColumn<Table::Protocol, Uint8Array>(columns, "protocol", block, length);
-  setColumn<Table::Family, Uint8Array>(columns, "family", block, length);
-  setColumn<Table::State, Uint8Array>(columns, "state", block, length);
-  setColumn<Table::Flags, Uint8Array>(columns, "flags", block, length);
-  setColumn<Table::LocalPort, Uint16Array>(columns, "localPort", block, length);
-  setColumn<Table::RemotePort, Uint16Array>(columns, "remotePort", block, length);
-  setColumn<Table::LocalAddress, Uint8Array>(columns, "localAddress", block, length);
-  setColumn<Table::RemoteAddress, Uint8Array>(columns, "remoteAddress", block, length);
-  setColumn<Table::BoundInterface, Uint32Array>(columns, "boundInterface", block, length);
-  setColumn<Table::Inode, Uint32Array>(columns, "inode", block, length);
-  setColumn<Table::Cookie, BigUint64Array>(columns, "cookie", block, length);
-  setColumn<Table::Uid, Uint32Array>(columns, "uid", block, length);
-  setColumn<Table::ReceiveQueue, Uint32Array>(columns, "receiveQueue", block, length);
-  setColumn<Table::SendQueue, Uint32Array>(columns, "sendQueue", block, length);
-  setColumn<Table::Mark, Uint32Array>(columns, "mark", block, length);
-  setColumn<Table::Cgroup, BigUint64Array>(columns, "cgroup", block, length);
-  setColumn<Table::InterfaceSet, Uint32Array>(columns, "interfaceSet", block, length);
+  columns.Set("block", toArrayBuffer(env, table.release(), length * Table::kRowSize));
   return columns;
 }
 

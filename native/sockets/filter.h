@@ -15,10 +15,13 @@ namespace earshot::sockets {
  */
 class Filter {
  public:
-  /** `boundIndex`: the index of the query's device; it must have one if it names one. */
+  /** `boundIndex`: that of the query's device, 0 for "bound to none"; it must have one if it asks.
+   */
   Filter(const Query& query, std::optional<uint32_t> boundIndex);
 
   bool matches(const Row& row) const;
+
+  std::optional<uint32_t> boundIndex() const { return boundIndex_; }
 
   /** The one port at that end that is asked for, 0 for any: the kernel looks at it first of all. */
   uint16_t localPort() const { return onlyPort(localPorts_); }

@@ -34,6 +34,7 @@ struct Query {
   std::vector<PortRange> remotePorts;
   std::optional<Prefix> local;
   std::optional<Prefix> remote;
+  /** Empty: bound to none. */
   std::optional<std::string> boundInterface;
   std::optional<uint32_t> uid;
   std::optional<uint32_t> mark;

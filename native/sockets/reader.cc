@@ -3,6 +3,8 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 
+#include <utility>
+
 #include "error.h"
 #include "sockets/diag.h"
 #include "sockets/procfs.h"
@@ -69,13 +71,14 @@ class RowSink : public netlink::Sink {
 /** Takes the sockets that a look-up in the scope of a device finds, if it is bound to that. */
 class FoundSink : public RowSink {
  public:
-  FoundSink(RowSink sink, uint32_t device) : RowSink(sink), device_(device) {}
+  FoundSink(RowSink sink, uint32_t device, bool alone)
+      : RowSink(sink), device_(device), alone_(alone) {}
 
   void message(const netlink::Message& message) override {
     Row row;
     diag::decode(message, IPPROTO_TCP, row);
     if (row.state == kTcpListen) return;  // it would take the connection's first packet
-    if (row.boundInterface == 0 || row.boundInterface != device_)
+    if (row.boundInterface != device_ || (device_ == 0 && !alone_))
       mayHide_ = true;
     else
       RowSink::message(message);
@@ -86,6 +89,8 @@ class FoundSink : public RowSink {
 
  private:
   const uint32_t device_;
+  /** Nobody asks for those of another device. */
+  const bool alone_;
   bool mayHide_ = false;
 };
 
@@ -107,6 +112,7 @@ bool isWanted(const Query& query, TableName name) {
 
 std::optional<Filter> filterOf(const Query& query, const Interfaces& interfaces) {
   if (!query.boundInterface) return Filter(query, std::nullopt);
+  if (query.boundInterface->empty()) return Filter(query, 0);
   const uint32_t index = interfaces.indexOf(*query.boundInterface);
   if (index == 0) return std::nullopt;
   return Filter(query, index);
@@ -129,6 +135,11 @@ bool isUnavailable(int code) {
   }
 }
 
+Reader::~Reader() {
+  // What was not read to its end has been closed where it failed.
+  if (shared_ && socket_) leaveSocket(*shared_, std::move(*socket_));
+}
+
 void Reader::read(const Filter& filter, const Interfaces& interfaces, Table& table) {
   if (lookUp(filter, interfaces, table)) return;
   const bool bothTcp = isWanted(query_, kTcp4) && isWanted(query_, kTcp6);
@@ -147,10 +158,11 @@ void Reader::read(const Filter& filter, const Interfaces& interfaces, Table& tab
 }
 
 /**
- * Asks for one connection instead of dumping all, in the scope of every device, since a socket that
- * is bound to one is in no other's. False where it cannot be done, for whatever reason; and where
- * there is one that is bound to none: made later, it stands before those that are bound and have
- * the same ends, and is found in the place of each (__inet_lookup_established, inet_ehash_insert).
+ * Asks for one connection instead of dumping all, in the scope of every device that it may be bound
+ * to, since a socket that is bound to one is in no other's. False where it cannot be done, for
+ * whatever reason; and where there is one that is bound to none and such a one was not asked for
+ * alone: made later, it stands before those that are bound and have the same ends, and is found in
+ * the place of each (__inet_lookup_established, inet_ehash_insert).
  */
 bool Reader::lookUp(const Filter& filter, const Interfaces& interfaces, Table& table) {
   const auto connection = connectionOf(query_);
@@ -158,15 +170,18 @@ bool Reader::lookUp(const Filter& filter, const Interfaces& interfaces, Table& t
   const size_t start = table.length();
   bool mayHide = false;
   const auto ask = [&](uint32_t device) {
-    FoundSink sink(RowSink(table, filter, query_, IPPROTO_TCP), device);
+    FoundSink sink(RowSink(table, filter, query_, IPPROTO_TCP), device,
+                   filter.boundIndex().has_value());
     const auto failure = converse(table, [&](netlink::Socket& socket) {
       return diag::lookUp(socket, *connection, device, query_.extensions, sink);
     });
     mayHide = mayHide || sink.mayHide();
     return !mayHide && (!failure || failure->code == ENOENT);
   };
-  bool asked = ask(0);
-  for (const auto& [index, name] : interfaces.names()) asked = asked && ask(index);
+  bool asked = ask(filter.boundIndex().value_or(0));
+  if (!filter.boundIndex()) {
+    for (const auto& [index, name] : interfaces.names()) asked = asked && ask(index);
+  }
   // ENOENT is also the answer of a kernel that cannot tell at all: of no state it tells nothing.
   if (asked && table.length() == start) {
     RowSink sink(table, filter, query_, IPPROTO_TCP);
@@ -222,6 +237,7 @@ std::optional<Failure> Reader::readNetlink(uint8_t protocol, const Filter& filte
 std::optional<Failure> Reader::converse(Table& table, auto ask) {
   const size_t start = table.length();
   try {
+    if (!socket_ && shared_) socket_.emplace(takeSocket(*shared_));
     if (!socket_) socket_.emplace(NETLINK_SOCK_DIAG);
     const std::optional<netlink::Refusal> refusal = ask(*socket_);
     if (!refusal) return std::nullopt;
@@ -232,6 +248,9 @@ std::optional<Failure> Reader::converse(Table& table, auto ask) {
     table.truncate(start);
     socket_.reset();
     return failure;
+  } catch (...) {
+    socket_.reset();
+    throw;
   }
 }
 
