@@ -39,24 +39,24 @@ export function socketQuery(
   options: Pick<CheckedOptions, 'source' | 'netns'>,
   within: StateMasks | null = null,
 ): SocketQuery {
-  const { transports, families, states, localAddress, remoteAddress, ...rest } =
-    checkFilter(filter);
+  const checked = checkFilter(filter);
+  const { transports, families, states, localAddress, remoteAddress } = checked;
   const asked = states ? masksOf(states) : { tcp: ~0, udp: ~0 };
   const masks = within ?? (states ? { tcp: ~0, udp: ~0 } : ALL_STATES);
   return {
     tcpStates: transports.includes('tcp') ? asked.tcp & masks.tcp : 0,
     udpStates: transports.includes('udp') ? asked.udp & masks.udp : 0,
     families: (families.includes('ipv4') ? 1 : 0) | (families.includes('ipv6') ? 2 : 0),
-    localPorts: portPairs(rest.localPorts),
-    remotePorts: portPairs(rest.remotePorts),
+    localPorts: portPairs(checked.localPorts),
+    remotePorts: portPairs(checked.remotePorts),
     localAddress: localAddress && addressToBytes(localAddress.address),
     localPrefixLength: localAddress?.length ?? 0,
     remoteAddress: remoteAddress && addressToBytes(remoteAddress.address),
     remotePrefixLength: remoteAddress?.length ?? 0,
-    boundInterface: rest.interface,
-    uid: rest.uid,
-    mark: rest.mark,
-    cgroup: cgroupId(rest.cgroup),
+    boundInterface: checked.interface,
+    uid: checked.uid,
+    mark: checked.mark,
+    cgroup: cgroupId(checked.cgroup),
     source: options.source,
     netns: options.netns,
   };

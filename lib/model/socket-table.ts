@@ -1,6 +1,7 @@
 import { EarshotError } from '../errors.js';
-import { type Address, addressFromBytes, formatAddress, formatPrefix } from './address.js';
+import { addressFromBytes, formatPrefix } from './address.js';
 import { invalid, show } from './arguments.js';
+import { AddressTexts, CookieTexts, wordsOf } from './column-texts.js';
 import type { ExtendedFacts, TcpNumber } from './extended.js';
 import type { Endpoint, Process, Socket, SocketState } from './socket.js';
 import { RowFlag, type SocketColumns, type SocketTableData } from './socket-columns.js';
@@ -34,9 +35,6 @@ export const UDP_STATES: readonly (SocketState | undefined)[] = [
   undefined,
   'unconnected',
 ];
-
-/** `::`. */
-const UNSPECIFIED = addressFromBytes(new Uint8Array(16), 0, 'ipv6');
 
 const TCP = 6;
 const TCP_LISTEN = 10;
@@ -75,9 +73,17 @@ export class SocketTable implements Iterable<Socket> {
    * address in the first 4), `boundInterface` (index), `inode`, `cookie`, `uid`, `receiveQueue`,
    * `sendQueue` (for a TCP listener its accept queue and the limit of that), `mark`, `cgroup`.
    */
-  readonly columns: Readonly<Omit<SocketColumns, 'length'>>;
+  get columns(): Readonly<Omit<SocketColumns, 'length'>> {
+    // Who asks for records alone never needs it, and asks often.
+    if (!this.#shown) {
+      const { length: _, ...columns } = this.#columns;
+      this.#shown = columns;
+    }
+    return this.#shown;
+  }
 
   readonly #columns: SocketColumns;
+  #shown: Omit<SocketColumns, 'length'> | null = null;
   readonly #interfaceSets: readonly string[][];
   readonly #interfaceNames: ReadonlyMap<number, string>;
   readonly #cgroups: ReadonlyMap<bigint, string>;
@@ -88,9 +94,7 @@ export class SocketTable implements Iterable<Socket> {
   /** What many rows share is made once. */
   readonly #local: AddressTexts;
   readonly #remote: AddressTexts;
-  /** The 64-bit columns word by word, for no BigInt is made where a record needs none. */
-  readonly #cookieWords: Uint32Array;
-  readonly #cookieTexts: CookieTexts;
+  readonly #cookies: CookieTexts;
   readonly #cgroupWords: Uint32Array;
   /** The row whose cgroup `#cgroupText` is: neighbours mostly share theirs. */
   #cgroupRow = -1;
@@ -105,10 +109,9 @@ export class SocketTable implements Iterable<Socket> {
     owners: OwnersByInode | null = null,
     facts: FactsByRow | null = null,
   ) {
-    const { length, ...columns } = data.columns;
-    this.length = length;
-    this.columns = columns;
-    this.#columns = data.columns;
+    const { columns } = data;
+    this.length = columns.length;
+    this.#columns = columns;
     this.#interfaceSets = data.interfaceSets.map((names) => Object.freeze(names) as string[]);
     this.#interfaceNames = new Map(data.interfaceNames);
     this.#cgroups = new Map(data.cgroups);
@@ -117,8 +120,7 @@ export class SocketTable implements Iterable<Socket> {
     this.#facts = facts;
     this.#local = new AddressTexts(columns.localAddress);
     this.#remote = new AddressTexts(columns.remoteAddress);
-    this.#cookieWords = wordsOf(columns.cookie);
-    this.#cookieTexts = new CookieTexts(columns.cookie);
+    this.#cookies = new CookieTexts(columns.cookie);
     this.#cgroupWords = wordsOf(columns.cgroup);
   }
 
@@ -218,7 +220,7 @@ export class SocketTable implements Iterable<Socket> {
       boundInterface: this.#boundInterface(row),
       v6only: isIpv4 ? null : told(flags, RowFlag.v6onlyKnown, RowFlag.v6only),
       inode,
-      cookie: this.#cookie(row),
+      cookie: this.#cookies.at(row),
       uid: columns.uid[row]!,
       receiveQueue: isListener ? 0 : receiveQueue,
       sendQueue: isListener ? 0 : sendQueue,
@@ -247,13 +249,6 @@ export class SocketTable implements Iterable<Socket> {
     return index === 0 ? null : (this.#interfaceNames.get(index) ?? `if${index}`);
   }
 
-  #cookie(row: number): string | null {
-    const low = this.#cookieWords[2 * row + LOW]!;
-    const high = this.#cookieWords[2 * row + 1 - LOW]!;
-    if (low === 0 && high === 0) return null;
-    return this.#cookieTexts.at(row) ?? (high === 0 ? '00000000' : wordText(high)) + wordText(low);
-  }
-
   #cgroup(row: number): string | null {
     const words = this.#cgroupWords;
     const last = this.#cgroupRow;
@@ -266,104 +261,6 @@ export class SocketTable implements Iterable<Socket> {
       this.#cgroupText = this.#cgroups.get(this.#columns.cgroup[row]!) ?? null;
     }
     return this.#cgroupText;
-  }
-}
-
-/** The place of the lower half of a 64-bit number, in words. */
-const LOW = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 0 : 1;
-
-function wordsOf(column: BigUint64Array): Uint32Array {
-  return new Uint32Array(column.buffer, column.byteOffset, 2 * column.length);
-}
-
-/** 00 to ff: a number's own toString() is several times slower. */
-const BYTE_TEXTS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-/** 32 bits as 8 hexadecimal digits. */
-function wordText(word: number): string {
-  return (
-    BYTE_TEXTS[word >>> 24]! +
-    BYTE_TEXTS[(word >>> 16) & 0xff]! +
-    BYTE_TEXTS[(word >>> 8) & 0xff]! +
-    BYTE_TEXTS[word & 0xff]!
-  );
-}
-
-/**
- * The texts of cookies for who reads row after row: many at once, of which each is a slice. To put
- * together one by one what is in no other record took half the time of making records.
- */
-class CookieTexts {
-  static readonly #ROWS = 64;
-  readonly #column: BigUint64Array;
-  #bytes: Buffer | null = null;
-  #first = 0;
-  #texts = '';
-
-  constructor(column: BigUint64Array) {
-    this.#column = column;
-  }
-
-  /** The text of a row's cookie, `null` where rows are not read in their order. */
-  at(row: number): string | null {
-    const begins = row % CookieTexts.#ROWS === 0;
-    if (begins) this.#read(row);
-    const at = 16 * (row - this.#first);
-    return at >= 0 && at < this.#texts.length ? this.#texts.substring(at, at + 16) : null;
-  }
-
-  #read(row: number): void {
-    this.#bytes ??= bigEndian(this.#column);
-    this.#first = row;
-    this.#texts = this.#bytes.toString('hex', 8 * row, 8 * (row + CookieTexts.#ROWS));
-  }
-}
-
-function bigEndian(column: BigUint64Array): Buffer {
-  const bytes = Buffer.from(column.slice().buffer);
-  return LOW === 0 ? bytes.swap64() : bytes;
-}
-
-/** The texts of a column of addresses: what many rows share is made once. */
-class AddressTexts {
-  readonly #column: Uint8Array;
-  readonly #ipv4 = new Map<number, string>();
-  #lastIpv6: Address = UNSPECIFIED;
-  #lastIpv6Text = '::';
-
-  constructor(column: Uint8Array) {
-    this.#column = column;
-  }
-
-  at(row: number, isIpv4: boolean): string {
-    return isIpv4 ? this.#ipv4At(16 * row) : this.#ipv6At(16 * row);
-  }
-
-  #ipv4At(at: number): string {
-    const bytes = this.#column;
-    const key =
-      (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-    let text = this.#ipv4.get(key);
-    if (text === undefined) {
-      text = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
-      this.#ipv4.set(key, text);
-    }
-    return text;
-  }
-
-  #ipv6At(at: number): string {
-    const address = addressFromBytes(this.#column, at, 'ipv6');
-    const last = this.#lastIpv6;
-    if (
-      address.d !== last.d ||
-      address.c !== last.c ||
-      address.b !== last.b ||
-      address.a !== last.a
-    ) {
-      this.#lastIpv6 = address;
-      this.#lastIpv6Text = formatAddress(address);
-    }
-    return this.#lastIpv6Text;
   }
 }
 

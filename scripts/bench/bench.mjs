@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { inRoot } from '../support/paths.mjs';
@@ -48,19 +48,20 @@ await main(async () => {
   await run('ip', ['link', 'set', 'lo', 'up']);
   const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}`;
   say(machine);
+  const [load = 0] = loadavg();
   let tables = '';
   for (const size of sizes) tables = await measure(size, rounds, values.check);
-  if (values.write) await write(sizes.at(-1) ?? 0, machine, tables);
+  if (values.write) await write(sizes.at(-1) ?? 0, machine, load, tables);
 });
 
-/** @param {number} size @param {string} machine @param {string} tables */
-async function write(size, machine, tables) {
+/** @param {number} size @param {string} machine @param {number} load before it began @param {string} tables */
+async function write(size, machine, load, tables) {
   const [begin, end] = ['<!-- bench -->', '<!-- /bench -->'];
   const text = readFileSync(inRoot('README.md'), 'utf8');
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) throw new StepError(`README.md has no ${begin}`, 'put it back');
   const date = new Date().toISOString().slice(0, 10);
-  const said = `${size.toLocaleString('en')} TCP sockets over loopback, ${date}: ${machine}.`;
+  const said = `${size.toLocaleString('en')} TCP sockets over loopback, ${date}: ${machine}; the load of other programs was ${load.toFixed(1)}.`;
   const whole = `${text.slice(0, from + begin.length)}\n\n${said}\n\n${tables}\n${text.slice(to)}`;
   writeFileSync(inRoot('README.md'), whole);
   await run('npx', ['biome', 'format', '--write', inRoot('README.md')]);
