@@ -83,8 +83,10 @@ function compare(
   if (outcome === 'reachable' && shaken) return ['agrees', ''];
   if (outcome !== result.outcome) return ['wrong', 'the outcome'];
   if (outcome !== 'reachable' && symptom === null) {
-    const why = followed.undecidedSymptom ?? course.doubts[0]?.cause ?? null;
-    return ['unknown', `the symptom: ${reasonOf(why)}`];
+    const { unsure } = followed.fate;
+    return unsure
+      ? ['unknown', `the symptom: ${reasonOf(unsure)}`]
+      : ['wrong', 'no reason why the symptom is open'];
   }
   if (outcome !== 'reachable') {
     return symptom === result.symptom ? ['agrees', ''] : ['wrong', 'the symptom'];
