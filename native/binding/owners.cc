@@ -19,6 +19,12 @@ processes::Query query(const Napi::CallbackInfo& info) {
     if (!wanted.empty() && wanted.front() == 0) wanted.erase(wanted.begin());
   }
   query.procRoot = string(object, "procRoot");
+  query.one = object.Get("one").ToBoolean();
+  if (const Napi::Value uids = object.Get("uids"); uids.IsTypedArray()) {
+    const auto each = *optionalLongs(object, "uids");
+    query.uids.assign(each.begin(), each.end());
+    std::ranges::sort(query.uids);
+  }
   return query;
 }
 
@@ -49,6 +55,7 @@ Napi::Value present(Napi::Env env, processes::Owners& owners) {
   result.Set("fd", column(env, owners.fd));
   result.Set("processes", processes);
   result.Set("denied", Napi::Number::New(env, owners.denied));
+  result.Set("hidden", Napi::Boolean::New(env, owners.hidden));
   return result;
 }
 
