@@ -1,11 +1,8 @@
-import { type Address, addressFromBytes, formatAddress } from './address.js';
+import { addressFromBytes, formatAddress } from './address.js';
 
 /*
  * Columns as the texts of records, for who makes one for each of hundreds of thousands of rows.
  */
-
-/** `::`. */
-const UNSPECIFIED = addressFromBytes(new Uint8Array(16), 0, 'ipv6');
 
 /** The place of the lower half of a 64-bit number, in words. */
 const LOW = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 0 : 1;
@@ -71,11 +68,15 @@ export class CookieTexts {
 export class AddressTexts {
   readonly #column: Uint8Array;
   readonly #ipv4 = new Map<number, string>();
-  #lastIpv6: Address = UNSPECIFIED;
-  #lastIpv6Text = '::';
+  /** Word by word, to see at once that an address is the one before. */
+  readonly #words: Uint32Array;
+  /** Where that is, in words. */
+  #lastIpv6 = -1;
+  #lastIpv6Text = '';
 
   constructor(column: Uint8Array) {
     this.#column = column;
+    this.#words = new Uint32Array(column.buffer, column.byteOffset, column.length / 4);
   }
 
   at(row: number, isIpv4: boolean): string {
@@ -95,17 +96,15 @@ export class AddressTexts {
   }
 
   #ipv6At(at: number): string {
-    const address = addressFromBytes(this.#column, at, 'ipv6');
-    const last = this.#lastIpv6;
-    if (
-      address.d !== last.d ||
-      address.c !== last.c ||
-      address.b !== last.b ||
-      address.a !== last.a
-    ) {
-      this.#lastIpv6 = address;
-      this.#lastIpv6Text = formatAddress(address);
-    }
+    const [words, place, last] = [this.#words, at / 4, this.#lastIpv6];
+    const isLast =
+      last >= 0 &&
+      words[place + 3] === words[last + 3] &&
+      words[place + 2] === words[last + 2] &&
+      words[place + 1] === words[last + 1] &&
+      words[place] === words[last];
+    if (!isLast) this.#lastIpv6Text = formatAddress(addressFromBytes(this.#column, at, 'ipv6'));
+    this.#lastIpv6 = place;
     return this.#lastIpv6Text;
   }
 }

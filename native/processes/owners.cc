@@ -93,8 +93,6 @@ struct Candidate {
   std::vector<Holding> holdings;
   bool denied = false;
   std::optional<Process> process;
-  /** The lower, the earlier it is looked at: where one owner is enough. */
-  std::pair<bool, off_t> rank{};
 };
 
 /** The wanted sockets of which one owner is enough: each is taken by the first who finds it. */
@@ -143,7 +141,7 @@ class Search {
     for (const uint32_t inode : *query_.inodes) {
       const auto before = foundBefore(inode);
       if (!before) continue;
-      Candidate candidate{std::to_string(before->pid), {}, false, {}, {}};
+      Candidate candidate{std::to_string(before->pid), {}, false, {}};
       const Directory descriptors(proc_.get(), (candidate.pid + "/fd").c_str());
       if (descriptors.error()) continue;
       look(candidate, descriptors.get(), std::to_string(before->fd).c_str());
@@ -161,7 +159,7 @@ class Search {
       if (!pid) continue;
       // Every PID namespace has a first process.
       if (*pid == 1) hidden_ = false;
-      candidates_.push_back({entry.name, {}, false, {}, {}});
+      candidates_.push_back({entry.name, {}, false, {}});
     }
     if (proc_.error()) refuse();
     if (unfound_) sortByLikelihood(start);
@@ -174,16 +172,21 @@ class Search {
 
   /** The sockets' own users first; and who has few descriptors, by which all are soon looked at. */
   void sortByLikelihood(size_t start) {
+    using Place = std::tuple<bool, off_t, size_t>;
+    std::vector<Place> order;
     for (size_t at = start; at < candidates_.size(); at++) {
-      Candidate& candidate = candidates_[at];
       struct stat status {};
-      if (fstatat(proc_.get(), (candidate.pid + "/fd").c_str(), &status, 0) < 0) continue;
+      fstatat(proc_.get(), (candidates_[at].pid + "/fd").c_str(), &status, 0);
       // The size is the number of descriptors (Linux 6.2).
-      candidate.rank = {!std::ranges::binary_search(query_.uids, status.st_uid), status.st_size};
+      order.emplace_back(!std::ranges::binary_search(query_.uids, status.st_uid), status.st_size,
+                         at);
     }
-    std::stable_sort(
-        candidates_.begin() + static_cast<ptrdiff_t>(start), candidates_.end(),
-        [](const Candidate& one, const Candidate& other) { return one.rank < other.rank; });
+    std::sort(order.begin(), order.end());
+    std::vector<Candidate> sorted(
+        std::move_iterator(candidates_.begin()),
+        std::move_iterator(candidates_.begin() + static_cast<ptrdiff_t>(start)));
+    for (const Place& place : order) sorted.push_back(std::move(candidates_[std::get<2>(place)]));
+    candidates_ = std::move(sorted);
   }
 
   void lookAt(Candidate& candidate) {
