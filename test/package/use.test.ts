@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import * as esbuild from 'esbuild';
@@ -114,6 +114,31 @@ for (const { name, test, binary, flags } of forbidding) {
     t.is(status, 0);
   });
 }
+
+test.serial(
+  'what is bundled keeps the names of functions and classes, and has short lines',
+  (t) => {
+    const { stdout } = consumer.run(
+      'names.mjs',
+      `import { socketsSync, trace } from 'earshot';
+     try {
+       socketsSync({ protocl: 'tcp' });
+     } catch (error) {
+       console.log(error.constructor.name, /at checkFilter/.test(error.stack), trace.name);
+     }`,
+    );
+    t.is(stdout, 'EarshotError true trace\n');
+    const bundle = join(consumer.directory, 'node_modules/earshot/dist/bundle');
+    for (const file of readdirSync(bundle, { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.js')) continue;
+      // A text of many words cannot be broken.
+      const lengths = readFileSync(join(bundle, file), 'utf8')
+        .split('\n')
+        .map(({ length }) => length);
+      t.true(Math.max(...lengths) < 5000, file);
+    }
+  },
+);
 
 const bundling = { write: true, bundle: true, platform: 'node', logLevel: 'silent' } as const;
 
