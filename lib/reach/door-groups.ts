@@ -18,8 +18,9 @@ interface Found {
  * ports that its rules tell apart: what came of asking for one of them holds for all others.
  */
 export class DoorGroups {
-  readonly #trees = new Map<string, PortTree<Found>>();
-  readonly #kinds = new Map<Socket, string | null>();
+  /** By all that decides how a socket fares but its port, and then by the door. */
+  readonly #kinds = new Map<string, Map<string, PortTree<Found>>>();
+  readonly #kindOf = new Map<Socket, Map<string, PortTree<Found>> | null>();
   /** Policy rules look at ports before anybody can note it. */
   readonly #routesByPort: boolean;
 
@@ -32,14 +33,14 @@ export class DoorGroups {
   /** `space`: the peers behind the door's interface; `null` where this host itself asks. */
   at(socket: Socket, door: Door, space: PeerSpace | null): readonly PeerGroup[] {
     const { host } = this;
-    const kind = this.#kindOf(socket);
+    const trees = this.#treesOf(socket);
     const find = (port: PortWatch | null) =>
       space ? groupPeers(host, socket, door, space, port) : groupHere(host, socket, door, port);
-    if (kind === null) return find(null);
+    if (trees === null) return find(null);
     const { port } = socket.local;
-    const name = `${door.device.name} ${door.address} ${kind}`;
-    const tree = this.#trees.get(name) ?? new PortTree<Found>();
-    this.#trees.set(name, tree);
+    const name = `${door.device.name} ${door.address}`;
+    const tree = trees.get(name) ?? new PortTree<Found>();
+    trees.set(name, tree);
     const receivers = host.receivers(socket.protocol, port);
     const known = tree.find(port);
     if (known)
@@ -53,21 +54,22 @@ export class DoorGroups {
     return groups;
   }
 
-  /** All that decides how a socket fares but its port; `null` where that cannot be told apart. */
-  #kindOf(socket: Socket): string | null {
-    const known = this.#kinds.get(socket);
+  /** What is known of sockets of its kind; `null` where its kind cannot be told. */
+  #treesOf(socket: Socket): Map<string, PortTree<Found>> | null {
+    const known = this.#kindOf.get(socket);
     if (known !== undefined) return known;
     const { host } = this;
     const { port } = socket.local;
     const receivers = host.receivers(socket.protocol, port);
-    const kind =
+    const isLonely =
       this.#routesByPort ||
       port === host.unnamedPort ||
-      receivers.some(({ remote }) => remote !== null)
-        ? null
-        : `${receivers.findIndex((one) => one.socket === socket)} ${receivers.map(nameOf).join(' + ')}`;
-    this.#kinds.set(socket, kind);
-    return kind;
+      receivers.some(({ remote }) => remote !== null);
+    const kind = `${receivers.findIndex((one) => one.socket === socket)} ${receivers.map(nameOf).join(' + ')}`;
+    const trees = isLonely ? null : (this.#kinds.get(kind) ?? new Map());
+    if (trees) this.#kinds.set(kind, trees);
+    this.#kindOf.set(socket, trees);
+    return trees;
   }
 }
 

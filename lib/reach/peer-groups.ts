@@ -53,7 +53,7 @@ export function groupPeers(
       const part = waiting.pop()!;
       const address = addressFromNumber(firstOf(part)!, door.family);
       const text = formatAddress(address);
-      const watch = watches ? new PeerWatch<CompiledRule>(address, port) : null;
+      const watch = watches ? new PeerWatch<CompiledRule>(address, port, space.audience) : null;
       const asked = knock(host, socket, door, text, watch);
       const tooMany = watches && count >= mostParts;
       let taken = part;

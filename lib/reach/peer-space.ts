@@ -9,6 +9,7 @@ import {
 } from '../model/prefix-set.js';
 import type { Family } from '../model/socket.js';
 import type { Device, Host } from './host.js';
+import { Audience } from './nftables/audience.js';
 import type { PeerCondition } from './nftables/peer-watch.js';
 import { isUplink, type PeerClass, type Piece, type Who, whoHas } from './peers.js';
 
@@ -141,6 +142,8 @@ interface Gap extends AddressRange {
 /** The peers of a family behind one interface. */
 export class PeerSpace {
   readonly parts: readonly StartingPart[];
+  /** All of them, as rules see them. */
+  readonly audience: Audience;
   readonly #gaps: readonly Gap[];
   /** By how many ranges they are of: lists of prefixes, each made once for all who have it. */
   readonly #texts = new Map<number, { ranges: readonly AddressRange[]; texts: string[] }[]>();
@@ -173,6 +176,8 @@ export class PeerSpace {
           ]
         : [],
     );
+    const everybody = joinedRanges(this.parts.flatMap(({ region }) => region.ranges));
+    this.audience = new Audience(family, everybody);
     this.#gaps = gapsOf(pieces.map((piece) => ({ ...piece, who: whoOf(piece.class) })));
   }
 

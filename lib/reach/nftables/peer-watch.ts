@@ -1,5 +1,6 @@
 import { type Address, addressToBytes, sameAddress } from '../../model/address.js';
 import { type AddressRange, addressToNumber } from '../../model/prefix-set.js';
+import type { Audience } from './audience.js';
 import type { PortWatch } from './port-watch.js';
 
 /** Something was asked of the peer's address: all peers inside of these ranges, or all outside, get one answer. */
@@ -28,6 +29,8 @@ export class PeerWatch<Rule> {
     readonly address: Address,
     /** What is asked of the port that the peer asks for; `null` where nobody wants to know. */
     readonly port: PortWatch | null = null,
+    /** All whom the peer may stand for; `null` where that is not told. */
+    readonly audience: Audience | null = null,
   ) {
     this.bytes = addressToBytes(address);
     this.number = addressToNumber(address);

@@ -7,7 +7,12 @@ import { chainsOf } from '../xtables/legacy.js';
 import { printRule as printIptables } from '../xtables/print/rule.js';
 import { type RuleTool, toolOf } from '../xtables/tool.js';
 import { changesPacket, compile, hasEffect, type Names } from './compile.js';
-import { type Condition, type ConditionTable, leadingConditions } from './conditions.js';
+import {
+  type Condition,
+  type ConditionTable,
+  leadingConditions,
+  sourcesAskedFor,
+} from './conditions.js';
 import { Fields } from './field.js';
 import { printRule } from './print/rule.js';
 import { loadsWhatItReads } from './reads.js';
@@ -106,24 +111,32 @@ export class CompiledChain {
 
   /** Which rules to hold a packet against; `null` where it has to be all of them. */
   get index(): RuleIndex | null {
-    if (this.#index === undefined) this.#index = this.#makeIndex(() => true);
+    if (this.#index === undefined) {
+      const conditions = this.#leading();
+      this.#index = conditions && new RuleIndex(conditions);
+    }
     return this.#index;
   }
 
   /** The same, but that every rule which asks only for addresses is held against the packet. */
   get indexBesidePeers(): RuleIndex | null {
-    if (this.#indexBesidePeers === undefined)
-      this.#indexBesidePeers = this.#makeIndex(({ field }) => !field.mayBePeers);
+    if (this.#indexBesidePeers === undefined) {
+      const conditions = this.#leading();
+      const others = conditions?.map(
+        (all) => all?.filter(({ field }) => !field.mayBePeers) ?? null,
+      );
+      const sources = conditions?.map((all) => sourcesAskedFor(all ?? []));
+      this.#indexBesidePeers = others ? new RuleIndex(others, sources) : null;
+    }
     return this.#indexBesidePeers;
   }
 
-  #makeIndex(counts: (condition: Condition) => boolean): RuleIndex | null {
+  /** The conditions that each rule begins with; `null` for a chain that is gone through. */
+  #leading(): (Condition[] | null)[] | null {
     const { rules, tables } = this;
     if (rules.length < leastIndexed || !tables.loadsWhatItReads) return null;
-    return new RuleIndex(
-      rules.map(({ steps, expressions }) =>
-        steps.length === 0 ? null : leadingConditions(expressions, tables).filter(counts),
-      ),
+    return rules.map(({ steps, expressions }) =>
+      steps.length === 0 ? null : leadingConditions(expressions, tables),
     );
   }
 
