@@ -8,7 +8,7 @@
 namespace earshot::binding {
 namespace {
 
-processes::Query query(const Napi::CallbackInfo& info) {
+processes::Query ownersQuery(const Napi::CallbackInfo& info) {
   const Napi::Object object = objectArgument(info, 0);
   processes::Query query;
   if (const auto inodes = optionalLongs(object, "inodes")) {
@@ -61,6 +61,7 @@ Napi::Value present(Napi::Env env, processes::Owners& owners) {
 
 }  // namespace
 
-const Question<processes::Query, processes::Owners> kOwners{query, processes::findOwners, present};
+const Question<processes::Query, processes::Owners> kOwners{ownersQuery, processes::findOwners,
+                                                            present};
 
 }  // namespace earshot::binding

@@ -65,7 +65,7 @@ sockets::Query toSocketQuery(const Napi::Object& object) {
 
 namespace {
 
-sockets::Query query(const Napi::CallbackInfo& info) {
+sockets::Query socketQuery(const Napi::CallbackInfo& info) {
   return toSocketQuery(objectArgument(info, 0));
 }
 
@@ -188,9 +188,10 @@ Napi::Value decoded(Napi::Env env, auto decode) {
 
 }  // namespace
 
-const Question<sockets::Query, sockets::Reading> kReadSockets{query, sockets::read, presentReading};
-const Question<sockets::Query, std::vector<sockets::Recording>> kDumpSockets{query, sockets::record,
-                                                                             presentRecordings};
+const Question<sockets::Query, sockets::Reading> kReadSockets{socketQuery, sockets::read,
+                                                              presentReading};
+const Question<sockets::Query, std::vector<sockets::Recording>> kDumpSockets{
+    socketQuery, sockets::record, presentRecordings};
 
 Napi::Value cgroupId(const Napi::CallbackInfo& info) {
   const auto id = processes::cgroupId(stringArgument(info, 0));
