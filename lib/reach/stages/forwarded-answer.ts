@@ -1,13 +1,13 @@
-import type { Course, Fate, Packet } from '../course.js';
-import { Course as AnswerCourse } from '../course.js';
+import type { Endpoint } from '../../model/socket.js';
+import { Course, type Fate, type Packet } from '../course.js';
 import type { Found } from '../fib.js';
 import type { Device } from '../host.js';
 import { inverted, SRC_NAT, type Tuple } from '../nftables/connection.js';
 import type { Frame } from '../nftables/frame.js';
 import { makeFrame } from '../nftables/headers.js';
-import { sameTuple } from '../nftables/hooks.js';
+import { type Stop, sameTuple } from '../nftables/hooks.js';
 import type { Cause } from '../verdict.js';
-import { passEntrance, passPrograms } from './firewall.js';
+import { passEntrance, passHook, passPrograms } from './firewall.js';
 import { passForwardingHooks } from './forwarding.js';
 import { acknowledgement, adopt } from './packets.js';
 import { routeIncoming } from './routing.js';
@@ -17,6 +17,14 @@ import { stopped } from './stopped.js';
 export interface ForwardedAnswer {
   readonly comesBack: boolean;
   readonly fate: Fate | null;
+}
+
+/** Whom rules send it to instead of whom it asked for; `null` where they do not. */
+export function sentOnTo({ asked, packet, request }: Course): Endpoint | null {
+  if (asked === null || request === null || request.isReply) return null;
+  const { destination, destinationText: address, destinationPort: port } = packet;
+  if (asked.destination === destination && asked.destinationPort === port) return null;
+  return { address, port };
 }
 
 const leftOpen: ForwardedAnswer = { comesBack: false, fate: null };
@@ -33,9 +41,9 @@ export function passForwardedAnswer(course: Course, { device, nexthop }: Found):
     return leftOpen;
   const frame = answerTo(course, request, device);
   const answer = courseOfAnswer(course, frame, device);
-  const fate = follow(answer, frame, device);
+  const fate = follow(answer, frame, device, course.fromHere);
   for (const { action, detail } of answer.steps) course.step('reply', action, detail, 'reply');
-  if (fate.cause?.code !== 'forwarded') return { comesBack: false, fate: lost(course, fate) };
+  if (fate) return { comesBack: false, fate: lost(course, fate) };
   course.doubts.push(...answer.doubts);
   if (!course.asked || !sameTuple(frame.tuple, inverted(course.asked))) return leftOpen;
   return restOfHandshake(course, device);
@@ -46,13 +54,13 @@ export function passForwardedAnswer(course: Course, { device, nexthop }: Found):
  * and to a peer on its own link at once, unless it believes to have been asked by this host.
  */
 function returnsHere(
-  { connection, device: arrival }: Course,
+  { connection, device: arrival, fromHere }: Course,
   device: Device,
   gateway: string | null,
 ): boolean {
   if (!connection || device.vrf || arrival.vrf) return false;
   if (!device.link.up || !(device.link.lowerUp || device.link.loopback)) return false;
-  return connection.has(SRC_NAT) || (gateway === null && device !== arrival);
+  return connection.has(SRC_NAT) || (gateway === null && (fromHere || device !== arrival));
 }
 
 function answerTo(course: Course, { tuple }: Frame, device: Device): Frame {
@@ -66,7 +74,7 @@ function answerTo(course: Course, { tuple }: Frame, device: Device): Frame {
 function courseOfAnswer(course: Course, frame: Frame, device: Device): Course {
   const packet: Packet = { ...course.packet, mark: 0 };
   const { host, flow, choices, peer } = course;
-  const answer = new AnswerCourse(
+  const answer = new Course(
     host,
     { protocol: flow.protocol, ingress: device.name, destination: flow.destination },
     packet,
@@ -84,18 +92,20 @@ function courseOfAnswer(course: Course, frame: Frame, device: Device): Course {
   return answer;
 }
 
-/** In by the interface, routed, and out: that it is sent on is what is hoped for. */
-function follow(answer: Course, frame: Frame, device: Device): Fate {
+/** In by the interface, routed, and out again, or up to this host where it has asked itself. */
+function follow(answer: Course, frame: Frame, device: Device, isOurs: boolean): Fate | null {
   passPrograms(answer, 'reply');
   const early = passEntrance(answer, frame, 'reply', device);
   if (early) return stopped(answer, early, frame);
   adopt(answer, frame);
-  const to = answer.packet.destinationText;
-  return routeIncoming(answer) ?? answer.cannotTell('routing', notThrough(to), notThrough(to).what);
-}
-
-function notThrough(to: string) {
-  return { code: 'not-evaluated', what: `what becomes of an answer to ${to} itself` } as const;
+  const routed = routeIncoming(answer);
+  if (routed) return routed.cause?.code === 'forwarded' && !isOurs ? null : routed;
+  if (!isOurs) {
+    const what = `what becomes of an answer to ${answer.packet.destinationText} itself`;
+    return answer.cannotTell('routing', { code: 'not-evaluated', what }, what);
+  }
+  const stop = passHook(answer, 'input', frame, 'reply', device);
+  return stop && stopped(answer, stop, frame);
 }
 
 /** The peer waits in vain. What no cause says of an answer is told in the words of its last step. */
@@ -116,16 +126,38 @@ function lost(course: Course, { outcome, cause }: Fate): Fate {
 
 /** The peer's third packet goes where the first one went, as part of a connection that is known. */
 function restOfHandshake(course: Course, out: Device): ForwardedAnswer {
-  const { packet, arrival, host, request } = course;
+  const { packet, arrival, request, fromHere } = course;
   if (packet.protocol === 'udp') return { comesBack: true, fate: null };
-  const frame = acknowledgement(course, arrival.link.mtu)!;
-  const early = passEntrance(course, frame, 'request', arrival);
-  if (early) return { comesBack: false, fate: stopped(course, early, frame) };
-  const { source, sourcePort, destination, destinationPort, mark } = packet;
-  const first: Tuple = { source, sourcePort, destination, destinationPort };
-  const marked = frame.mark !== mark && host.policy[packet.family].looksAtMarks;
-  if (marked || !sameTuple(frame.tuple, first)) return leftOpen;
-  const stop = passForwardingHooks(course, frame, out);
+  const frame = acknowledgement(course, fromHere ? out.link.mtu : arrival.link.mtu)!;
+  const stop = fromHere ? leave(course, frame, out) : passOn(course, frame, out);
+  if (stop === 'elsewhere') return leftOpen;
   if (stop) return { comesBack: false, fate: stopped(course, stop, frame) };
   return { comesBack: request !== null && sameTuple(frame.tuple, request.tuple), fate: null };
+}
+
+function passOn(course: Course, frame: Frame, out: Device): Stop | 'elsewhere' | null {
+  const early = passEntrance(course, frame, 'request', course.arrival);
+  if (early) return early;
+  const { source, sourcePort, destination, destinationPort } = course.packet;
+  const first: Tuple = { source, sourcePort, destination, destinationPort };
+  if (isRoutedAnew(course, frame) || !sameTuple(frame.tuple, first)) return 'elsewhere';
+  return passForwardingHooks(course, frame, out);
+}
+
+/** What this host itself sends is routed before it is translated, and once more behind the hook. */
+function leave(course: Course, frame: Frame, out: Device): Stop | 'elsewhere' | null {
+  const { arrival: before } = course;
+  frame.output = before;
+  const stop = passHook(course, 'output', frame, 'request', before);
+  if (stop || isRoutedAnew(course, frame)) return stop ?? 'elsewhere';
+  frame.output = out;
+  return (
+    passHook(course, 'postrouting', frame, 'request', out) ??
+    passHook(course, 'egress', frame, 'request', out)
+  );
+}
+
+/** Another mark may lead another way. */
+function isRoutedAnew({ packet, host }: Course, { mark }: Frame): boolean {
+  return mark !== packet.mark && host.policy[packet.family].looksAtMarks;
 }

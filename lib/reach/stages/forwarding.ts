@@ -5,7 +5,7 @@ import type { Device } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import { directionOf, type Stop } from '../nftables/hooks.js';
 import { passHook } from './firewall.js';
-import { passForwardedAnswer } from './forwarded-answer.js';
+import { passForwardedAnswer, sentOnTo } from './forwarded-answer.js';
 import { describeRoute } from './routing.js';
 import { stopped } from './stopped.js';
 
@@ -57,9 +57,7 @@ export function forwarded(course: Course, found: Found): Fate {
   const stop = passForwarding(course, found);
   if (stop) return stop;
   const { packet, request } = course;
-  const translatedTo = isTranslated(course)
-    ? { address: packet.destinationText, port: packet.destinationPort }
-    : null;
+  const translatedTo = sentOnTo(course);
   const cause = { code: 'forwarded', interface: out, gateway, translatedTo } as const;
   if (request?.isReply) return { outcome: 'unknown', stage: 'forward', cause, symptom: null };
   const answer = translatedTo && passForwardedAnswer(course, found);
@@ -68,12 +66,4 @@ export function forwarded(course: Course, found: Found): Fate {
   const detail = `sent on by ${out}; what ${there} does with it is not known here`;
   const fate = course.cannotTell('forward', cause, detail);
   return answer?.comesBack ? { ...fate, letThroughTo: [translatedTo!] } : fate;
-}
-
-/** Do rules send it to somebody else than it asked for? */
-function isTranslated({ asked, packet, request }: Course): boolean {
-  if (asked === null || request === null || request.isReply) return false;
-  return (
-    asked.destination !== packet.destination || asked.destinationPort !== packet.destinationPort
-  );
 }

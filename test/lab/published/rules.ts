@@ -16,6 +16,11 @@ table inet nat {
     ip6 daddr != fd00:1::/64 udp dport { 8080, 8081 } dnat ip6 to [${APP6}]:80
     iifname "eth0" tcp dport 8082 ip saddr 198.51.100.0/24 dnat ip to ${APP4}:80
   }
+  chain out {
+    type nat hook output priority -100
+    ip daddr != 127.0.0.0/8 tcp dport 8080 dnat ip to ${APP4}:80
+    ip6 daddr != ::1 udp dport 8080 dnat ip6 to [${APP6}]:80
+  }
   chain post {
     type nat hook postrouting priority 100
     ${snat}
@@ -23,12 +28,13 @@ table inet nat {
 }`;
 }
 
-type Hook = 'prerouting' | 'forward' | 'postrouting';
+const hooks = ['prerouting', 'input', 'forward', 'output', 'postrouting'] as const;
+type Hook = (typeof hooks)[number];
 
 /** Rules that may stop the packet that is sent on, what answers it, or what follows. */
 export function filtering(random: Random): string {
   const chains = random.times(1, 3, () => {
-    const hook = random.pick(['prerouting', 'forward', 'forward', 'postrouting'] as const);
+    const hook = random.pick([...hooks, 'forward'] as const);
     const priority = random.pick([-300, -150, 0, 150]);
     const policy = hook === 'forward' && random.chance(0.3) ? 'drop' : 'accept';
     const rules = random.times(1, 4, () => ruleOf(random, hook));
@@ -61,15 +67,15 @@ function matching(random: Random, hook: Hook): string {
     () => `ct state ${random.pick(['new', 'established', 'established,related', 'invalid'])}`,
     () => `ct direction ${random.pick(['original', 'reply'])}`,
     () => `ct status ${random.pick(['dnat', 'snat', 'assured', 'seen-reply', 'confirmed'])}`,
-    () => (hook === 'postrouting' ? '' : `fib saddr . iif oif ${random.pick(['0', '!= 0'])}`),
+    () => (/^(out|post)/.test(hook) ? '' : `fib saddr . iif oif ${random.pick(['0', '!= 0'])}`),
     () => 'meta mark set 0x7',
   ];
   const addresses = [
     () => `ip saddr ${random.pick(['10.1.0.0/24', '192.0.2.0/24', '198.51.100.10'])}`,
     () => `ip6 daddr ${random.pick(['fd00:1::/64', '2001:db8::10', '2001:db8:1::/64'])}`,
     () => `ip daddr ${random.pick([APP4, '192.0.2.1', '192.0.2.10', '198.51.100.0/24'])}`,
-    () => (hook === 'postrouting' ? '' : `iifname ${random.pick(['br0', 'eth0'])}`),
-    () => (hook === 'prerouting' ? '' : `oifname ${random.pick(['br0', 'eth0'])}`),
+    () => (/^(out|post)/.test(hook) ? '' : `iifname ${random.pick(['br0', 'eth0'])}`),
+    () => (/^(in|pre)/.test(hook) ? '' : `oifname ${random.pick(['br0', 'eth0'])}`),
   ];
   const ports = [
     () => `tcp flags & (syn | ack) == ${random.pick(['syn', 'syn | ack', 'ack'])}`,

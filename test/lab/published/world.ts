@@ -49,10 +49,10 @@ export const servers: ListenerSpec[] = [
   { protocol: 'udp', address: '::', port: 80, v6only: true, answerFrom: 'asked' },
 ];
 
-/** Both outside, by both protocols and families, ask for these ports. */
+/** Both outside and the host itself, by both protocols and families, ask for these ports. */
 export function flowsTo(ports: readonly number[]): LabFlow[] {
   return ports.flatMap((port) =>
-    ['neighbour', 'remote'].flatMap((from) =>
+    ['neighbour', 'remote', 'host'].flatMap((from) =>
       [LAN4, LAN6].flatMap((address) =>
         (['tcp', 'udp'] as const).map((protocol) => ({
           from,
