@@ -1,4 +1,5 @@
 import { formatAddress } from '../model/address.js';
+import { formatEndpoint } from '../model/endpoint.js';
 import type { Course, Fate } from './course.js';
 import { describe } from './stages/socket.js';
 import type { Cause, Direction, RuleReference, Symptom } from './verdict.js';
@@ -26,8 +27,8 @@ export function explain(course: Course, fate: Fate): string {
   const { packet, fromHere, asked } = course;
   const from = fromHere ? 'This host' : asked ? formatAddress(asked.source) : packet.sourceText;
   const to = asked
-    ? endpoint(formatAddress(asked.destination), asked.destinationPort)
-    : endpoint(packet.destinationText, packet.destinationPort);
+    ? formatEndpoint({ address: formatAddress(asked.destination), port: asked.destinationPort })
+    : formatEndpoint({ address: packet.destinationText, port: packet.destinationPort });
   const protocol = packet.protocol === 'tcp' ? 'TCP' : 'UDP';
   if (!fate.cause) {
     const taker = course.socket ? describe(course.socket) : 'a socket';
@@ -35,7 +36,7 @@ export function explain(course: Course, fate: Fate): string {
   }
   const sentOn = fate.cause.code === 'forwarded' ? fate.cause.translatedTo : null;
   if (sentOn && fate.outcome === 'unknown') {
-    const there = endpoint(sentOn.address, sentOn.port);
+    const there = formatEndpoint(sentOn);
     return `${from} is let through to ${there} where it asks for ${to} (${protocol}): ${reasonFor(fate.cause)}. Whether that answers is known there alone.`;
   }
   const reason = reasonFor(fate.cause);
@@ -48,10 +49,6 @@ export function explain(course: Course, fate: Fate): string {
 function seen({ symptom, unsure }: Fate): string {
   if (symptom) return ` It sees: ${symptomInWords(symptom)}.`;
   return unsure ? ` What it sees of that is not known: ${reasonFor(unsure)}.` : '';
-}
-
-function endpoint(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function ruleName({ family, table, chain, handle, tool, line }: RuleReference): string {

@@ -1,7 +1,7 @@
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { Cause } from '../../reach/verdict.js';
 import type { CauseWords } from './causes.js';
 import { printable } from './printable.js';
-import { endpointText } from './text.js';
 
 type Forwarded = Extract<Cause, { code: 'forwarded' }>;
 
@@ -15,7 +15,7 @@ export function forwardedWords({ translatedTo, interface: out, gateway }: Forwar
       hint: 'Ask on the host that it is forwarded to.',
     };
   }
-  const there = endpointText(translatedTo);
+  const there = formatEndpoint(translatedTo);
   return {
     why: `Rules send it on to ${there} and let it through: the destination is translated before the packet is routed, so that it is forwarded ${way}, and no rule at input is asked.`,
     brief: `open, sent on to ${there}`,

@@ -1,9 +1,10 @@
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { Blocked, Reach, Untold } from '../../reach/exposure-row.js';
 import { type Advice, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import type { Row } from './rows.js';
 import { type Standing, standingOf } from './rows.js';
-import { endpointText, enumerate } from './text.js';
+import { enumerate } from './text.js';
 import type { Palette } from './view.js';
 
 /** Reach or blocked entries of one interface taken together. */
@@ -115,7 +116,7 @@ export function standingStyle(standing: Standing, colours: Palette): (text: stri
 /** Where rules send a row's peers on to, past whoever listens here; `null` where they do not. */
 export function sentOnTo({ cause }: Untold): string | null {
   if (cause.code !== 'forwarded' || cause.translatedTo === null) return null;
-  return endpointText(cause.translatedTo);
+  return formatEndpoint(cause.translatedTo);
 }
 
 /** Who is let through to where; `null` unless that is all that is not known of these. */
