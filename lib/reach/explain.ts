@@ -1,5 +1,6 @@
 import { formatAddress } from '../model/address.js';
 import { formatEndpoint } from '../model/endpoint.js';
+import type { Endpoint } from '../model/socket.js';
 import type { Course, Fate } from './course.js';
 import { describe } from './stages/socket.js';
 import type { Cause, Direction, RuleReference, Symptom } from './verdict.js';
@@ -34,9 +35,9 @@ export function explain(course: Course, fate: Fate): string {
     const taker = course.socket ? describe(course.socket) : 'a socket';
     return `${from} reaches ${to} (${protocol}): ${taker} takes it, and the answer gets back.`;
   }
-  const sentOn = fate.cause.code === 'forwarded' ? fate.cause.translatedTo : null;
-  if (sentOn && fate.outcome === 'unknown') {
-    const there = formatEndpoint(sentOn);
+  const sentOn = fate.letThroughTo ?? translatedTo(fate.cause);
+  if (sentOn.length > 0 && fate.outcome === 'unknown') {
+    const there = sentOn.map(formatEndpoint).join(' or ');
     return `${from} is let through to ${there} where it asks for ${to} (${protocol}): ${reasonFor(fate.cause)}. Whether that answers is known there alone.`;
   }
   const reason = reasonFor(fate.cause);
@@ -44,6 +45,10 @@ export function explain(course: Course, fate: Fate): string {
     return `Whether ${fromHere ? 'this host' : from} reaches ${to} (${protocol}) is unknown: ${reason}.`;
   }
   return `${from} does not reach ${to} (${protocol}): ${reason}.${seen(fate)}`;
+}
+
+function translatedTo(cause: Cause): readonly Endpoint[] {
+  return cause.code === 'forwarded' && cause.translatedTo ? [cause.translatedTo] : [];
 }
 
 function seen({ symptom, unsure }: Fate): string {

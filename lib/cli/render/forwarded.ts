@@ -5,6 +5,15 @@ import { printable } from './printable.js';
 
 type Forwarded = Extract<Cause, { code: 'forwarded' }>;
 
+/** What is sent on, and its answer too, in words. */
+export function letThroughWords(there: string): CauseWords {
+  return {
+    why: `Rules send it on to ${there}, and let it and its answer through: the destination is translated before the packet is routed, and no rule at input is asked.`,
+    brief: `open, sent on to ${there}`,
+    hint: null,
+  };
+}
+
 /** What is forwarded, in words: what rules have translated, as a published port, this host has let through. */
 export function forwardedWords({ translatedTo, interface: out, gateway }: Forwarded): CauseWords {
   const way = `by ${printable(out)}${gateway === null ? '' : ` via ${gateway}`}`;

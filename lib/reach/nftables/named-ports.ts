@@ -1,5 +1,5 @@
 import type { Firewall, Nftables, NftChain } from '../../model/firewall.js';
-import type { NftExpression, NftSet } from '../../model/ruleset.js';
+import type { NftComparison, NftExpression, NftSet } from '../../model/ruleset.js';
 import type { PortRange } from '../../model/socket.js';
 import { Info } from '../xtables/info.js';
 import { chainsOf } from '../xtables/legacy.js';
@@ -26,10 +26,7 @@ export function portSpans(firewall: Firewall): PortRange[] {
     for (const { rules, family, table } of chains)
       for (const { expressions } of rules)
         for (const expression of expressions)
-          for (const { from, to } of rangesIn(expression, { nftables, family, table })) {
-            starts.add(from);
-            starts.add(to + 1);
-          }
+          for (const start of startsIn(expression, { nftables, family, table })) starts.add(start);
   }
   const sorted = [...starts].filter((port) => port >= 1 && port <= 65_535).sort((a, b) => a - b);
   return sorted.map((from, place) => ({ from, to: (sorted[place + 1] ?? 65_536) - 1 }));
@@ -70,14 +67,17 @@ interface Place {
   readonly table: string;
 }
 
-/** Values of the width of a port: whether they are ports does not matter, for more spans are as right. */
-function* rangesIn(expression: NftExpression, place: Place): Generator<PortRange> {
+/**
+ * The ports at which an answer may change. Every value of the width of a port is taken for one: more
+ * spans are as right.
+ */
+function* startsIn(expression: NftExpression, place: Place): Generator<number> {
   switch (expression.kind) {
     case 'cmp':
-      yield* twoBytes(expression.data, expression.data);
+      yield* comparedWith(expression.op, portOf(expression.data));
       return;
     case 'range':
-      yield* twoBytes(expression.from, expression.to);
+      yield* ends(portOf(expression.from), portOf(expression.to));
       return;
     case 'lookup': {
       const { nftables, family, table } = place;
@@ -95,36 +95,52 @@ function* rangesIn(expression: NftExpression, place: Place): Generator<PortRange
   }
 }
 
-function* twoBytes(from: string, to: string): Generator<PortRange> {
-  const [first, last] = [bytesFromHex(from), bytesFromHex(to)];
-  if (first.length === 2 && last.length === 2)
-    yield { from: fromBigEndian(first), to: fromBigEndian(last) };
+function portOf(hex: string): number | null {
+  return hex.length === 4 ? fromBigEndian(bytesFromHex(hex)) : null;
 }
 
-/** The fields of two bytes in the keys of a set; of a concatenation each begins at a word. */
-function* keysOf({ keyLength, fields, keys, keyEnds, size }: NftSet): Generator<PortRange> {
+function* ends(first: number | null, last: number | null): Generator<number> {
+  if (first === null || last === null) return;
+  yield first;
+  yield last + 1;
+}
+
+function* comparedWith(op: NftComparison, port: number | null): Generator<number> {
+  if (port === null) return;
+  if (op !== 'gt' && op !== 'lte') yield port;
+  if (op !== 'gte' && op !== 'lt') yield port + 1;
+}
+
+/**
+ * The fields of two bytes in the keys of a set; of a concatenation each begins at a word. The keys of
+ * a set of intervals are where these begin, and where they are over.
+ */
+function* keysOf({ keyLength, fields, keys, keyEnds, size, flags }: NftSet): Generator<number> {
   const lengths = fields.length > 0 ? fields : [keyLength];
   if (!lengths.includes(2)) return;
   const firsts = bytesFromBase64(keys);
   const lasts = keyEnds === null ? firsts : bytesFromBase64(keyEnds);
+  const startsAlone = flags.includes('interval') && keyEnds === null;
   for (let element = 0; element < size; element++) {
     let at = element * keyLength;
     for (const length of lengths) {
-      if (length === 2)
-        yield { from: fromBigEndian(firsts, at, 2), to: fromBigEndian(lasts, at, 2) };
+      if (length === 2) {
+        yield fromBigEndian(firsts, at, 2);
+        if (!startsAlone) yield fromBigEndian(lasts, at, 2) + 1;
+      }
       at += Math.ceil(length / 4) * 4;
     }
   }
 }
 
 /** struct xt_tcp, xt_udp and xt_multiport. */
-function* matched(name: string, info: Info): Generator<PortRange> {
-  if (name === 'tcp' || name === 'udp') yield { from: info.u16(4), to: info.u16(6) };
+function* matched(name: string, info: Info): Generator<number> {
+  if (name === 'tcp' || name === 'udp') yield* ends(info.u16(4), info.u16(6));
   if (name !== 'multiport') return;
   for (let place = 0; place < info.u8(1); place++) {
     const from = info.u16(2 + place * 2);
     const isOpen = info.u8(32 + place) !== 0;
     if (isOpen) place++;
-    yield { from, to: isOpen ? info.u16(2 + place * 2) : from };
+    yield* ends(from, isOpen ? info.u16(2 + place * 2) : from);
   }
 }

@@ -1,3 +1,5 @@
+import { sameAddress } from '../../model/address.js';
+import { addressToNumber } from '../../model/prefix-set.js';
 import type { Endpoint } from '../../model/socket.js';
 import { Course, type Fate, type Packet } from '../course.js';
 import type { Found } from '../fib.js';
@@ -53,14 +55,23 @@ export function passForwardedAnswer(course: Course, { device, nexthop }: Found):
  * Whom it is sent to may answer past this host: by a way of its own where it stands behind a router,
  * and to a peer on its own link at once, unless it believes to have been asked by this host.
  */
-function returnsHere(
-  { connection, device: arrival, fromHere }: Course,
-  device: Device,
-  gateway: string | null,
-): boolean {
+function returnsHere(course: Course, device: Device, gateway: string | null): boolean {
+  const { connection, device: arrival, fromHere } = course;
   if (!connection || device.vrf || arrival.vrf) return false;
   if (!device.link.up || !(device.link.lowerUp || device.link.loopback)) return false;
+  if (device === arrival && device.link.kind === 'bridge' && asksItself(course)) return false;
   return connection.has(SRC_NAT) || (gateway === null && (fromHere || device !== arrival));
+}
+
+/** A bridge sends nothing out by the port that it came in by, unless that port is told to. */
+function asksItself({ asked, packet, peer }: Course): boolean {
+  const { destination } = packet;
+  const itself = sameAddress(asked!.source, destination);
+  if (peer?.isPeer(asked!.source)) {
+    const number = addressToNumber(destination);
+    peer.asks(`is ${packet.destinationText}`, () => [{ first: number, last: number }], itself);
+  }
+  return itself;
 }
 
 function answerTo(course: Course, { tuple }: Frame, device: Device): Frame {

@@ -1,13 +1,18 @@
 import { capture } from '#earshot/kernel/capture.js';
+import { parseAddress, parsePrefix, prefixHolds } from '#earshot/model/address.js';
+import type { SocketFilter } from '#earshot/model/socket.js';
+import { type Exposure, exposure } from '#earshot/reach/exposure.js';
+import type { Flow } from '#earshot/reach/flow.js';
 import { hostOf } from '#earshot/reach/host.js';
 import { follow } from '#earshot/reach/trace.js';
 import type { Verdict } from '#earshot/reach/verdict.js';
 import { type Lab, withLab } from '../harness.js';
 import { labTest } from '../lab-test.js';
+import { LAN4 } from '../networks.js';
 import { Random } from '../random/random.js';
 import { compareWithKernel } from '../witness.js';
 import { filtering, published, publishing, sourceNats } from './rules.js';
-import { flowsTo, servers, world } from './world.js';
+import { APP4, flowsTo, servers, world } from './world.js';
 
 /*
  * Ports that rules send on to a container: whether its answer gets back through the host, and the rest
@@ -19,7 +24,9 @@ const test = labTest(['nft']);
 /** What earshot says of each flow against what happened; how many were let through. */
 async function hold(lab: Lab): Promise<{ wrong: string[]; through: number; stopped: number }> {
   const compared = await compareWithKernel(lab, flowsTo(published));
-  const host = hostOf(await capture({ netns: lab.host.namespace.path }));
+  const state = await capture({ netns: lab.host.namespace.path });
+  const host = hostOf(state);
+  const exposures = exposure(state);
   const wrong: string[] = [];
   let through = 0;
   let stopped = 0;
@@ -31,6 +38,9 @@ async function hold(lab: Lab): Promise<{ wrong: string[]; through: number; stopp
       wrong.push(
         `${what}: ${JSON.stringify(flow)} ${verdict.explanation} ${JSON.stringify([letThroughTo, result.outcome, result.symptom])}`,
       );
+    const atDoor = asked.ingress !== 'lo'; // its own door is 127.0.0.1
+    if (atDoor && reaches(exposures, asked) !== (letThroughTo !== undefined))
+      say('exposure says otherwise');
     if (letThroughTo) through++;
     else stopped++;
     if (disagreement !== null) say(disagreement);
@@ -38,6 +48,17 @@ async function hold(lab: Lab): Promise<{ wrong: string[]; through: number; stopp
     if (!letThroughTo && isSentOn(verdict) && answered) say('it was let through');
   }
   return { wrong, through, stopped };
+}
+
+/** Is the peer of a flow among those whom the record of its port lets through? */
+function reaches(exposures: readonly Exposure[], flow: Flow): boolean {
+  const { protocol, ingress, source, destination } = flow;
+  const rows = exposures
+    .filter(({ endpoint }) => endpoint.protocol === protocol && endpoint.port === destination.port)
+    .flatMap(({ reach }) => reach)
+    .filter((row) => row.interface === ingress && row.address === destination.address);
+  const peer = parseAddress(source!.address)!;
+  return rows.some(({ peers }) => peers.some((text) => prefixHolds(parsePrefix(text)!, peer)));
 }
 
 const isSentOn = ({ cause }: Verdict) =>
@@ -75,4 +96,47 @@ test('rules that stop the packet, its answer or what follows are told from those
   }
   t.true(all > 20, `${all} were let through`);
   t.true(none > 20, `${none} were stopped`);
+});
+
+test('ports that rules redirect to this host, or send on in a row, have records too', async (t) => {
+  const nft = `
+table inet nat {
+  chain pre {
+    type nat hook prerouting priority -100
+    tcp dport 81 redirect to :3000
+    tcp dport 9000-9002 dnat ip to ${APP4}:80
+    meta l4proto . th dport { udp . 53, udp . 54 } dnat ip to ${APP4}
+    tcp dport 20000-29999 dnat ip to ${APP4}:80
+  }
+}`;
+  await withLab(world(nft), async (lab) => {
+    const [listener] = lab.listen([{ protocol: 'tcp', address: '0.0.0.0', port: 3000 }]);
+    lab.listen(servers, 'app');
+    const state = await capture({ netns: lab.host.namespace.path });
+    const ports = (filter: SocketFilter) =>
+      exposure(state, filter).map(({ endpoint: { protocol, port } }) => `${port}/${protocol}`);
+    const all = ['3000/tcp', '81/tcp', '9000/tcp', '9001/tcp', '9002/tcp', '53/udp', '54/udp'];
+    t.deepEqual(ports({}), all);
+    t.deepEqual(ports({ localPort: 9001 }), ['9001/tcp']);
+    t.deepEqual(ports({ protocol: 'udp' }), ['53/udp', '54/udp']);
+    t.deepEqual(ports({ state: 'listen' }), ['3000/tcp'], 'a state is asked of sockets');
+    const [redirected] = exposure(state, { localPort: 81 });
+    t.is(redirected!.socket?.inode, listener!.inode);
+    t.is(redirected!.scope, 'routed');
+    t.true(redirected!.reach.every(({ forwardedTo, port }) => forwardedTo === null && port === 81));
+    const [sent] = exposure(state, { localPort: 9002 });
+    t.is(sent!.socket, null);
+    t.deepEqual([...new Set(sent!.reach.map(({ forwardedTo }) => forwardedTo))], [`${APP4}:80`]);
+    const results = await lab.run(
+      [81, 9002].map((port) => ({
+        from: 'neighbour',
+        protocol: 'tcp',
+        destination: { address: LAN4, port },
+      })),
+    );
+    t.deepEqual(
+      results.map(({ outcome }) => outcome),
+      ['reachable', 'reachable'],
+    );
+  });
 });
