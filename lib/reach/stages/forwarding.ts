@@ -60,10 +60,13 @@ export function forwarded(course: Course, found: Found): Fate {
   const translatedTo = sentOnTo(course);
   const cause = { code: 'forwarded', interface: out, gateway, translatedTo } as const;
   if (request?.isReply) return { outcome: 'unknown', stage: 'forward', cause, symptom: null };
+  const told = course.steps.length;
   const answer = translatedTo && passForwardedAnswer(course, found);
   if (answer?.fate) return answer.fate;
+  const afterwards = course.steps.splice(told);
   const there = formatAddress(packet.destination);
   const detail = `sent on by ${out}; what ${there} does with it is not known here`;
   const fate = course.cannotTell('forward', cause, detail);
+  course.steps.push(...afterwards);
   return answer?.comesBack ? { ...fate, letThroughTo: [translatedTo!] } : fate;
 }
