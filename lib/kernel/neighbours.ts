@@ -24,10 +24,13 @@ export function neighboursRequest(): NetlinkRequest {
 }
 
 /** The neighbours of an interface whose link-layer address is known, as the model has them. */
-export type KnownNeighbours = Required<Pick<Interface, 'neighbours' | 'ipv6Neighbours'>>;
+export type KnownNeighbours = Required<
+  Pick<Interface, 'neighbours' | 'permanentNeighbours' | 'ipv6Neighbours'>
+>;
 
 const nobody = (): KnownNeighbours => ({
   neighbours: [],
+  permanentNeighbours: [],
   ipv6Neighbours: { permanent: [], learned: [] },
 });
 
@@ -48,7 +51,9 @@ export function decodeNeighbours(
     const known = byIndex.get(index) ?? nobody();
     byIndex.set(index, known);
     if (family === AF_INET) {
-      known.neighbours.push(formatAddress(destination.address(0, 'ipv4')));
+      const text = formatAddress(destination.address(0, 'ipv4'));
+      known.neighbours.push(text);
+      if ((state & NUD_PERMANENT) !== 0) known.permanentNeighbours.push(text);
     } else if (state !== NUD_NOARP) {
       // The others are groups, which are no neighbours.
       const { permanent, learned } = known.ipv6Neighbours;

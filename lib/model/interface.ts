@@ -112,6 +112,8 @@ export interface Interface {
   groups?: string[];
   /** A capture's: the IPv4 neighbours whose link-layer address is known; absent where not read. */
   neighbours?: string[];
+  /** A capture's: those of `neighbours` that are written down for good (NUD_PERMANENT); absent where not told. */
+  permanentNeighbours?: string[];
   /**
    * A capture's: the IPv6 neighbours whose link-layer address is known, written down for good
    * (NUD_PERMANENT) or learned; absent where not read.

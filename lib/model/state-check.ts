@@ -182,6 +182,7 @@ const networkInterface = record({
   addresses: listOf(interfaceAddress),
   groups: optional(listOf(address)),
   neighbours: optional(listOf(address)),
+  permanentNeighbours: optional(listOf(address)),
   ipv6Neighbours: optional(record({ permanent: listOf(address), learned: listOf(address) })),
   portState: optional(oneOf('forwarding', 'blocked', 'active', 'backup')),
   vlanFiltering: optional(bool),

@@ -1,5 +1,6 @@
 import { type Prefix, parsePrefix } from '../model/address.js';
 import type { Interface } from '../model/interface.js';
+import type { Family } from '../model/socket.js';
 
 /** The index of the loopback interface in every namespace (LOOPBACK_IFINDEX). */
 export const LOOPBACK_INDEX = 1;
@@ -36,8 +37,10 @@ export class Device {
   readonly arpFilter: boolean;
   /** The IPv4 neighbours whose link-layer address it knows. */
   readonly knownNeighbours: ReadonlySet<string>;
-  /** The IPv6 neighbours written down for good, and those learned; `null` where that was not told. */
-  readonly ipv6Neighbours: Record<'permanent' | 'learned', ReadonlySet<string>> | null;
+  /** The neighbours written down for good, and those learned; `null` where that was not told. */
+  readonly neighbours: Readonly<
+    Record<Family, Record<'permanent' | 'learned', ReadonlySet<string>> | null>
+  >;
   readonly ignoresLinkdown: { readonly ipv4: boolean; readonly ipv6: boolean };
 
   /** `setting` gives one of the namespace by its sysctl name, 0 where there is none. */
@@ -67,10 +70,12 @@ export class Device {
     this.arpIgnore = ipv4 ? Math.max(all('arp_ignore'), ipv4.arp_ignore) : 0;
     this.arpFilter = ipv4 !== null && (all('arp_filter') | ipv4.arp_filter) !== 0;
     this.knownNeighbours = new Set(link.neighbours);
-    const { ipv6Neighbours: told } = link;
-    this.ipv6Neighbours = told
-      ? { permanent: new Set(told.permanent), learned: new Set(told.learned) }
-      : null;
+    const { ipv6Neighbours: told, permanentNeighbours: permanent } = link;
+    const learned = (link.neighbours ?? []).filter((text) => !permanent?.includes(text));
+    this.neighbours = {
+      ipv4: permanent ? { permanent: new Set(permanent), learned: new Set(learned) } : null,
+      ipv6: told ? { permanent: new Set(told.permanent), learned: new Set(told.learned) } : null,
+    };
     const ignored = 'ignore_routes_with_linkdown';
     this.ignoresLinkdown = {
       ipv4: ipv4 !== null && (all(ignored) | ipv4[ignored]) !== 0,

@@ -120,7 +120,7 @@ export function reasonFor(cause: Cause): string {
         : `${cause.address} failed duplicate address detection: another host on the link has it`;
     case 'neighbour-not-answered':
       return cause.protocol === 'arp'
-        ? `a neighbour on ${cause.interface} that asks for ${cause.destination} by ARP gets no answer (${cause.setting}), so its packets are never sent`
+        ? `a neighbour on ${cause.interface} that asks for ${cause.destination} by ARP gets no answer (${cause.setting ?? `rules drop it: ${cause.rule}`}), so its packets are never sent`
         : cause.rule !== null
           ? `a neighbour on ${cause.interface} that asks for ${cause.destination} gets no answer, since rules drop neighbour discovery (${cause.rule}), so its packets are never sent`
           : `a neighbour on ${cause.interface} that asks for ${cause.destination} gets no answer, since IPv6 answers only for addresses of that interface, so its packets are never sent`;

@@ -121,7 +121,7 @@ function boundariesOf(host: Host, family: Family): Boundary[] {
   // Some sockets want the packets of some peers signed.
   for (const { keyedPeers = [] } of sockets) for (const text of keyedPeers) add(text);
   if (family === 'ipv4') for (const text of toldApartByArp(host)) add(text);
-  else for (const [text, label] of toldApartByRules(host)) add(text, label);
+  for (const [text, label] of toldApartByRules(host, family)) add(text, label);
   return [...found.values()];
 }
 
@@ -134,12 +134,16 @@ function toldApartByArp(host: Host): string[] {
 }
 
 /** Neighbours that need not ask for this host's link-layer address, where rules may drop the question. */
-function toldApartByRules(host: Host): [text: string, label: string][] {
+function toldApartByRules(host: Host, family: Family): [text: string, label: string][] {
   if (!host.ruleset || host.ruleset.idle) return [];
-  return host.state.interfaces.flatMap(({ name, ipv6Neighbours: known }) => [
-    ...(known?.permanent ?? []).map((text): [string, string] => [text, `permanent ${name}`]),
+  if (family === 'ipv4' && !host.ruleset.guardsDevices) return [];
+  return [...host.devices.values()].flatMap(({ name, neighbours }) => [
     // What is not known of these names them.
-    ...(known?.learned ?? []).map((text): [string, string] => [text, text]),
+    ...[...(neighbours[family]?.learned ?? [])].map((text): [string, string] => [text, text]),
+    ...[...(neighbours[family]?.permanent ?? [])].map((text): [string, string] => [
+      text,
+      `permanent ${name}`,
+    ]),
   ]);
 }
 

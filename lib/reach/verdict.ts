@@ -113,7 +113,7 @@ export type Cause =
       destination: string;
       interface: string;
       protocol: 'arp' | 'ndp';
-      /** The setting that keeps ARP silent, as `net.ipv4.conf.eth0.arp_ignore`; IPv6 needs none. */
+      /** The setting that keeps ARP silent, as `net.ipv4.conf.eth0.arp_ignore`; `null` where rules do, and for IPv6. */
       setting: string | null;
       /** The rule or policy that drops the question or its answer; `null` where none does. */
       rule: string | null;

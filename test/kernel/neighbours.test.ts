@@ -25,6 +25,7 @@ test('a neighbour is one whose link-layer address is known: neither who is being
         2,
         {
           neighbours: ['10.0.0.2', '10.0.0.4', '10.0.0.8', '10.0.0.16', '10.0.0.64', '10.0.0.128'],
+          permanentNeighbours: ['10.0.0.128'],
           ipv6Neighbours: { permanent: [], learned: [] },
         },
       ],
@@ -38,6 +39,7 @@ test('neighbours of IPv6 are those written down for good, and those learned; gro
   const bytes = join(states.map((state) => neighbour(state, address(state), 10)));
   t.deepEqual(decodeNeighbours(bytes, false).get(2), {
     neighbours: [],
+    permanentNeighbours: [],
     ipv6Neighbours: {
       permanent: ['fd00::80'],
       learned: ['fd00::2', 'fd00::4', 'fd00::8', 'fd00::10'],

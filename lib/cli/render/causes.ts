@@ -154,7 +154,9 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
         brief: 'no answer on the link',
         hint:
           cause.rule !== null
-            ? 'Let ICMPv6 pass that neighbour discovery needs: nd-neighbor-solicit in, nd-neighbor-advert in and out.'
+            ? cause.protocol === 'arp'
+              ? 'Let ARP pass there: nft add rule … meta protocol arp accept, before what drops it.'
+              : 'Let ICMPv6 pass that neighbour discovery needs: nd-neighbor-solicit in, nd-neighbor-advert in and out.'
             : cause.setting === null
               ? `Give ${shown(cause.interface)} the address too, or let the peer send by a router.`
               : `Allow the answer: sysctl -w ${shown(cause.setting)}=0`,

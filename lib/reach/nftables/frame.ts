@@ -4,7 +4,15 @@ import type { Device } from '../host.js';
 import type { Tracking, Tuple } from './connection.js';
 
 /** What kind of packet of a flow's life it is. */
-export type FrameKind = 'syn' | 'syn-ack' | 'ack' | 'udp' | 'reset' | 'icmp-error' | 'neighbour';
+export type FrameKind =
+  | 'syn'
+  | 'syn-ack'
+  | 'ack'
+  | 'udp'
+  | 'reset'
+  | 'icmp-error'
+  | 'neighbour'
+  | 'arp';
 
 /** Bytes of which some bits are not known: those set in `unknown`. */
 export interface PartlyKnown {
@@ -29,6 +37,7 @@ export interface FrameParts extends PartlyKnown {
   readonly isReply: boolean;
 }
 
+const arpAddressesAt = { source: 14, destination: 24 } as const;
 const sourceAt = { ipv4: 12, ipv6: 8 } as const;
 const destinationAt = { ipv4: 16, ipv6: 24 } as const;
 
@@ -75,6 +84,18 @@ export class Frame implements PartlyKnown {
     this.open = parts.open;
     this.tuple = { ...parts.tuple };
     this.isReply = parts.isReply;
+  }
+
+  /** ETH_P_IP, ETH_P_IPV6, ETH_P_ARP. */
+  get etherType(): number {
+    if (this.kind === 'arp') return 0x0806;
+    return this.family === 'ipv4' ? 0x0800 : 0x86dd;
+  }
+
+  /** Where in the network header the addresses stand. */
+  get addressesAt(): { readonly source: number; readonly destination: number } {
+    if (this.kind === 'arp') return arpAddressesAt;
+    return { source: sourceAt[this.family], destination: destinationAt[this.family] };
   }
 
   /** The packet's length in bytes; `null` where it is not known. */

@@ -12,7 +12,7 @@ export interface Sender {
 }
 
 /** What a flow is made of. */
-export type FlowKind = Exclude<FrameKind, 'neighbour'>;
+export type FlowKind = Exclude<FrameKind, 'neighbour' | 'arp'>;
 
 const protocolOf: Record<FlowKind, (family: Family) => number> = {
   syn: () => 6,
@@ -90,7 +90,32 @@ export function makeSolicitation(
   });
 }
 
-function transportLength(kind: FrameKind): number {
+/** An ARP request or its answer (arp_create): all but the link-layer addresses, which are left open. */
+export function makeArp(source: Address, destination: Address, isReply: boolean): Frame {
+  const draft = new Draft(28);
+  draft.put16(0, 1);
+  draft.put16(2, 0x0800);
+  draft.put(4, 6);
+  draft.put(5, 4);
+  draft.put16(6, isReply ? 2 : 1);
+  draft.unknownFrom(8, 6);
+  writeAddress(source, draft.bytes, 14);
+  draft.unknownFrom(18, 6);
+  writeAddress(destination, draft.bytes, 24);
+  return new Frame({
+    kind: 'arp',
+    family: 'ipv4',
+    protocol: 0,
+    bytes: draft.bytes,
+    unknown: draft.unknown,
+    transport: 28,
+    open: false,
+    tuple: { source, sourcePort: 0, destination, destinationPort: 0 },
+    isReply,
+  });
+}
+
+function transportLength(kind: Exclude<FrameKind, 'arp'>): number {
   switch (kind) {
     case 'syn':
     case 'syn-ack':

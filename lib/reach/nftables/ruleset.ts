@@ -263,6 +263,7 @@ export class Ruleset {
   readonly #bases: CompiledChain[] = [];
   readonly #legacy: NftChain[] = [];
   #tracked: ReadonlySet<Family> | null = null;
+  #guardsDevices: boolean | null = null;
   readonly #nftables: Nftables;
   /** By the name of the device, or '' for none. */
   readonly #entries: Readonly<Record<Family, Map<string, EntriesByHook>>> = {
@@ -342,6 +343,16 @@ export class Ruleset {
     return this.#bases.filter(
       (base) => base.chain.family === family && base.chain.base!.hook === hook && !isIdle(base),
     );
+  }
+
+  /** Is there a chain at the hooks of devices, which packets of every protocol pass? */
+  get guardsDevices(): boolean {
+    this.#guardsDevices ??= this.#bases.some(
+      (base) =>
+        (base.chain.base!.hook === 'ingress' || base.chain.base!.hook === 'egress') &&
+        !isIdle(base),
+    );
+    return this.#guardsDevices;
   }
 
   /** The first chain of type nat makes NAT act at all its hooks (nf_nat_register_fn). */

@@ -6,7 +6,7 @@ import type { Frame } from '../nftables/frame.js';
 import { directionOf, redirecting, runHook, type Stop, stageOf } from '../nftables/hooks.js';
 import type { Direction } from '../verdict.js';
 import { bridgeAsks } from './bridge.js';
-import { arriveOn } from './packets.js';
+import { arriveOn, leaveBy } from './packets.js';
 import { martianEnd } from './routing-ipv6.js';
 
 /** Which legacy tables stand at a hook (net/ipv4/netfilter/iptable_*.c). */
@@ -131,6 +131,7 @@ function passDeviceHooks(
   }
   for (const one of inOrder) {
     if (hook === 'ingress') arriveOn(course, frame, one);
+    else leaveBy(frame, one);
     const stop = runHook(course, hook, frame, one.name);
     if (stop) return stop;
   }

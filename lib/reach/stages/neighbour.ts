@@ -45,12 +45,18 @@ function passSilence(course: Course): Fate | null {
 
 /** arp_process (net/ipv4/arp.c): for what routing takes to be local, arp_ignore and then arp_filter. */
 function passArp(course: Course): Fate | null {
-  const { packet, device, host } = course;
-  if ((device.arpIgnore === 0 && !device.arpFilter) || !onLink(course)) return null;
+  const { device, host } = course;
+  const limits = device.arpIgnore !== 0 || device.arpFilter;
+  if ((!limits && !host.ruleset?.guardsDevices) || !onLink(course)) return null;
   const answer = host.policy.ipv4.lookup(requestKey(course));
   if (answer.kind !== 'found' || answer.found.route.type !== 'local') return null;
   if (ignoresArp(course)) return unanswered(course, 'arp_ignore', device.arpIgnore);
-  if (!device.arpFilter) return null;
+  return (device.arpFilter ? filteredArp(course) : null) ?? passSolicitation(course);
+}
+
+/** arp_fwd_proxy aside, arp_filter wants the route back to who asks by the device that heard it. */
+function filteredArp(course: Course): Fate | null {
+  const { packet, device, host } = course;
   const back = host.policy.ipv4.lookup({
     ...requestKey(course),
     destination: packet.source,

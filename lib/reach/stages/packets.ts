@@ -1,5 +1,4 @@
 import { type Address, formatAddress, isLinkLocal } from '../../model/address.js';
-import type { Family } from '../../model/socket.js';
 import type { Course } from '../course.js';
 import type { Device } from '../host.js';
 import { inverted, type Tuple } from '../nftables/connection.js';
@@ -91,6 +90,7 @@ export function arriveOn(course: Course, frame: Frame, device: Device): void {
  */
 function packetTypeOn(course: Course, frame: Frame, { link }: Device): number {
   if (link.hardwareType !== ETHERNET) return 0;
+  if (frame.kind === 'arp') return frame.isReply ? 0 : BROADCAST;
   if (isMulticastAddress(frame)) return MULTICAST;
   if (isBroadcast(course)) return BROADCAST;
   const { mac } = course.device.link;
@@ -113,35 +113,70 @@ const linkHeaders = new WeakMap<Device, Frame['link'][]>();
 
 /** The Ethernet header that a packet has on a device; `owner` has the address that it is for. */
 function linkHeader(frame: Frame, device: Device, owner: Device): Frame['link'] {
-  const { hardwareType } = device.link;
-  if (hardwareType !== ETHERNET && hardwareType !== LOOPBACK) return null;
-  const isEthernet = hardwareType === ETHERNET;
   const toMany = frame.packetType === BROADCAST || frame.packetType === MULTICAST;
-  const headers = linkHeaders.get(owner) ?? [];
-  if (headers.length === 0) linkHeaders.set(owner, headers);
-  const kind = (frame.family === 'ipv4' ? 0 : 1) + (isEthernet ? 2 : 0) + (toMany ? 4 : 0);
-  headers[kind] ??= makeLinkHeader(frame.family, isEthernet, toMany ? null : owner.link.mac);
-  return headers[kind];
+  const type = etherTypes.indexOf(frame.etherType) + (toMany ? etherTypes.length : 0);
+  return linkHeaderOf(device, owner, type, () =>
+    makeLinkHeader(frame, toMany ? null : owner.link.mac, null),
+  );
 }
 
-/** Destination, source, type: the peer's own address is not known to anyone here. */
-function makeLinkHeader(family: Family, isEthernet: boolean, mac: string | null): Frame['link'] {
+const etherTypes = [0x0800, 0x86dd, 0x0806];
+
+/** On the way out: whom it is for is left open. */
+function linkHeaderOut(frame: Frame, device: Device): Frame['link'] {
+  const type = etherTypes.indexOf(frame.etherType) + 2 * etherTypes.length;
+  return linkHeaderOf(device, device, type, () => makeLinkHeader(frame, null, device.link.mac));
+}
+
+function linkHeaderOf(
+  { link: { hardwareType } }: Device,
+  owner: Device,
+  type: number,
+  make: () => NonNullable<Frame['link']>,
+): Frame['link'] {
+  if (hardwareType !== ETHERNET && hardwareType !== LOOPBACK) return null;
+  const isEthernet = hardwareType === ETHERNET;
+  const headers = linkHeaders.get(owner) ?? [];
+  if (headers.length === 0) linkHeaders.set(owner, headers);
+  const place = isEthernet ? type + 3 * etherTypes.length : type;
+  if (headers[place]) return headers[place];
+  const made = make();
+  // On lo all addresses are zero.
+  if (!isEthernet) {
+    made.bytes.fill(0, 0, 12);
+    made.unknown.fill(0);
+  }
+  headers[place] = made;
+  return made;
+}
+
+/** Destination, source, type; an address that is not known is left open. */
+function makeLinkHeader(
+  { etherType }: Frame,
+  destination: string | null,
+  source: string | null,
+): NonNullable<Frame['link']> {
   const bytes = new Uint8Array(14);
   const unknown = new Uint8Array(14);
-  bytes.set(family === 'ipv4' ? [0x08, 0x00] : [0x86, 0xdd], 12);
-  if (isEthernet) {
-    if (mac === null) unknown.fill(0xff, 0, 6);
-    else
+  bytes.set([etherType >>> 8, etherType & 0xff], 12);
+  for (const [mac, at] of [
+    [destination, 0],
+    [source, 6],
+  ] as const) {
+    const parts = mac?.split(':').slice(0, 6);
+    if (parts)
       bytes.set(
-        mac
-          .split(':')
-          .map((part) => Number.parseInt(part, 16))
-          .slice(0, 6),
-        0,
+        parts.map((part) => Number.parseInt(part, 16)),
+        at,
       );
-    unknown.fill(0xff, 6, 12);
+    else unknown.fill(0xff, at, at + 6);
   }
   return { bytes, unknown };
+}
+
+/** The packet stands before an interface's hooks on the way out: it has its link header by now. */
+export function leaveBy(frame: Frame, device: Device): void {
+  frame.link = linkHeaderOut(frame, device);
 }
 
 /** What rules made of the packet is what the next stages see. */

@@ -13,7 +13,7 @@ export function exthdr(expression: Exthdr): Evaluate {
   const { protocol, destination, flags, offset, length } = expression;
   return ({ frame, registers }): Result => {
     if (protocol === 'ipv6' && frame.family !== 'ipv6') return 'break';
-    if (protocol === 'ipv4' && frame.family !== 'ipv4') return 'break';
+    if (protocol === 'ipv4' && frame.etherType !== 0x0800) return 'break';
     const option = protocol === 'tcpopt' ? findOption(frame, expression.type) : null;
     if ((flags & PRESENT) !== 0) {
       registers.storeNumber(destination, option ? 1 : 0, 1);

@@ -37,6 +37,7 @@ export const RTN = {
 export function fib(expression: FibExpression): Evaluate {
   const { flags, result } = expression;
   return (run): Result => {
+    if (run.frame.kind === 'arp') return 'break';
     if (run.frame.mark === null && (flags & FLAG.mark) !== 0) return 'unknown';
     if (result === RESULT.addrtype) return addressType(run, expression);
     return outInterface(run, expression);

@@ -58,7 +58,7 @@ function load(run: Run, key: number, to: number): Result {
       else registers.storeNumber(to, frame.length);
       return 'continue';
     case META.protocol:
-      registers.storeNetwork16(to, frame.family === 'ipv4' ? 0x0800 : 0x86dd);
+      registers.storeNetwork16(to, frame.etherType);
       return 'continue';
     case META.priority:
       return storeKnown(registers, to, frame.input ? 0 : null);
@@ -101,6 +101,7 @@ function load(run: Run, key: number, to: number): Result {
       registers.storeNumber(to, frame.family === 'ipv4' ? 2 : 10, 1);
       return 'continue';
     case META.l4proto:
+      if (frame.kind === 'arp') return 'break';
       registers.storeNumber(to, frame.protocol, 1);
       return 'continue';
     case META.ibrname:

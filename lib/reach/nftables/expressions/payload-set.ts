@@ -14,6 +14,7 @@ export function payloadSet({
 }: Extract<NftExpression, { kind: 'payload-set' }>): Evaluate {
   return ({ registers, frame }) => {
     if (base === 'link') return 'continue';
+    if (frame.kind === 'arp') return 'unknown';
     if (base !== 'network' && base !== 'transport') return 'unknown';
     const start = base === 'network' ? offset : frame.transport + offset;
     if (start + length > frame.bytes.length) return frame.open ? 'continue' : 'break';

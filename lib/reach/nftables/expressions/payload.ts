@@ -4,10 +4,7 @@ import type { PeerWatch } from '../peer-watch.js';
 import type { PortWatch } from '../port-watch.js';
 import type { Evaluate, Run } from '../run.js';
 
-const addressesAt = {
-  ipv4: { source: 12, destination: 16, size: 4 },
-  ipv6: { source: 8, destination: 24, size: 16 },
-} as const;
+const addressSize = { ipv4: 4, ipv6: 16 } as const;
 
 /** nft_payload_eval: bytes of the packet into a register; what is not there ends the rule. */
 export function payload({
@@ -67,10 +64,11 @@ function notePeer(
   length: number,
 ): void {
   const { frame, registers } = run;
-  const at = addressesAt[frame.family];
+  const at = frame.addressesAt;
+  const size = addressSize[frame.family];
   for (const end of ['source', 'destination'] as const) {
     const first = Math.max(from, at[end]);
-    const last = Math.min(from + length, at[end] + at.size);
+    const last = Math.min(from + length, at[end] + size);
     if (first < last && peer.isPeer(frame.tuple[end])) {
       registers.holdPeer(to + first - from, last - first, first - at[end]);
     }
