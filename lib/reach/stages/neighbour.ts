@@ -2,7 +2,7 @@ import { isUnspecified, prefixHolds } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
 import { LOOPBACK_INDEX, type OwnAddress } from '../host.js';
 import { incomingKey } from './routing.js';
-import { passSolicitation } from './solicitation.js';
+import { passRouter, passSolicitation } from './solicitation.js';
 
 const ethernet = 1; // ARPHRD_ETHER
 const arpKinds: ReadonlySet<string> = new Set([
@@ -17,7 +17,7 @@ const arpKinds: ReadonlySet<string> = new Set([
 /**
  * Before the packet there is a question: whose link-layer address is it for? A peer that takes the
  * destination to be on its own link asks by ARP or neighbour discovery, and sends nothing where no
- * answer comes. Anyone else sends to a router, which knows this host by another address.
+ * answer comes. Anyone else sends to a router, which asks in its turn.
  *
  * Who asks is told by the prefixes of the interface: a peer and a destination in the same one. What
  * a peer knows for good (a permanent neighbour entry) is left out of account, as are ARP requests
@@ -28,6 +28,7 @@ export function passNeighbour(course: Course): Fate | null {
   const { link } = device;
   if (link.loopback || link.mac === null || isUnspecified(packet.source)) return null;
   if (link.noArp) return passSilence(course);
+  if (!onLink(course)) return passRouter(course);
   return packet.family === 'ipv4' ? passArp(course) : passDiscovery(course);
 }
 
@@ -47,7 +48,7 @@ function passSilence(course: Course): Fate | null {
 function passArp(course: Course): Fate | null {
   const { device, host } = course;
   const limits = device.arpIgnore !== 0 || device.arpFilter;
-  if ((!limits && !host.ruleset?.guardsDevices) || !onLink(course)) return null;
+  if (!limits && !host.ruleset?.guardsDevices) return null;
   const answer = host.policy.ipv4.lookup(requestKey(course));
   if (answer.kind !== 'found' || answer.found.route.type !== 'local') return null;
   if (ignoresArp(course)) return unanswered(course, 'arp_ignore', device.arpIgnore);
@@ -106,7 +107,6 @@ function ignoresArp(course: Course): boolean {
 function passDiscovery(course: Course): Fate | null {
   const { packet, device, host } = course;
   const answers = (own: OwnAddress) => own.device === device || own.device === device.vrf;
-  if (!onLink(course)) return null;
   if (host.owners(packet.destinationText).some(answers)) return passSolicitation(course);
   const answer = host.policy.ipv6.lookup({ ...incomingKey(course), input: course.inputIndex });
   const local = answer.kind === 'found' && answer.found.route.type === 'local';

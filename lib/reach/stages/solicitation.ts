@@ -1,7 +1,10 @@
-import { ipv6 } from '../../model/address.js';
-import { Course, type Fate } from '../course.js';
+import { ipv6, parseAddress, parsePrefix, prefixHolds } from '../../model/address.js';
+import { Choices } from '../choices.js';
+import { Course, type Fate, type Packet } from '../course.js';
+import type { Device } from '../device.js';
 import { makeArp, makeSolicitation } from '../nftables/headers.js';
 import { type Stop, says } from '../nftables/hooks.js';
+import { keyTo } from '../policy.js';
 import type { Cause } from '../verdict.js';
 import { passEntrance, passHook } from './firewall.js';
 
@@ -15,46 +18,124 @@ import { passEntrance, passHook } from './firewall.js';
  * told.
  */
 export function passSolicitation(course: Course): Fate | null {
-  const { host, device, packet } = course;
-  const known = device.neighbours[packet.family];
-  if (!host.ruleset || host.ruleset.idle || !known) return null;
-  const ipv4 = packet.family === 'ipv4';
-  if (ipv4 && !host.ruleset.guardsDevices) return null;
-  if (known.permanent.has(packet.sourceText)) return null;
+  const { device, packet } = course;
+  const known = knownThrough(course);
+  if (!known || known.permanent.has(packet.sourceText)) return null;
   const { stop, undecided } = askedAndAnswered(course);
   if (undecided) return course.cannotTell('device', undecided, 'it decides on neighbour discovery');
   if (!stop) return null;
-  const rule = stop.rule ? says(stop.rule) : `${stop.chain.name}: policy drop`;
-  if (known.learned.has(packet.sourceText)) {
-    const what = `whether ${packet.sourceText} still knows the link-layer address of ${device.name}, which rules keep it from asking for (${rule})`;
-    return course.cannotTell('device', { code: 'not-evaluated', what }, what);
-  }
+  if (known.learned.has(packet.sourceText)) return mayKnow(course, packet.sourceText, stop);
   return course.fails(
     'device',
     {
       code: 'neighbour-not-answered',
       destination: packet.destinationText,
       interface: device.name,
-      protocol: ipv4 ? 'arp' : 'ndp',
+      protocol: packet.family === 'ipv4' ? 'arp' : 'ndp',
       setting: null,
-      rule,
+      rule: ruleOf(stop),
     },
     packet.protocol === 'tcp' ? 'EHOSTUNREACH' : 'ETIMEDOUT',
-    `a neighbour that asks for ${packet.destinationText} is not answered: ${rule}`,
+    `a neighbour that asks for ${packet.destinationText} is not answered: ${ruleOf(stop)}`,
   );
 }
 
+/** The neighbours of whom it is told what they know; `null` where no rule may keep them from asking. */
+function knownThrough({ host, device, packet }: Course): Device['neighbours']['ipv4'] {
+  const { ruleset } = host;
+  if (!ruleset || ruleset.idle) return null;
+  if (packet.family === 'ipv4' && !ruleset.guardsDevices) return null;
+  return device.neighbours[packet.family];
+}
+
+function ruleOf({ rule, chain }: Stop): string {
+  return rule ? says(rule) : `${chain.name}: policy drop`;
+}
+
+function mayKnow(course: Course, neighbour: string, stop: Stop): Fate {
+  const what = `whether ${neighbour} still knows the link-layer address of ${course.device.name}, which rules keep it from asking for (${ruleOf(stop)})`;
+  return course.cannotTell('device', { code: 'not-evaluated', what }, what);
+}
+
+/** What came of the question of a router, by the device and the router. */
+const routers = new WeakMap<Device, Map<string, Stop | 'undecided' | null>>();
+
+/**
+ * Who comes through a router needs one that knows this host's link-layer address. Which of the host's
+ * addresses it asks for, and whether it has to ask, is not told: where rules would stop its question,
+ * nothing is certain. The router is the one that the answer goes to.
+ */
+export function passRouter(course: Course): Fate | null {
+  const { host, device, packet } = course;
+  const known = knownThrough(course);
+  if (!known || device.vrf) return null;
+  const way = host.policy[packet.family].lookup(keyTo(packet.source));
+  if (way.kind !== 'found' || way.found.device !== device) return null;
+  const router = way.found.nexthop?.gateway ?? null;
+  if (router === null || known.permanent.has(router)) return null;
+  const asked = routers.get(device) ?? new Map<string, Stop | 'undecided' | null>();
+  routers.set(device, asked);
+  const before = asked.get(router);
+  const stop = before === undefined ? questionOf(course, router) : before;
+  asked.set(router, stop);
+  if (stop === null) return null;
+  if (stop !== 'undecided') return mayKnow(course, router, stop);
+  const what = `whether rules let ${router} ask for the link-layer address of ${device.name}`;
+  return course.cannotTell('device', { code: 'not-evaluated', what }, what);
+}
+
+function questionOf(course: Course, router: string): Stop | 'undecided' | null {
+  const { device, packet } = course;
+  const source = parseAddress(router);
+  const own = device.link.addresses.find(({ address, prefixLength }) => {
+    const network = parsePrefix(`${address}/${prefixLength}`);
+    return source && network?.address.family === source.family && prefixHolds(network, source);
+  });
+  const destination = own && parseAddress(own.address);
+  if (!source || !destination) return null;
+  const question = {
+    ...packet,
+    source,
+    sourceText: router,
+    destination,
+    destinationText: own.address,
+  };
+  const choices = new Choices();
+  const aside = asideOf(course, question, choices, null);
+  const { stop, undecided } = outcomeOf(aside);
+  return undecided || choices.next() ? 'undecided' : stop;
+}
+
 /** Where the question or its answer ends, and the rule of which that is not known. */
-function askedAndAnswered(course: Course): { stop: Stop | null; undecided: Cause | null } {
-  const { host, flow, packet, arrival, device } = course;
-  // A course of its own: it has nothing to do with the connection, but for what cannot be known.
-  const aside = new Course(host, flow, { ...packet }, false, course.choices, course.peer);
+function askedAndAnswered(course: Course): Outcome {
+  const aside = asideOf(course, { ...course.packet }, course.choices, course.peer);
+  const outcome = outcomeOf(aside);
+  for (const set of aside.touched) course.touched.add(set);
+  return outcome;
+}
+
+interface Outcome {
+  readonly stop: Stop | null;
+  readonly undecided: Cause | null;
+}
+
+/** A course of its own: it has nothing to do with the connection, but for what cannot be known. */
+function asideOf(
+  { host, flow, arrival, device, inputIndex, portIndex }: Course,
+  packet: Packet,
+  choices: Choices,
+  peer: Course['peer'],
+): Course {
+  const aside = new Course(host, flow, packet, false, choices, peer);
   aside.arrival = arrival;
   aside.device = device;
-  aside.inputIndex = course.inputIndex;
-  aside.portIndex = course.portIndex;
-  const stop = packet.family === 'ipv4' ? byArp(aside) : bySolicitation(aside);
-  for (const set of aside.touched) course.touched.add(set);
+  aside.inputIndex = inputIndex;
+  aside.portIndex = portIndex;
+  return aside;
+}
+
+function outcomeOf(aside: Course): Outcome {
+  const stop = aside.packet.family === 'ipv4' ? byArp(aside) : bySolicitation(aside);
   const unknown = aside.doubts.find(({ cause }) => cause.code === 'rule-unknown');
   return { stop, undecided: unknown?.cause ?? null };
 }
