@@ -31,9 +31,11 @@ const FAMILY_FILES = ['/proc/thread-self/net/route', '/proc/thread-self/net/if_i
  * the firewalls. Verdicts on it need no privileges and no Linux.
  *
  * What this user may not read, or this kernel does not tell, is named in `missing` with the reason
- * and the remedy. Throws an `EarshotError` only where nothing can be read at all: an option that is
- * not of its form, a namespace that cannot be entered, no binary, not Linux.
+ * and the remedy.
  *
+ * @throws EarshotError only where nothing can be read at all: `ERR_INVALID_ARGUMENT` for an option that is
+ *   not of its form, `ERR_NETNS` or `ERR_PERMISSION` for a namespace that cannot be entered,
+ *   `ERR_UNSUPPORTED_PLATFORM`, `ERR_NO_BINARY`
  * @example
  * ```js
  * import { capture, exposure } from 'earshot';

@@ -203,7 +203,7 @@ export interface Verdict {
   symptom: Symptom | null;
   /** Where the fate was decided. */
   stage: Stage;
-  /** `null` when reachable. */
+  /** `null` when reachable; its `code` is a {@link CauseCode}. */
   cause: Cause | null;
   /**
    * For an `unknown` that comes of a firewall or a program on the way: what else decides, if that
