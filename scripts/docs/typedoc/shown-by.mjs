@@ -1,29 +1,40 @@
-import { CommentTag, Converter, ReflectionKind } from 'typedoc';
-
 /*
  * Loaded by TypeDoc. Functions and classes have examples of their own, which are run; each type is told by
  * which of them it is shown: those that take or give it, or else that take or give what it is part of. One
  * that none leads to is warned of.
  */
 
-/** @typedef {import('typedoc').DeclarationReflection} Symbol */
+/**
+ * What is used here of a symbol as TypeDoc has it; TypeDoc is installed apart, and its types are not there.
+ * @typedef {object} Symbol
+ * @property {string} name
+ * @property {number} kind
+ * @property {Symbol} [parent]
+ * @property {Symbol[]} [children]
+ * @property {Symbol[]} [signatures]
+ * @property {{ blockTags: { tag: string }[] }} [comment]
+ */
 
 /** TypeDoc resolves links in comments at -300; what has more comes first. */
 const afterLinks = -400;
 
-/** @param {import('typedoc').Application} app */
-export function load(app) {
+/** @param {any} app TypeDoc's application */
+export async function load(app) {
+  // By a variable, for the compiler would look for it.
+  const typedoc = 'typedoc';
+  const { CommentTag, Converter, ReflectionKind } = await import(typedoc);
   app.converter.on(Converter.EVENT_RESOLVE_END, tellWhoShows, afterLinks);
 
-  /** @param {import('typedoc').Context} context */
+  /** @param {{ project: any }} context */
   function tellWhoShows({ project }) {
-    const symbols = (project.children ?? [])
-      .flatMap(({ children = [] }) => children)
-      .filter(({ kind }) => kind !== ReflectionKind.Reference);
+    /** @type {Symbol[]} */
+    const symbols = project.children
+      .flatMap((/** @type {Symbol} */ { children = [] }) => children)
+      .filter((/** @type {Symbol} */ { kind }) => kind !== ReflectionKind.Reference);
     /** What each names in its fields, parameters, results and comments. */
     const named = new Map(symbols.map((symbol) => [symbol, namedBy(symbol)]));
     const shown = symbols.filter(hasExample);
-    /** By symbol, how many steps lead to it from each that is shown. */
+    /** By symbol that is shown, how many steps lead from it to each other. */
     const steps = new Map(shown.map((symbol) => [symbol, stepsFrom(symbol)]));
     for (const symbol of symbols) {
       if (hasExample(symbol)) continue;
@@ -62,27 +73,22 @@ export function load(app) {
       return found;
     }
   }
+
+  /** Of a field or a method, the symbol that it is of. @param {Symbol | undefined} at */
+  function topmost(at) {
+    let symbol = at;
+    while (symbol?.parent && symbol.parent.kind !== ReflectionKind.Module) symbol = symbol.parent;
+    return symbol?.parent ? symbol : undefined;
+  }
 }
 
-/** Of a field or a method, the symbol that it is of. @param {any} reflection @returns {Symbol | undefined} */
-function topmost(reflection) {
-  let at = reflection;
-  while (at?.parent && at.parent.kind !== ReflectionKind.Module) at = at.parent;
-  return at?.parent ? at : undefined;
-}
-
-/** @param {Symbol} symbol */
+/** @param {Symbol} symbol @returns {boolean} */
 const hasExample = ({ comment, signatures = [] }) =>
-  [comment, ...signatures.map((signature) => signature.comment)].some((one) =>
-    one?.getTag('@example'),
-  );
+  comment?.blockTags.some(({ tag }) => tag === '@example') || signatures.some(hasExample);
 
 /** @param {Symbol[]} symbols */
 const links = (symbols) =>
   symbols.flatMap((target, index) => [
-    ...(index > 0 ? [text(', ')] : []),
-    /** @type {const} */ ({ kind: 'inline-tag', tag: '@link', text: target.name, target }),
+    ...(index > 0 ? [{ kind: 'text', text: ', ' }] : []),
+    { kind: 'inline-tag', tag: '@link', text: target.name, target },
   ]);
-
-/** @param {string} words */
-const text = (words) => /** @type {const} */ ({ kind: 'text', text: words });
