@@ -74,10 +74,18 @@ const releases = {
   },
 };
 
-/** The releases of runtimes that binaries are loaded with. */
-export const runtimeVersions = Object.entries(releases).flatMap(([key, { version }]) =>
-  /^node-|\/bun-/.test(key) ? [version] : [],
-);
+/**
+ * The releases of a runtime that binaries are loaded with.
+ * @param {'node' | 'bun'} runtime
+ * @param {'x64' | 'arm64'} arch
+ */
+export function runtimeVersions(runtime, arch) {
+  const machine = runtime === 'bun' && arch === 'arm64' ? 'aarch64' : arch;
+  const name = new RegExp(`(^|/)${runtime}-linux-${machine}(-musl|@\\d+)$`);
+  return Object.entries(releases).flatMap(([key, { version }]) =>
+    name.test(key) ? [version] : [],
+  );
+}
 
 /** All that the binaries are made by and loaded with. */
 export const releaseKeys = Object.keys(releases);
