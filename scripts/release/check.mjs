@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { build } from '../build.mjs';
+import { zigPackage } from '../prebuild/build.mjs';
 import { binaryPath } from '../prebuild/record.mjs';
 import { provide, releaseKeys } from '../prebuild/registry.mjs';
 import { targets } from '../prebuild/targets.mjs';
@@ -59,9 +60,12 @@ await main(async () => {
   await build({ tests: true });
   // While processors compile, the network brings what the binaries are loaded with later. Whoever needs
   // what did not come will say so.
+  const compiler = provide(zigPackage);
   const fetching = Promise.allSettled(releaseKeys.map(provide));
   if (!targets.some((target) => existsSync(binaryPath(target)))) {
     say('no binaries are there: making them');
+    // Or it would be fetched twice.
+    await compiler;
     await timed('the binaries', () => script(['scripts/prebuild/prebuild.mjs']));
   }
   await fetching;

@@ -71,7 +71,10 @@ function compare(
     return ['elsewhere', `${by}, ${flow.protocol}, ${result.symptom}`];
   }
   if (outcome === 'unknown') return ['unknown', reasonOf(cause)];
-  if (away > 0) return ['wrong', 'it was sent on'];
+  // What rules have sent on, and is answered past this host, is no answer to the peer.
+  const unanswered =
+    verdict.stage === 'reply' && verdict.steps.some(({ action }) => action === 'forward');
+  if (away > 0 && !unanswered) return ['wrong', 'it was sent on'];
   const silent = outcome !== result.outcome || symptom !== result.symptom;
   if (silent && result.symptom === 'ETIMEDOUT' && isRouted(course)) {
     return ['elsewhere', 'an answer from a link-local address, which no router passes on'];
