@@ -1,4 +1,4 @@
-import { sameAddress } from '../../model/address.js';
+import { isMulticast, sameAddress } from '../../model/address.js';
 import { addressToNumber } from '../../model/prefix-set.js';
 import type { Endpoint } from '../../model/socket.js';
 import { Course, type Fate, type Packet } from '../course.js';
@@ -53,14 +53,24 @@ export function passForwardedAnswer(course: Course, { device, nexthop }: Found):
 
 /**
  * Whom it is sent to may answer past this host: by a way of its own where it stands behind a router,
- * and to a peer on its own link at once, unless it believes to have been asked by this host.
+ * and to a peer on its own link at once, unless it believes to have been asked by this host. Who asks a
+ * broadcast address takes an answer from anybody.
  */
 function returnsHere(course: Course, device: Device, gateway: string | null): boolean {
   const { connection, device: arrival, fromHere } = course;
-  if (!connection || device.vrf || arrival.vrf) return false;
+  if (asksMany(course) || !connection || device.vrf || arrival.vrf) return false;
   if (!device.link.up || !(device.link.lowerUp || device.link.loopback)) return false;
   if (device === arrival && device.link.kind === 'bridge' && asksItself(course)) return false;
   return connection.has(SRC_NAT) || (gateway === null && (fromHere || device !== arrival));
+}
+
+function asksMany({ asked, host }: Course): boolean {
+  const { destination } = asked!;
+  if (isMulticast(destination)) return true;
+  if (destination.family === 'ipv6') return false;
+  return (
+    destination.a === -1 || host.policy.ipv4.localEntry(destination)?.route.type === 'broadcast'
+  );
 }
 
 /** A bridge sends nothing out by the port that it came in by, unless that port is told to. */

@@ -278,13 +278,23 @@ function leaves(course: Course, found: Found): Fate {
   const out = found.nexthop?.interface ?? null;
   const gateway = found.nexthop?.gateway ?? null;
   const translatedTo = sentOnTo(course);
-  const answer = translatedTo && passForwardedAnswer(course, found);
-  if (answer?.fate) return answer.fate;
+  const told = course.steps.length;
+  const detail = `${describeRoute(found)}: ${course.packet.destinationText} is not an address of this host`;
   const fate = course.cannotTell(
     'routing',
     { code: 'leaves-this-host', interface: out, gateway },
-    `${describeRoute(found)}: ${course.packet.destinationText} is not an address of this host`,
+    detail,
   );
+  const answer = translatedTo && passForwardedAnswer(course, found);
+  if (answer?.fate) {
+    course.steps.splice(told, 1, {
+      stage: 'routing',
+      direction: 'request',
+      action: 'forward',
+      detail,
+    });
+    return answer.fate;
+  }
   return answer?.comesBack ? { ...fate, letThroughTo: [translatedTo!] } : fate;
 }
 

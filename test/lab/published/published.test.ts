@@ -4,7 +4,7 @@ import type { SocketFilter } from '#earshot/model/socket.js';
 import { type Exposure, exposure } from '#earshot/reach/exposure.js';
 import type { Flow } from '#earshot/reach/flow.js';
 import { hostOf } from '#earshot/reach/host.js';
-import { follow } from '#earshot/reach/trace.js';
+import { follow, trace } from '#earshot/reach/trace.js';
 import type { Verdict } from '#earshot/reach/verdict.js';
 import { type Lab, withLab } from '../harness.js';
 import { labTest } from '../lab-test.js';
@@ -138,5 +138,32 @@ table inet nat {
       results.map(({ outcome }) => outcome),
       ['reachable', 'reachable'],
     );
+  });
+});
+
+test('who asks a broadcast address takes an answer from anybody: its way is left open', async (t) => {
+  const nft = `
+table ip nat {
+  chain pre {
+    type nat hook prerouting priority -100
+    udp dport 8080 dnat to ${APP4}:80
+  }
+  chain answers {
+    type filter hook forward priority 0
+    iifname "br0" drop
+  }
+}`;
+  await withLab(world(nft), async (lab) => {
+    lab.listen(servers, 'app');
+    const state = await capture({ netns: lab.host.namespace.path });
+    const ask = (address: string) =>
+      trace(state, {
+        protocol: 'udp',
+        ingress: 'eth0',
+        source: { address: '192.0.2.10' },
+        destination: { address, port: 8080 },
+      });
+    t.like(ask(LAN4), { outcome: 'unreachable', stage: 'reply', cause: { code: 'rule-drop' } });
+    t.like(ask('192.0.2.255'), { outcome: 'unknown', cause: { code: 'forwarded' } });
   });
 });
