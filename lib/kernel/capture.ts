@@ -169,12 +169,12 @@ async function addOwners(
   if ((owners.denied === 0 && !owners.hidden) || unseen === 0) return options;
   const untold = owners.hidden
     ? "is not told of others' processes (/proc is mounted with hidepid)"
-    : `may not see the descriptors of ${owners.denied} processes`;
+    : `may not see the descriptors of ${owners.denied === 1 ? 'one process' : `${owners.denied} processes`}`;
   missing.push({
     what: 'owners',
     reason:
-      `this user ${untold}, and ${unseen} of ` +
-      `${sockets.length} sockets are held by none of those it may see`,
+      `this user ${untold}, and no process that it may see holds ${unseen} of the ` +
+      `${sockets.length} sockets`,
     remedy: privilegeRemedy('CAP_SYS_PTRACE'),
   });
   return options;
