@@ -13,7 +13,10 @@ export interface Remedy {
   summary: string;
   /** The line to type for it, for sh(1); `null` where no line does all of it. */
   command: string | null;
-  /** The flow's verdict on the changed state. */
+  /**
+   * The flow's verdict on the changed state: `reachable`; or `unknown`, with the cause `forwarded`, where it
+   * is let through to somebody else, whose answer gets back.
+   */
   proof: Verdict;
 }
 
