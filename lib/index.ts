@@ -66,6 +66,7 @@ export type {
   SocketState,
   Transport,
 } from './model/socket.js';
+export type { SocketColumns } from './model/socket-columns.js';
 export type { SocketTable, TypedArray } from './model/socket-table.js';
 export { checkState, parseState } from './model/state-check.js';
 export type {

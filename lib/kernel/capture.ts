@@ -31,9 +31,11 @@ const FAMILY_FILES = ['/proc/thread-self/net/route', '/proc/thread-self/net/if_i
  * the firewalls. Verdicts on it need no privileges and no Linux.
  *
  * What this user may not read, or this kernel does not tell, is named in `missing` with the reason
- * and the remedy. Throws an `EarshotError` only where nothing can be read at all: an option that is
- * not of its form, a namespace that cannot be entered, no binary, not Linux.
+ * and the remedy.
  *
+ * @throws EarshotError only where nothing can be read at all: `ERR_INVALID_ARGUMENT` for an option that is
+ *   not of its form, `ERR_NETNS` or `ERR_PERMISSION` for a namespace that cannot be entered,
+ *   `ERR_UNSUPPORTED_PLATFORM`, `ERR_NO_BINARY`
  * @example
  * ```js
  * import { capture, exposure } from 'earshot';
@@ -167,12 +169,12 @@ async function addOwners(
   if ((owners.denied === 0 && !owners.hidden) || unseen === 0) return options;
   const untold = owners.hidden
     ? "is not told of others' processes (/proc is mounted with hidepid)"
-    : `may not see the descriptors of ${owners.denied} processes`;
+    : `may not see the descriptors of ${owners.denied === 1 ? 'one process' : `${owners.denied} processes`}`;
   missing.push({
     what: 'owners',
     reason:
-      `this user ${untold}, and ${unseen} of ` +
-      `${sockets.length} sockets are held by none of those it may see`,
+      `this user ${untold}, and no process that it may see holds ${unseen} of the ` +
+      `${sockets.length} sockets`,
     remedy: privilegeRemedy('CAP_SYS_PTRACE'),
   });
   return options;

@@ -25,11 +25,10 @@ const AT_WORDS = { local: 12, remote: 28, device: 44, cookie: 48 } as const;
  * ports now. `false` when it was gone already. A UDP socket gets the error and loses its peer, and
  * keeps a port that it asked for by number. Needs CAP_NET_ADMIN.
  *
- * Throws an `EarshotError`: `ERR_INVALID_ARGUMENT` for what is no record, or one without a cookie
- * (read from /proc/net); `ERR_PERMISSION`; `ERR_KERNEL` where the kernel cannot do it
- * (CONFIG_INET_DIAG_DESTROY), or finds another socket by the addresses and ports, as it does where
- * several share a port (SO_REUSEPORT).
- *
+ * @throws EarshotError `ERR_INVALID_ARGUMENT` for what is no record, or one without a cookie (read from
+ *   /proc/net); `ERR_NETNS`; `ERR_PERMISSION`; `ERR_KERNEL` where the kernel cannot do it
+ *   (CONFIG_INET_DIAG_DESTROY), or finds another socket by the addresses and ports, as it does where several
+ *   share a port (SO_REUSEPORT); `ERR_UNSUPPORTED_PLATFORM`, `ERR_NO_BINARY`
  * @example
  * ```js
  * import { closeSocket, sockets } from 'earshot';

@@ -22,9 +22,8 @@ const EOPNOTSUPP = 95;
  * The network interfaces of a namespace with their addresses, in the order of the kernel, which
  * tells them by rtnetlink(7). Needs no privileges.
  *
- * Throws an `EarshotError`: `ERR_INVALID_ARGUMENT` for an option that is not of its form, `ERR_NETNS`,
- * `ERR_PERMISSION` or `ERR_KERNEL` where the kernel refuses.
- *
+ * @throws EarshotError `ERR_INVALID_ARGUMENT` for an option that is not of its form; `ERR_NETNS`,
+ *   `ERR_PERMISSION`, `ERR_KERNEL` where the kernel refuses; `ERR_UNSUPPORTED_PLATFORM`, `ERR_NO_BINARY`
  * @example
  * ```js
  * import { interfaces } from 'earshot';

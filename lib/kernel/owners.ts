@@ -52,8 +52,8 @@ function firstAt(column: Uint32Array, wanted: number): number {
  * `[]` for a socket that nobody visible to this user holds; other users' processes are visible to
  * root alone.
  *
- * Throws an `EarshotError`: `ERR_INVALID_ARGUMENT` for what is no socket's record.
- *
+ * @throws EarshotError `ERR_INVALID_ARGUMENT` for what is no socket's record, or an option that is not of its
+ *   form; `ERR_UNSUPPORTED_PLATFORM`, `ERR_NO_BINARY`
  * @example
  * ```js
  * import { listeners, owners } from 'earshot';

@@ -45,9 +45,9 @@ const NOTHING: SocketTableData = {
  * `bound` unless `state` says otherwise. Read by sock_diag(7), or from /proc/net where that is not
  * to be had; each record's `source` says which.
  *
- * Throws an `EarshotError`: `ERR_INVALID_ARGUMENT` for a filter or option that is not of its form,
- * `ERR_NETNS`, `ERR_PERMISSION` or `ERR_KERNEL` where the kernel refuses.
- *
+ * @throws EarshotError `ERR_INVALID_ARGUMENT` for a filter or option that is not of its form; `ERR_NETNS`,
+ *   `ERR_PERMISSION`, `ERR_KERNEL` where the kernel refuses; `ERR_UNSUPPORTED_PLATFORM`, `ERR_NO_BINARY`
+ *   where there is none to ask
  * @example
  * ```js
  * import { sockets } from 'earshot';
@@ -62,6 +62,7 @@ export async function sockets(filter?: SocketFilter, options?: SocketOptions): P
 /**
  * As `sockets`, blocking the thread while the kernel is read.
  *
+ * @throws EarshotError as `sockets`
  * @example
  * ```js
  * import { socketsSync } from 'earshot';
@@ -75,8 +76,9 @@ export function socketsSync(filter?: SocketFilter, options?: SocketOptions): Soc
 
 /**
  * The sockets that wait for peers: listening TCP, and UDP that is bound and not connected. With the
- * processes that hold them, unless `owners` is false. Throws as `sockets` does.
+ * processes that hold them, unless `owners` is false.
  *
+ * @throws EarshotError as `sockets`
  * @example
  * ```js
  * import { listeners } from 'earshot';
@@ -94,6 +96,7 @@ export async function listeners(filter?: SocketFilter, options?: SocketOptions):
 /**
  * As `listeners`, blocking the thread while the kernel is read.
  *
+ * @throws EarshotError as `sockets`
  * @example
  * ```js
  * import { listenersSync } from 'earshot';
@@ -109,8 +112,9 @@ export function listenersSync(filter?: SocketFilter, options?: SocketOptions): S
 
 /**
  * As `sockets`, as typed-array columns that make a record when one is asked for: for hosts with
- * hundreds of thousands of sockets. Throws as `sockets` does.
+ * hundreds of thousands of sockets.
  *
+ * @throws EarshotError as `sockets`
  * @example
  * ```js
  * import { socketTable } from 'earshot';

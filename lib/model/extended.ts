@@ -175,7 +175,11 @@ export interface SocketTimer {
   count: number;
 }
 
-/** What a congestion control algorithm tells of itself; times in milliseconds. */
+/**
+ * What a congestion control algorithm tells of itself. Times are milliseconds and bandwidths bytes a
+ * second; gains are factors, and `alpha` is the share of bytes that were marked, from 0 to 1. `rounds` is how
+ * many round-trip times were measured.
+ */
 export type CongestionFacts =
   | { kind: 'vegas'; enabled: boolean; rounds: number; rtt: number | null; minRtt: number | null }
   | { kind: 'bbr'; bandwidth: number; minRtt: number; pacingGain: number; windowGain: number }

@@ -23,7 +23,14 @@ export type NftData = { value: Hex } | { verdict: NftVerdict };
 /** Comparison of bytes in register order. */
 export type NftComparison = 'eq' | 'neq' | 'lt' | 'lte' | 'gt' | 'gte';
 
-/** One expression of a rule (linux/netfilter/nf_tables.h). Keys and flags keep the kernel's names. */
+/**
+ * One expression of a rule (linux/netfilter/nf_tables.h). Keys and flags keep the kernel's names and numbers.
+ *
+ * `source` and `destination`, and in `nat`, `masquerade`, `redirect`, `tproxy`, `dup`, `fwd` and `dynset` the
+ * addresses, ports, devices, `key` and `data`, are numbers of registers that hold them, as `nft --debug=netlink`
+ * shows. `offset`, `length` and `size` are bytes (of `hash` and `numgen`, `offset` is added to the result); `rate` and `burst` of a limit are packets, or bytes where
+ * `bytes` is true, in each `unitSeconds` seconds; a quota's `bytes` and `consumed` are bytes.
+ */
 export type NftExpression =
   | { kind: 'immediate'; destination: Register; data: NftData }
   | { kind: 'cmp'; source: number; op: NftComparison; data: Hex }

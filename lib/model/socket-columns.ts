@@ -11,6 +11,7 @@ export const RowFlag = {
 
 /** One read of the socket tables: struct of arrays, a row a socket. All are views on one buffer. */
 export interface SocketColumns {
+  /** How many rows there are. */
   length: number;
   /** 6 TCP, 17 UDP. */
   protocol: Uint8Array;
@@ -18,25 +19,36 @@ export interface SocketColumns {
   family: Uint8Array;
   /** The kernel's TCP_* number; a socket that is bound and no more has 13 (TCP_BOUND_INACTIVE). */
   state: Uint8Array;
+  /**
+   * Bits: 1 IPV6_V6ONLY is known, 2 it is on; 4 the mark is known; 8 IP_TRANSPARENT is known, 16 it is on;
+   * 32 the row was read from /proc/net.
+   */
   flags: Uint8Array;
+  /** 0 to 65535. */
   localPort: Uint16Array;
+  /** 0 to 65535; 0 without a peer. */
   remotePort: Uint16Array;
   /** 16 bytes a row in network order; an IPv4 address is the first 4, the rest zero. */
   localAddress: Uint8Array;
+  /** The same of the peer; zero without one. */
   remoteAddress: Uint8Array;
   /** Interface index of SO_BINDTODEVICE, 0 for none. */
   boundInterface: Uint32Array;
+  /** 0 where it has none any more (TIME-WAIT). */
   inode: Uint32Array;
   /** 0 where not told. */
   cookie: BigUint64Array;
+  /** The user that owns the socket. */
   uid: Uint32Array;
-  /** As the kernel says it: for a TCP listener the accept queue and its limit (the limit only by netlink). */
+  /** Bytes not yet read; of a TCP listener, connections that wait for accept(). */
   receiveQueue: Uint32Array;
+  /** Bytes not yet acknowledged or sent; of a TCP listener, how many may wait (by netlink alone). */
   sendQueue: Uint32Array;
+  /** SO_MARK; 0 where not told. */
   mark: Uint32Array;
-  /** 0 where not told. */
+  /** The id of its cgroup v2; 0 where not told. */
   cgroup: BigUint64Array;
-  /** Index into `interfaceSets`: the interfaces that own the local address. */
+  /** A number for each set of interfaces that own the local address; the records name them. */
   interfaceSet: Uint32Array;
 }
 

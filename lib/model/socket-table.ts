@@ -68,10 +68,8 @@ export class SocketTable implements Iterable<Socket> {
   /** How many sockets there are. */
   readonly length: number;
   /**
-   * `protocol` (6 TCP, 17 UDP), `family` (4, 6), `state` (the kernel's TCP_* number), `localPort`,
-   * `remotePort`, `localAddress` and `remoteAddress` (16 bytes a row in network order, an IPv4
-   * address in the first 4), `boundInterface` (index), `inode`, `cookie`, `uid`, `receiveQueue`,
-   * `sendQueue` (for a TCP listener its accept queue and the limit of that), `mark`, `cgroup`.
+   * The columns, each a {@link TypedArray} of as many values as there are rows; of the addresses 16 bytes
+   * a row.
    */
   get columns(): Readonly<Omit<SocketColumns, 'length'>> {
     // Who asks for records alone never needs it, and asks often.

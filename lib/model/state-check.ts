@@ -31,9 +31,10 @@ import {
 const REMEDY = "make a new capture with 'earshot capture'";
 
 /**
- * The capture that a text holds. Throws an `EarshotError` (`ERR_INVALID_STATE`) that says what is
- * wrong with it and where: cut short, not a capture, of another version, a field of another form.
+ * The capture that a text holds.
  *
+ * @throws EarshotError `ERR_INVALID_STATE`, which says what is wrong with it and where: cut short, not a
+ *   capture, of another version, a field of another form
  * @example
  * ```js
  * import { capture, exposure, parseState } from 'earshot';
@@ -56,8 +57,9 @@ export function parseState(text: string): HostState {
 
 /**
  * The same value, checked to be a capture: every field that a verdict depends on is there and of
- * its form. Throws an `EarshotError` (`ERR_INVALID_STATE`) that names the field and the value met.
+ * its form.
  *
+ * @throws EarshotError `ERR_INVALID_STATE`, which names the field and the value met
  * @example
  * ```js
  * import { checkState, EarshotError } from 'earshot';

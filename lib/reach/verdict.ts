@@ -54,7 +54,12 @@ export interface RuleReference {
   text: string;
 }
 
-/** Why a flow fails, or why that cannot be told. One code, one reason; the rest are its particulars. */
+/**
+ * Why a flow fails, or why that cannot be told. One code, one reason: docs/why-cant-they-connect.md explains
+ * each and names the kernel function that decides. The rest are its particulars: addresses as canonical text,
+ * interfaces and settings (`net.ipv4.conf.eth0.arp_ignore`) by their names, routing tables by number, and
+ * policy rules by their priority.
+ */
 export type Cause =
   // ---- device
   | { code: 'interface-missing'; interface: string }
@@ -141,7 +146,9 @@ export type Cause =
       type: 'blackhole' | 'unreachable' | 'prohibit' | 'throw';
       by: 'route' | 'rule';
       destination: string;
+      /** Of a route. */
       table: number | null;
+      /** Of a policy rule. */
       priority: number | null;
       direction: Direction;
     }
@@ -203,7 +210,7 @@ export interface Verdict {
   symptom: Symptom | null;
   /** Where the fate was decided. */
   stage: Stage;
-  /** `null` when reachable. */
+  /** `null` when reachable; its `code` is a {@link CauseCode}. */
   cause: Cause | null;
   /**
    * For an `unknown` that comes of a firewall or a program on the way: what else decides, if that

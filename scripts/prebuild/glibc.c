@@ -1,7 +1,7 @@
 /*
- * What Zig's stand-in for an old glibc does in its own way, done as that glibc does it. Its stat() and
- * fstat() are compiled in and set an errno of their own, not the caller's; and of libm, one function
- * would be needed.
+ * What Zig's stand-in for an old glibc does in its own way, done as that glibc does it. Its stat(), fstat()
+ * and fstatat() are compiled in and set an errno of their own, not the caller's; and of libm, one
+ * function would be needed.
  */
 #include <math.h>
 #include <sys/stat.h>
@@ -17,6 +17,7 @@ enum { kStatVersion = 0 };
 
 int __xstat(int version, const char* path, struct stat* status);
 int __fxstat(int version, int descriptor, struct stat* status);
+int __fxstatat(int version, int directory, const char* path, struct stat* status, int flags);
 
 HIDDEN int stat(const char* path, struct stat* status) {
   return __xstat(kStatVersion, path, status);
@@ -24,6 +25,10 @@ HIDDEN int stat(const char* path, struct stat* status) {
 
 HIDDEN int fstat(int descriptor, struct stat* status) {
   return __fxstat(kStatVersion, descriptor, status);
+}
+
+HIDDEN int fstatat(int directory, const char* path, struct stat* status, int flags) {
+  return __fxstatat(kStatVersion, directory, path, status, flags);
 }
 
 /* Hash tables round their size up. From 2^23 on a float has no fraction. */

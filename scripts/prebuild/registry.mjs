@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } 
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inRoot } from '../support/paths.mjs';
+import { shared } from '../support/shared.mjs';
 import { main, run, StepError, say } from '../support/step.mjs';
 
 /*
@@ -74,10 +75,18 @@ const releases = {
   },
 };
 
-/** The releases of runtimes that binaries are loaded with. */
-export const runtimeVersions = Object.entries(releases).flatMap(([key, { version }]) =>
-  /^node-|\/bun-/.test(key) ? [version] : [],
-);
+/**
+ * The releases of a runtime that binaries are loaded with.
+ * @param {'node' | 'bun'} runtime
+ * @param {'x64' | 'arm64'} arch
+ */
+export function runtimeVersions(runtime, arch) {
+  const machine = runtime === 'bun' && arch === 'arm64' ? 'aarch64' : arch;
+  const name = new RegExp(`(^|/)${runtime}-linux-${machine}(-musl|@\\d+)$`);
+  return Object.entries(releases).flatMap(([key, { version }]) =>
+    name.test(key) ? [version] : [],
+  );
+}
 
 /** All that the binaries are made by and loaded with. */
 export const releaseKeys = Object.keys(releases);
@@ -92,18 +101,8 @@ export function releaseOf(key) {
   );
 }
 
-/** What is being fetched, so that whoever else asks for it waits. @type {Map<string, Promise<string>>} */
-const fetching = new Map();
-
-/**
- * @param {string} key a package, with its major where there are several releases
- * @returns {Promise<string>} the directory it is in
- */
-export function provide(key) {
-  const fetched = fetching.get(key) ?? fetch(key);
-  fetching.set(key, fetched);
-  return fetched;
-}
+/** The directory of a package, by its name, with its major where there are several releases. */
+export const provide = shared(fetch);
 
 /** @param {string} key @returns {Promise<string>} */
 async function fetch(key) {

@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 test('cursors and decoders never read past the end of what they were given', async (t) => {
-  t.timeout(300_000, 'compiling with the sanitizers');
+  t.timeout(600_000, 'compiling with the sanitizers');
   const directory = mkdtempSync(join(tmpdir(), 'earshot-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const program = join(directory, 'cursors');

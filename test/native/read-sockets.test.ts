@@ -188,7 +188,6 @@ asRoot('conditions given together all hold, on whatever socket, however they are
   const random = randomFrom(seed);
   const pick = <Value>(values: readonly Value[]) => values[random(values.length)]!;
   const { netns } = zoo!;
-  const all = native.readSocketsSync(query({ netns }));
   const prefixes = [
     ['127.0.0.0', 8],
     ['127.0.0.1', 32],
@@ -232,6 +231,8 @@ asRoot('conditions given together all hold, on whatever socket, however they are
     if (random(4) === 0) conditions.tcpStates = random(0x4000);
     if (random(4) === 0) conditions.udpStates = pick([0, 1 << 1, 1 << 7, 0xffff]);
     if (random(4) === 0) conditions.families = 1 + random(3);
+    // Read anew each time, for a socket in TIME-WAIT ends after a minute.
+    const all = native.readSocketsSync(query({ netns }));
     const wanted = rowsThatMatch(all.columns, all.interfaceNames, conditions);
     const got = native.readSocketsSync(query({ netns, ...conditions }));
     matched += wanted.length;

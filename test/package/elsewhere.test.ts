@@ -61,6 +61,28 @@ test.serial('a capture is evaluated alike on Linux, macOS and Windows', (t) => {
   }
 });
 
+test.serial('the command answers from a capture on macOS and Windows as on Linux', (t) => {
+  const answer = (platform: string, ...args: string[]) => {
+    const { status, stdout, stderr } = consumer.run(
+      'command.mjs',
+      `Object.defineProperty(process, 'platform', { value: '${platform}' });
+       process.dlopen = () => { throw new Error('an addon was loaded'); };
+       process.argv.splice(2, Infinity, ...${JSON.stringify(args)});
+       await import('./node_modules/earshot/dist/earshot.js');`,
+    );
+    return { status, stdout, stderr };
+  };
+  const linux = answer('linux', '--state', 'capture.json');
+  t.is(linux.stderr, '');
+  t.is(linux.status, 0);
+  for (const platform of ['darwin', 'win32']) {
+    t.deepEqual(answer(platform, '--state', 'capture.json'), linux);
+    const { status, stderr } = answer(platform);
+    t.is(status, 2);
+    t.regex(stderr, new RegExp(`^earshot: .*${platform}.*earshot capture`));
+  }
+});
+
 for (const name of ['darwin', 'win32']) {
   test.serial(`on ${name} importing works, and reading says what to do instead`, (t) => {
     const platform = `Object.defineProperty(process, 'platform', { value: '${name}' });`;

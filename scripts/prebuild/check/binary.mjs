@@ -78,7 +78,10 @@ export function faults({ arch, libc }, facts) {
       `exports ${facts.exported.join(', ') || 'nothing'}, not ${entryPoints.join(', ')}`,
     ],
     // Room for thread-local variables of what is loaded later is scarce in glibc and absent in musl.
-    [!facts.sections.some((name) => /^\.t(bss|data)/.test(name)), 'has thread-local variables'],
+    [
+      !facts.sections.some((name) => /^\.t(bss|data)/.test(name)),
+      "has thread-local variables (an errno of Zig's own? see scripts/prebuild/glibc.c)",
+    ],
     [facts.flags.includes('BIND_NOW'), 'leaves symbols to be bound when they are called'],
     [!facts.sections.some((name) => /^\.(symtab|debug)/.test(name)), 'is not stripped'],
     [facts.bytes <= largest, `has ${facts.bytes} bytes, more than ${largest}`],

@@ -18,13 +18,26 @@ function same(found, wanted, what) {
   if (is !== should) throw new Error(`${what} ${is}, not ${should}`);
 }
 
+/** Of the columns, which lie in a block one after the other (columnsOf of lib/), those looked at here. */
+function columnsOf({ length, block }) {
+  const column = (Type, offset) => new Type(block, offset * length, length);
+  return {
+    length,
+    inode: column(Uint32Array, 52),
+    mark: column(Uint32Array, 68),
+    localPort: column(Uint16Array, 76),
+    remotePort: column(Uint16Array, 78),
+    state: column(Uint8Array, 82),
+  };
+}
+
 /** What a kernel once said, in which each row is known. */
 function decodesRecordedBytes() {
   const rows = JSON.parse(readFileSync(join(fixtures, 'rows.json'), 'utf8'));
   for (const [protocol, family] of [6, 17].flatMap((one) => [4, 6].map((two) => [one, two]))) {
     const file = `${protocol === 6 ? 'tcp' : 'udp'}${family}.bin`;
     const bytes = new Uint8Array(readFileSync(join(fixtures, file)));
-    const columns = addon.decodeSockets(bytes, protocol);
+    const columns = columnsOf(addon.decodeSockets(bytes, protocol));
     const facts = ({ state, ports, inode, mark }) => [state, ...ports, inode, mark];
     const found = Array.from({ length: columns.length }, (_, row) => ({
       state: columns.state[row],
@@ -71,7 +84,8 @@ const links = {
 const isLinks = ({ replies: [reply] }) =>
   same(new DataView(reply.buffer, reply.byteOffset).getUint16(4, true), 16, 'the reply is');
 
-const own = (port, { columns }) => same([...columns.localPort], [port], 'the ports found are');
+const own = (port, { columns }) =>
+  same([...columnsOf(columns).localPort], [port], 'the ports found are');
 
 const checks = {
   'decodes recorded bytes': decodesRecordedBytes,
@@ -91,7 +105,8 @@ const checks = {
   },
   'finds owners': (port) => {
     const { columns } = addon.readSocketsSync(query('procfs', port));
-    const found = addon.ownersSync({ inodes: columns.inode, procRoot: '/proc' });
+    const { inode: inodes } = columnsOf(columns);
+    const found = addon.ownersSync({ inodes, procRoot: '/proc' });
     same([...found.pid], [process.pid], 'the owners are');
   },
   'works in a worker': async () => {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { inRoot } from '../../support/paths.mjs';
+import { shared } from '../../support/shared.mjs';
 import { run, StepError, say } from '../../support/step.mjs';
 
 /*
@@ -14,11 +15,8 @@ const packages = {
   arm64: { debian: 'arm64', names: ['musl', 'libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'] },
 };
 
-/**
- * @param {'x64' | 'arm64'} arch
- * @returns {Promise<string>} a directory with lib/ as the architecture has it
- */
-export async function provideSysroot(arch) {
+/** For an architecture, a directory with lib/ as it has it. Two binaries of it are checked side by side. */
+export const provideSysroot = shared(async (/** @type {'x64' | 'arm64'} */ arch) => {
   const { debian, names } = packages[arch];
   const directory = inRoot('build/packages', `debian-${debian}-${names.join('-')}`);
   if (existsSync(directory)) return directory;
@@ -42,12 +40,13 @@ export async function provideSysroot(arch) {
     for (const file of readdirSync(download).filter((name) => name.endsWith('.deb'))) {
       await succeed('dpkg-deb', ['--extract', file, 'root'], download);
     }
-    renameSync(join(download, 'root'), directory);
+    // Another process may have been as quick.
+    if (!existsSync(directory)) renameSync(join(download, 'root'), directory);
   } finally {
     rmSync(download, { recursive: true, force: true });
   }
   return directory;
-}
+});
 
 /** @param {string} command @param {string[]} args @param {string} cwd */
 async function succeed(command, args, cwd) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -42,6 +42,17 @@ prometheus('promtool has nothing to say about names, units and help', async (t) 
   await listening(t);
   await fetch(`${url}/metrics`, { headers: { accept: 'application/openmetrics-text' } });
   promtool(t, ['check', 'metrics'], await (await fetch(`${url}/metrics`)).text());
+});
+
+prometheus('the configuration that README shows is one', (t) => {
+  const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
+  const [, config = ''] = /^```yaml\n(.*?)^```$/ms.exec(readme) ?? [];
+  const directory = mkdtempSync(join(tmpdir(), 'earshot-prometheus-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  copyFileSync(alerts, join(directory, 'alerts.yml'));
+  writeFileSync(join(directory, 'prometheus.yml'), config);
+  promtool(t, ['check', 'config', join(directory, 'prometheus.yml')]);
+  t.true(config.includes('job_name: earshot'));
 });
 
 prometheus('the alert rules are well formed', (t) => promtool(t, ['check', 'rules', alerts]));

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -19,7 +20,7 @@ async function served(
   t: ExecutionContext,
   read: () => Promise<Snapshot>,
   longestAnswer?: number,
-): Promise<{ url: string; port: number; notes: unknown[] }> {
+): Promise<{ url: string; port: number; notes: unknown[]; server: Server }> {
   const notes: unknown[] = [];
   const scrapes = new Scrapes(new Memory(), read, (error) => notes.push(error));
   const server = metricsServer(scrapes, longestAnswer).listen(0, '127.0.0.1');
@@ -29,7 +30,7 @@ async function served(
     server.closeAllConnections();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/metrics`, port, notes };
+  return { url: `http://127.0.0.1:${port}/metrics`, port, notes, server };
 }
 
 const openMetrics = { headers: { accept: 'application/openmetrics-text' } };
@@ -85,16 +86,24 @@ test('what cannot be read is told once and as a metric, and what is counted stay
 
 test('a scrape that would end too late is answered before, and the next has what was read', async (t) => {
   let readings = 0;
-  const { url } = await served(t, async () => {
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const { url, server } = await served(t, async () => {
     readings += 1;
-    await wait(1200);
+    await ended;
     return snapshot();
   });
   const headers = { 'X-Prometheus-Scrape-Timeout-Seconds': '0.5' };
   const response = await fetch(url, { headers });
   t.is(response.status, 503);
   t.is(await response.text(), 'reading takes longer than the 0.5 s of the scrape\n');
-  t.regex(await text(url), /^earshot_read_up 1$/m);
+  const asked = once(server, 'request');
+  const next = text(url);
+  await asked;
+  end();
+  t.regex(await next, /^earshot_read_up 1$/m);
   t.is(readings, 1);
 });
 
