@@ -247,6 +247,14 @@ interface Addon {
   /** The id of the cgroup v2 at a path below the mount, `null` where there is none. */
   cgroupId(path: string): number | null;
   readSockets(query: SocketQuery): Promise<SocketTableData>;
+  /**
+   * The same in parts, each while the next is read: `take` is given what is to take the place of all
+   * rows from `first` on. It is called no more when the promise settles.
+   */
+  readSocketsInParts(
+    query: SocketQuery,
+    take: (first: number, part: SocketTableData) => void,
+  ): Promise<void>;
   readSocketsSync(query: SocketQuery): SocketTableData;
   /** What `readSockets` reads by netlink, as the raw messages of each table, for recording. */
   dumpSocketsSync(query: SocketQuery): { protocol: number; family: number; bytes: Uint8Array }[];
@@ -326,6 +334,7 @@ function packageRoot(): string {
 }
 
 const readSockets = promised('readSockets');
+const readSocketsInParts = promised('readSocketsInParts');
 const readSocketsSync = translated('readSocketsSync');
 const decodeSockets = translated('decodeSockets');
 const decodeProcSockets = translated('decodeProcSockets');
@@ -333,6 +342,8 @@ const decodeProcSockets = translated('decodeProcSockets');
 /** The addon's functions; an addon error becomes an EarshotError. */
 export const native: Addon = {
   readSockets: async (query) => withColumns(await readSockets(query)),
+  readSocketsInParts: (query, take) =>
+    readSocketsInParts(query, (first, part) => take(first, withColumns(part))),
   readSocketsSync: (query) => withColumns(readSocketsSync(query)),
   dumpSocketsSync: translated('dumpSocketsSync'),
   cgroupId: translated('cgroupId'),

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "error.h"
 #include "netlink/socket.h"
@@ -28,6 +30,9 @@ std::optional<Filter> filterOf(const Query& query, const Interfaces& interfaces)
  */
 bool isUnavailable(int code);
 
+/** So many rows are told of at once: it takes as long to make records of them as to get more. */
+constexpr size_t kRowsAtOnce = 4096;
+
 /**
  * Reads the tables that a query asks for, in the calling thread's namespace and from where the
  * query says. Keeps its netlink socket for the next time.
@@ -40,6 +45,13 @@ class Reader {
   /** One that has its netlink socket of others of this namespace, the calling thread's, and leaves
    * it to them. */
   Reader(const Query& query, std::optional<NamespaceId> shared) : query_(query), shared_(shared) {}
+
+  /**
+   * One that calls `onRows` each time that the table's length becomes a multiple of kRowsAtOnce,
+   * with that many new rows at its end; where a read starts again, it does so of these as well.
+   */
+  Reader(const Query& query, std::optional<NamespaceId> shared, std::function<void()> onRows)
+      : query_(query), shared_(shared), onRows_(std::move(onRows)) {}
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader();
@@ -64,6 +76,7 @@ class Reader {
 
   const Query& query_;
   const std::optional<NamespaceId> shared_;
+  const std::function<void()> onRows_;
   std::optional<netlink::Socket> socket_;
 };
 
