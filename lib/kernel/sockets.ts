@@ -58,7 +58,8 @@ const NOTHING: SocketTableData = {
 export async function sockets(filter?: SocketFilter, options?: SocketOptions): Promise<Socket[]> {
   const checked = checkSocketOptions(options);
   const query = socketsQuery(filter, checked);
-  const inParts = !checked.owners && !checked.extended && !asksNothing(query) && !mayBeUntold(query);
+  const inParts =
+    !checked.owners && !checked.extended && !asksNothing(query) && !mayBeUntold(query);
   return inParts ? readRecords(query) : (await read(query, checked.owners ?? false)).toArray();
 }
 
