@@ -203,16 +203,26 @@ bool Reader::lookUp(const Filter& filter, const Interfaces& interfaces, Table& t
   return asked;
 }
 
-void Reader::find(const Filter& filter, const Table& table, size_t row, Table& found) {
-  if (table.column<Table::Cookie>()[row] == 0) return;
+bool Reader::find(const Filter& filter, const Table& table, size_t row, Table& found) {
+  if (table.column<Table::Cookie>()[row] == 0) return true;
+  const uint32_t device = table.column<Table::BoundInterface>()[row];
   const diag::Connection connection{
       table.column<Table::Family>()[row], table.column<Table::LocalAddress>()[row],
       table.column<Table::LocalPort>()[row], table.column<Table::RemoteAddress>()[row],
       table.column<Table::RemotePort>()[row]};
-  readNetlink(IPPROTO_TCP, filter, found, [&](netlink::Socket& socket, netlink::Sink& sink) {
-    return diag::lookUp(socket, connection, table.column<Table::BoundInterface>()[row], 0, sink,
-                        table.column<Table::Cookie>()[row]);
+  const auto failure =
+      readNetlink(IPPROTO_TCP, filter, found, [&](netlink::Socket& socket, netlink::Sink& sink) {
+        return diag::lookUp(socket, connection, device, 0, sink,
+                            table.column<Table::Cookie>()[row]);
+      });
+  if (device == 0 || !failure) return true;
+  // ENOENT says both: none was found, and one with another cookie.
+  Table other;
+  FoundSink sink(RowSink(other, filter, query_, onRows_, IPPROTO_TCP), device, false);
+  converse(other, [&](netlink::Socket& socket) {
+    return diag::lookUp(socket, connection, device, 0, sink);
   });
+  return !sink.mayHide();
 }
 
 /** False where it cannot be done, for whatever reason: table by table the reason is told. */

@@ -61,9 +61,10 @@ class Reader {
 
   /**
    * Asks for the TCP socket of a row by both its ends and its cookie, and appends it to `found` as
-   * it is now, if it is there and still matches.
+   * it is now, if it is there and still matches. False where another was found in its place, as may
+   * happen to one that is bound to a device (see Reader::lookUp): nobody can say whether it is there.
    */
-  void find(const Filter& filter, const Table& table, size_t row, Table& found);
+  bool find(const Filter& filter, const Table& table, size_t row, Table& found);
 
  private:
   bool lookUp(const Filter& filter, const Interfaces& interfaces, Table& table);
