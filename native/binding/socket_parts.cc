@@ -105,9 +105,9 @@ class PartedRead : public Napi::AsyncWorker {
 }  // namespace
 
 Napi::Value readSocketsInParts(const Napi::CallbackInfo& info) {
-  auto query = toSocketQuery(objectArgument(info, 0));
-  if (!info[1].IsFunction()) throw Napi::TypeError::New(info.Env(), "argument 2 is no function");
-  auto* work = new PartedRead(info.Env(), std::move(query), info[1].As<Napi::Function>());
+  auto query = toSocketQuery(info);
+  if (!info[2].IsFunction()) throw Napi::TypeError::New(info.Env(), "argument 3 is no function");
+  auto* work = new PartedRead(info.Env(), std::move(query), info[2].As<Napi::Function>());
   const Napi::Promise promise = work->promise();
   work->Queue();
   return promise;

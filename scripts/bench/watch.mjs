@@ -75,8 +75,16 @@ async function measure(rate, seconds, intervalMs) {
   let [batches, missed, largest] = [0, 0, 0];
   // No stretch of work on this thread can be longer than all that it did since the batch before.
   let worked = threadTime();
-  /** @type {number[]} */
+  /** @type {{ ms: number, from: number, to: number }[]} */
   const work = [];
+  let from = performance.now();
+  /** @type {{ from: number, ms: number }[]} */
+  const collections = [];
+  const collected = new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries())
+      collections.push({ from: startTime, ms: duration });
+  });
+  collected.observe({ entryTypes: ['gc'] });
   const watcher = watch({ filter: { protocol: 'tcp' }, intervalMs });
   const start = threadTime() - worked;
   worked = threadTime();
@@ -84,12 +92,13 @@ async function measure(rate, seconds, intervalMs) {
     for await (const changes of watcher) {
       batches++;
       largest = Math.max(largest, changes.length);
-      work.push(threadTime() - worked);
+      work.push({ ms: threadTime() - worked, from, to: performance.now() });
       for (const change of changes) {
         if (change.type === 'missed') missed++;
         if (change.type === 'opened' || change.type === 'closed')
           tally.add(change.type, change.socket);
       }
+      from = performance.now();
       worked = threadTime();
     }
   })();
@@ -139,14 +148,20 @@ async function measure(rate, seconds, intervalMs) {
   const show = (/** @type {number[]} */ [one = 0, two = 0, most = 0]) =>
     `99.9 % below ${one.toFixed(1)} ms, 99.99 % below ${two.toFixed(1)}, at most ${most.toFixed(1)}`;
   // The first waits for what is made only once: the worker's thread, code that is compiled.
-  const [first = 0] = work.splice(0, 1);
-  work.sort((one, other) => one - other);
+  const first = work.shift()?.ms ?? 0;
+  work.sort((one, other) => one.ms - other.ms);
   const [usual = 0, nearly = 0, most = 0] = [0.5, 0.999, 1].map(
-    (share) => work[Math.ceil(share * work.length) - 1],
+    (share) => work[Math.ceil(share * work.length) - 1]?.ms,
   );
+  const longest = work.slice(-3).map((one) => {
+    const within = collections.filter((gc) => gc.from >= one.from && gc.from < one.to);
+    const gc = within.reduce((all, { ms }) => all + ms, 0);
+    return `${one.ms.toFixed(2)} ms (${gc.toFixed(2)} ms by the clock of them collecting garbage) after ${(one.from / 1000).toFixed(0)} s`;
+  });
   say(
     `work of the event loop's thread for a batch: median ${usual.toFixed(2)} ms, 99.9 % below ${nearly.toFixed(2)}, at most ${most.toFixed(2)}`,
   );
+  say(`the longest: ${longest.reverse().join(', ')}`);
   say(
     `before that, once: ${start.toFixed(2)} ms to start, ${first.toFixed(2)} for the first batch`,
   );
