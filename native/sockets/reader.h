@@ -62,7 +62,8 @@ class Reader {
   /**
    * Asks for the TCP socket of a row by both its ends and its cookie, and appends it to `found` as
    * it is now, if it is there and still matches. False where another was found in its place, as may
-   * happen to one that is bound to a device (see Reader::lookUp): nobody can say whether it is there.
+   * happen to one that is bound to a device (see Reader::lookUp): nobody can say whether it is
+   * there.
    */
   bool find(const Filter& filter, const Table& table, size_t row, Table& found);
 
