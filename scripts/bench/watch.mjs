@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { inRoot } from '../support/paths.mjs';
 import { main, run, StepError, say } from '../support/step.mjs';
 import { compile } from './compile.mjs';
+import { Stretches } from './stretches.mjs';
 import { sum, Tally } from './tally.mjs';
 
 /*
@@ -75,9 +76,9 @@ async function measure(rate, seconds, intervalMs) {
   let [batches, missed, largest] = [0, 0, 0];
   // No stretch of work on this thread can be longer than all that it did since the batch before.
   let worked = threadTime();
-  /** @type {{ ms: number, from: number, to: number }[]} */
-  const work = [];
-  let from = performance.now();
+  const work = new Stretches();
+  const begun = performance.now();
+  let from = begun;
   /** @type {{ from: number, ms: number }[]} */
   const collections = [];
   const collected = new PerformanceObserver((list) => {
@@ -92,7 +93,7 @@ async function measure(rate, seconds, intervalMs) {
     for await (const changes of watcher) {
       batches++;
       largest = Math.max(largest, changes.length);
-      work.push({ ms: threadTime() - worked, from, to: performance.now() });
+      work.add(threadTime() - worked, from, performance.now());
       for (const change of changes) {
         if (change.type === 'missed') missed++;
         if (change.type === 'opened' || change.type === 'closed')
@@ -129,6 +130,7 @@ async function measure(rate, seconds, intervalMs) {
   idle.postMessage('tell');
   const [noise] = await once(idle, 'message');
   await idle.terminate();
+  worked = threadTime();
   say(`the connections are made; the last TIME-WAIT goes in ${TIME_WAIT_MS / 1000} seconds`);
   await new Promise((resolve) => setTimeout(resolve, TIME_WAIT_MS + 10 * intervalMs + 1000));
   clearInterval(report);
@@ -148,15 +150,15 @@ async function measure(rate, seconds, intervalMs) {
   const show = (/** @type {number[]} */ [one = 0, two = 0, most = 0]) =>
     `99.9 % below ${one.toFixed(1)} ms, 99.99 % below ${two.toFixed(1)}, at most ${most.toFixed(1)}`;
   // The first waits for what is made only once: the worker's thread, code that is compiled.
-  const first = work.shift()?.ms ?? 0;
-  work.sort((one, other) => one.ms - other.ms);
+  const [{ ms: first } = { ms: 0 }, ...later] = work.all();
+  later.sort((one, other) => one.ms - other.ms);
   const [usual = 0, nearly = 0, most = 0] = [0.5, 0.999, 1].map(
-    (share) => work[Math.ceil(share * work.length) - 1]?.ms,
+    (share) => later[Math.ceil(share * later.length) - 1]?.ms,
   );
-  const longest = work.slice(-3).map((one) => {
+  const longest = later.slice(-5).map((one) => {
     const within = collections.filter((gc) => gc.from >= one.from && gc.from < one.to);
     const gc = within.reduce((all, { ms }) => all + ms, 0);
-    return `${one.ms.toFixed(2)} ms (${gc.toFixed(2)} ms by the clock of them collecting garbage) after ${(one.from / 1000).toFixed(0)} s`;
+    return `${one.ms.toFixed(2)} ms (${gc.toFixed(2)} of garbage collection by the clock) ${((one.from - begun) / 1000).toFixed(0)} s after the start`;
   });
   say(
     `work of the event loop's thread for a batch: median ${usual.toFixed(2)} ms, 99.9 % below ${nearly.toFixed(2)}, at most ${most.toFixed(2)}`,
