@@ -1,17 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import ava from 'ava';
 import { sockets, socketTable } from '#earshot/index.js';
 import { native } from '#earshot/native.js';
+import { compiled } from '../support/preload.js';
 import { missing, requires } from '../support/requirements.js';
 import { type Host, host, query } from './support.js';
 
 const asRoot = requires('root', 'tool:python3');
-const compiled = requires('root', 'tool:python3', 'tool:cc');
+const withCompiler = requires('root', 'tool:python3', 'tool:cc');
 const built = (name: string) => JSON.stringify(new URL(`../../../dist/${name}`, import.meta.url));
 
 /** So many are told in more parts than one. */
@@ -101,13 +98,8 @@ async function run(code: string, environment: NodeJS.ProcessEnv = {}): Promise<s
   return [String(signal ?? status), ...said.map((text) => text.trim())];
 }
 
-compiled('a read that is lost half way starts again, and tells each socket once', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'earshot-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
-  const library = join(directory, 'loses.so');
-  const cc = promisify(execFile)('cc', ['-shared', '-fPIC', '-xc', '-', '-o', library, '-ldl']);
-  cc.child.stdin!.end(LOSES);
-  await cc;
+withCompiler('a read that is lost half way starts again, and tells each socket once', async (t) => {
+  const library = await compiled(t, LOSES);
   const code = `
     import { sockets } from ${built('index.js')};
     const options = { netns: ${JSON.stringify(crowd!.netns)} };

@@ -1,9 +1,7 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { TWINS } from '../kernel/support/twins.js';
+import { compiled } from '../support/preload.js';
 import { requires } from '../support/requirements.js';
 
 const live = requires('root', 'tool:ip', 'tool:python3', 'tool:cc');
@@ -42,24 +40,6 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
 }
 `;
 
-/** Two connections with the same ends: the first is bound to \`lo\`, the second, made later, to nothing. */
-const TWINS = `
-import socket, struct, sys
-listener = socket.socket(); listener.bind(("127.0.0.1", 4000)); listener.listen()
-kept = []
-for device in b"lo", None:
-    one = socket.socket(); kept.append(one)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if device: one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    one.bind(("127.0.0.1", 5000)); one.setblocking(False)
-    one.connect_ex(("127.0.0.1", 4000))
-print("ready", flush=True)
-sys.stdin.readline()
-kept[0].close()
-sys.stdin.read()
-`;
-
 /** Says what becomes of the one that is bound to a device. */
 const WATCHES = `
 import { spawn } from 'node:child_process';
@@ -80,12 +60,7 @@ twins.stdin.end();
 `;
 
 live('a connection that a poll passes over is not told as gone for its twin', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'earshot-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
-  const library = join(directory, 'passes-over.so');
-  const cc = promisify(execFile)('cc', ['-shared', '-fPIC', '-xc', '-', '-o', library, '-ldl']);
-  cc.child.stdin!.end(PASSES_OVER);
-  await cc;
+  const library = await compiled(t, PASSES_OVER);
   const commands = 'ip link set lo up; LD_PRELOAD="$1" exec "$0" --input-type=module -e "$2"';
   const values = ['--net', 'sh', '-ec', commands, process.execPath, library, WATCHES];
   const child = spawn('unshare', values, { stdio: ['ignore', 'pipe', 'inherit'] });
