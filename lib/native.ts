@@ -6,9 +6,11 @@ import { EarshotError } from './errors.js';
 import type { Family } from './model/socket.js';
 import {
   type ColumnBlock,
+  type CrossedTable,
   columnsOf,
   type SocketColumns,
   type SocketTableData,
+  tableDataOf,
 } from './model/socket-columns.js';
 
 /*
@@ -243,10 +245,18 @@ export interface NativeWatch {
   setRef(keeps: boolean): void;
 }
 
-interface Addon {
+interface Native {
   /** The id of the cgroup v2 at a path below the mount, `null` where there is none. */
   cgroupId(path: string): number | null;
   readSockets(query: SocketQuery): Promise<SocketTableData>;
+  /**
+   * The same in parts, each while the next is read: `take` is given what is to take the place of all
+   * rows from `first` on. It is called no more when the promise settles.
+   */
+  readSocketsInParts(
+    query: SocketQuery,
+    take: (first: number, part: SocketTableData) => void,
+  ): Promise<void>;
   readSocketsSync(query: SocketQuery): SocketTableData;
   /** What `readSockets` reads by netlink, as the raw messages of each table, for recording. */
   dumpSocketsSync(query: SocketQuery): { protocol: number; family: number; bytes: Uint8Array }[];
@@ -275,6 +285,35 @@ interface Addon {
   socketOptions(descriptors: DescriptorTable): Promise<Uint8Array>;
   /** Waits for the first look at listeners, and a few milliseconds for that at the others. */
   startWatch(query: WatchQuery): NativeWatch;
+}
+
+/** What a batch of a watch has behind the table. */
+type BatchValues = [
+  closed: number,
+  opened: number,
+  changed: number,
+  network: number,
+  missed: boolean,
+];
+
+/** A query as the addon takes it. */
+type Packed = [numbers: Float64Array, query: SocketQuery | null];
+
+/** The addon itself, where that is sooner with other values than those that lib/ has. */
+interface Addon
+  extends Omit<
+    Native,
+    'readSockets' | 'readSocketsSync' | 'readSocketsInParts' | 'dumpSocketsSync' | 'startWatch'
+  > {
+  readSockets(...query: Packed): Promise<CrossedTable>;
+  readSocketsSync(...query: Packed): CrossedTable;
+  readSocketsInParts(
+    ...values: [...Packed, take: (first: number, part: CrossedTable) => void]
+  ): Promise<void>;
+  dumpSocketsSync(...query: Packed): ReturnType<Native['dumpSocketsSync']>;
+  startWatch(
+    ...query: Packed
+  ): Omit<NativeWatch, 'next'> & { next(): Promise<CrossedTable | null> };
 }
 
 let addon: Addon | undefined;
@@ -325,16 +364,55 @@ function packageRoot(): string {
   return directory;
 }
 
-const readSockets = promised('readSockets');
-const readSocketsSync = translated('readSocketsSync');
+/** The sources by the addon's numbers. */
+const SOURCES: readonly SocketQuery['source'][] = ['auto', 'netlink', 'procfs'];
+const numbers = new Float64Array(9);
+
+/** A query as the addon takes it: its numbers, and itself where it has more than is mostly asked. */
+function packed(query: SocketQuery): Packed {
+  const { localPorts, remotePorts, localAddress, remoteAddress, boundInterface, netns } = query;
+  numbers[0] = query.tcpStates;
+  numbers[1] = query.udpStates;
+  numbers[2] = query.families;
+  numbers[3] = query.uid ?? -1;
+  numbers[4] = query.mark ?? -1;
+  numbers[5] = query.cgroup ?? -1;
+  numbers[6] = query.extensions ?? 0;
+  numbers[7] = query.keepsMessages ? 1 : 0;
+  numbers[8] = SOURCES.indexOf(query.source);
+  const isPlain =
+    localPorts.length === 0 &&
+    remotePorts.length === 0 &&
+    localAddress === null &&
+    remoteAddress === null &&
+    boundInterface === null &&
+    netns === null;
+  return [numbers, isPlain ? null : query];
+}
+
 const decodeSockets = translated('decodeSockets');
 const decodeProcSockets = translated('decodeProcSockets');
 
 /** The addon's functions; an addon error becomes an EarshotError. */
-export const native: Addon = {
-  readSockets: async (query) => withColumns(await readSockets(query)),
-  readSocketsSync: (query) => withColumns(readSocketsSync(query)),
-  dumpSocketsSync: translated('dumpSocketsSync'),
+export const native: Native = {
+  async readSockets(query) {
+    try {
+      return tableDataOf(await load().readSockets(...packed(query)));
+    } catch (error) {
+      throw translate(error, query);
+    }
+  },
+  async readSocketsInParts(query, take) {
+    try {
+      const takeCrossed = (first: number, part: CrossedTable) => take(first, tableDataOf(part));
+      await load().readSocketsInParts(...packed(query), takeCrossed);
+    } catch (error) {
+      throw translate(error, query);
+    }
+  },
+  readSocketsSync: (query) =>
+    tableDataOf(attempt(query, () => load().readSocketsSync(...packed(query)))),
+  dumpSocketsSync: (query) => attempt(query, () => load().dumpSocketsSync(...packed(query))),
   cgroupId: translated('cgroupId'),
   decodeSockets: (...values) => columnsOf(blockOf(decodeSockets(...values))),
   decodeProcSockets: (...values) => columnsOf(blockOf(decodeProcSockets(...values))),
@@ -349,11 +427,14 @@ export const native: Addon = {
   ownersSync: translated('ownersSync'),
   socketOptions: promised('socketOptions'),
   startWatch(query) {
-    const watch = translated('startWatch')(query);
-    const next = async () => {
+    const watch = attempt(query, () => load().startWatch(packed(query)[0], query));
+    const next = async (): Promise<WatchBatch | null> => {
       try {
-        const batch = await watch.next();
-        return batch && withColumns(batch);
+        const crossed = await watch.next();
+        if (crossed === null) return null;
+        const [closed, opened, changed, network, missed] = crossed.slice(6) as BatchValues;
+        const table = tableDataOf(crossed);
+        return { ...table, closed, opened, changed, network, missed };
       } catch (error) {
         throw translate(error, query);
       }
@@ -362,13 +443,16 @@ export const native: Addon = {
   },
 };
 
-/** The addon has a block where the columns are to be: views are made sooner here than there. */
-function withColumns<Data extends SocketTableData>(data: Data): Data {
-  data.columns = columnsOf(blockOf(data.columns));
-  return data;
-}
-
 const blockOf = (columns: SocketColumns) => columns as unknown as ColumnBlock;
+
+/** What `call` gives; an error of the addon's in our terms. */
+function attempt<Value>(query: unknown, call: () => Value): Value {
+  try {
+    return call();
+  } catch (error) {
+    throw translate(error, query);
+  }
+}
 
 type Call = (...values: unknown[]) => unknown;
 

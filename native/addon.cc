@@ -5,6 +5,7 @@
 #include "binding/options.h"
 #include "binding/owners.h"
 #include "binding/set_elements.h"
+#include "binding/socket_parts.h"
 #include "binding/sockets.h"
 #include "binding/watch.h"
 #include "binding/xtables.h"
@@ -17,6 +18,7 @@ Napi::Object exportAll(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
   set("readSockets", answer<kReadSockets>);
+  set("readSocketsInParts", readSocketsInParts);
   set("readSocketsSync", answerSync<kReadSockets>);
   set("dumpSocketsSync", answerSync<kDumpSockets>);
   set("cgroupId", cgroupId);

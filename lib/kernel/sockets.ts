@@ -56,7 +56,11 @@ const NOTHING: SocketTableData = {
  * ```
  */
 export async function sockets(filter?: SocketFilter, options?: SocketOptions): Promise<Socket[]> {
-  return (await socketTable(filter, options)).toArray();
+  const checked = checkSocketOptions(options);
+  const query = socketsQuery(filter, checked);
+  const inParts =
+    !checked.owners && !checked.extended && !asksNothing(query) && !mayBeUntold(query);
+  return inParts ? readRecords(query) : (await read(query, checked.owners ?? false)).toArray();
 }
 
 /**
@@ -158,6 +162,16 @@ export function readConnections(states: StateMasks, options: CheckedOptions): Pr
   return read({ ...query, tcpStates: states.tcp, udpStates: states.udp }, false);
 }
 
+/** Records are made of what there is while the kernel tells the rest, which takes it as long. */
+async function readRecords(query: SocketQuery): Promise<Socket[]> {
+  const records: Socket[] = [];
+  await native.readSocketsInParts(query, (first, part) => {
+    records.length = first;
+    for (const record of new SocketTable(part).toArray()) records.push(record);
+  });
+  return records;
+}
+
 async function read(query: SocketQuery, owners: boolean | 'one'): Promise<SocketTable> {
   const data = asksNothing(query) ? NOTHING : await native.readSockets(query);
   if (isEmptyForUntold(query, data)) refuseUntold(query, await native.readSockets(told(query)));
@@ -180,9 +194,12 @@ function factsOf(query: SocketQuery, data: SocketTableData): KeptFacts | null {
 
 /** Nothing matched, and it was asked for what this user or this source may not be told. */
 function isEmptyForUntold(query: SocketQuery, { columns }: SocketTableData): boolean {
-  const asks =
-    query.mark !== null || query.boundInterface !== null || (query.cgroup ?? null) !== null;
-  return columns.length === 0 && asks && !asksNothing(query);
+  return columns.length === 0 && mayBeUntold(query) && !asksNothing(query);
+}
+
+/** Is it asked for what not everybody is told? */
+function mayBeUntold(query: SocketQuery): boolean {
+  return query.mark !== null || query.boundInterface !== null || (query.cgroup ?? null) !== null;
 }
 
 /** The same sockets whatever their mark, device and cgroup. */

@@ -49,7 +49,7 @@ export class CookieTexts {
     const low = this.#words[2 * row + LOW]!;
     const high = this.#words[2 * row + 1 - LOW]!;
     if (low === 0 && high === 0) return null;
-    if (row % COOKIES === 0) this.#readFrom(row);
+    if (row % COOKIES === 0 && 2 * (row + COOKIES) <= this.#words.length) this.#readFrom(row);
     const at = 16 * (row - this.#first);
     if (at >= 0 && at < this.#texts.length) return this.#texts.substring(at, at + 16);
     return (high === 0 ? '00000000' : wordText(high)) + wordText(low);
@@ -68,7 +68,7 @@ export class CookieTexts {
 export class AddressTexts {
   readonly #column: Uint8Array;
   readonly #ipv4 = new Map<number, string>();
-  /** Word by word, to see at once that an address is the one before. */
+  /** Word by word, to see at once what an address is. */
   readonly #words: Uint32Array;
   /** Where that is, in words. */
   #lastIpv6 = -1;
@@ -81,6 +81,13 @@ export class AddressTexts {
 
   at(row: number, isIpv4: boolean): string {
     return isIpv4 ? this.#ipv4At(16 * row) : this.#ipv6At(16 * row);
+  }
+
+  /** Is it 0.0.0.0 or ::? */
+  isUnspecified(row: number): boolean {
+    const words = this.#words;
+    const at = 4 * row;
+    return words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0 && words[at + 3] === 0;
   }
 
   #ipv4At(at: number): string {

@@ -102,3 +102,51 @@ export interface SocketTableData {
   /** Paths of the cgroups met, by id; an id that could not be resolved is absent. */
   cgroups: [bigint, string][];
 }
+
+/** A table as the addon hands it over; `texts` as native/binding/sockets.cc puts them together. */
+export type CrossedTable = [
+  length: number,
+  block: ArrayBuffer,
+  texts: string,
+  keyedPeers?: SocketTableData['keyedPeers'],
+  messages?: Uint8Array,
+  messageEnds?: Uint32Array,
+  ...more: (number | boolean)[],
+];
+
+type Texts = Pick<SocketTableData, 'interfaceSets' | 'interfaceNames' | 'cgroups'>;
+
+/** What was read last has mostly the same texts as what is read next. */
+let lastTexts = '';
+let last: Texts = { interfaceSets: [], interfaceNames: [], cgroups: [] };
+
+/** What has crossed, as data. */
+export function tableDataOf(crossed: CrossedTable): SocketTableData {
+  const [length, block, texts, keyedPeers, messages, messageEnds] = crossed;
+  if (texts !== lastTexts) {
+    last = textsOf(texts.split('\0'));
+    lastTexts = texts;
+  }
+  const { interfaceSets, interfaceNames, cgroups } = last;
+  const columns = columnsOf({ length, block });
+  const data: SocketTableData = { columns, interfaceSets, interfaceNames, cgroups };
+  if (keyedPeers) data.keyedPeers = keyedPeers;
+  if (messages && messageEnds) {
+    data.messages = messages;
+    data.messageEnds = messageEnds;
+  }
+  return data;
+}
+
+function textsOf(words: readonly string[]): Texts {
+  let at = 0;
+  const next = (): string => words[at++]!;
+  const times = <Value>(value: () => Value): Value[] =>
+    Array.from({ length: Number(next()) }, value);
+  const interfaceSets = times(() => Object.freeze(times(next)) as string[]);
+  const interfaceNames = times((): [number, string] => [Number(next()), next()]);
+  const cgroups: [bigint, string][] = [];
+  // Behind the last NUL there is nothing.
+  while (at < words.length - 1) cgroups.push([BigInt(next()), next()]);
+  return { interfaceSets, interfaceNames, cgroups };
+}

@@ -82,9 +82,10 @@ export class SocketTable implements Iterable<Socket> {
 
   readonly #columns: SocketColumns;
   #shown: Omit<SocketColumns, 'length'> | null = null;
-  readonly #interfaceSets: readonly string[][];
-  readonly #interfaceNames: ReadonlyMap<number, string>;
-  readonly #cgroups: ReadonlyMap<bigint, string>;
+  readonly #data: SocketTableData;
+  /** Made where a record needs them. */
+  #interfaceNames: ReadonlyMap<number, string> | null = null;
+  #cgroups: ReadonlyMap<bigint, string> | null = null;
   /** Prefixes of peers that must sign, by row. */
   readonly #keyedPeers: ReadonlyMap<number, string[]> | null;
   readonly #owners: OwnersByInode | null;
@@ -110,9 +111,8 @@ export class SocketTable implements Iterable<Socket> {
     const { columns } = data;
     this.length = columns.length;
     this.#columns = columns;
-    this.#interfaceSets = data.interfaceSets.map((names) => Object.freeze(names) as string[]);
-    this.#interfaceNames = new Map(data.interfaceNames);
-    this.#cgroups = new Map(data.cgroups);
+    for (const names of data.interfaceSets) Object.freeze(names);
+    this.#data = data;
     this.#keyedPeers = keyedPeersOf(data);
     this.#owners = owners;
     this.#facts = facts;
@@ -214,7 +214,7 @@ export class SocketTable implements Iterable<Socket> {
       state: stateOf(isTcp, number),
       local: { address: this.#local.at(row, isIpv4), port: columns.localPort[row]! },
       remote: this.#peer(row, isIpv4),
-      interfaces: this.#interfaceSets[columns.interfaceSet[row]!] ?? [],
+      interfaces: this.#data.interfaceSets[columns.interfaceSet[row]!] ?? [],
       boundInterface: this.#boundInterface(row),
       v6only: isIpv4 ? null : told(flags, RowFlag.v6onlyKnown, RowFlag.v6only),
       inode,
@@ -237,14 +237,16 @@ export class SocketTable implements Iterable<Socket> {
 
   #peer(row: number, isIpv4: boolean): Endpoint | null {
     const port = this.#columns.remotePort[row]!;
-    const address = this.#remote.at(row, isIpv4);
-    return port === 0 && (address === '0.0.0.0' || address === '::') ? null : { address, port };
+    if (port === 0 && this.#remote.isUnspecified(row)) return null;
+    return { address: this.#remote.at(row, isIpv4), port };
   }
 
   #boundInterface(row: number): string | null {
     const index = this.#columns.boundInterface[row]!;
+    if (index === 0) return null;
+    this.#interfaceNames ??= new Map(this.#data.interfaceNames);
     // A device that went away leaves its sockets bound to its index.
-    return index === 0 ? null : (this.#interfaceNames.get(index) ?? `if${index}`);
+    return this.#interfaceNames.get(index) ?? `if${index}`;
   }
 
   #cgroup(row: number): string | null {
@@ -256,6 +258,7 @@ export class SocketTable implements Iterable<Socket> {
       words[2 * row + 1] !== words[2 * last + 1]
     ) {
       this.#cgroupRow = row;
+      this.#cgroups ??= new Map(this.#data.cgroups);
       this.#cgroupText = this.#cgroups.get(this.#columns.cgroup[row]!) ?? null;
     }
     return this.#cgroupText;

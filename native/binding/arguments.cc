@@ -42,6 +42,10 @@ std::span<const uint8_t> bytesArgument(const Napi::CallbackInfo& info, size_t at
   return elements<uint8_t>(info[at], napi_uint8_array, position(at), "a Uint8Array");
 }
 
+std::span<const double> doublesArgument(const Napi::CallbackInfo& info, size_t at) {
+  return elements<double>(info[at], napi_float64_array, position(at), "a Float64Array");
+}
+
 uint32_t numberArgument(const Napi::CallbackInfo& info, size_t at) {
   return toNumber(info[at], position(at));
 }
@@ -57,12 +61,6 @@ bool booleanArgument(const Napi::CallbackInfo& info, size_t at) {
 
 uint32_t number(const Napi::Object& object, const char* key) {
   return toNumber(object.Get(key), key);
-}
-
-std::optional<uint32_t> optionalNumber(const Napi::Object& object, const char* key) {
-  const Napi::Value value = object.Get(key);
-  if (value.IsNull()) return std::nullopt;
-  return toNumber(value, key);
 }
 
 std::string string(const Napi::Object& object, const char* key) {

@@ -15,12 +15,12 @@ namespace earshot::binding {
 
 Napi::Object objectArgument(const Napi::CallbackInfo& info, size_t at);
 std::span<const uint8_t> bytesArgument(const Napi::CallbackInfo& info, size_t at);
+std::span<const double> doublesArgument(const Napi::CallbackInfo& info, size_t at);
 uint32_t numberArgument(const Napi::CallbackInfo& info, size_t at);
 std::string stringArgument(const Napi::CallbackInfo& info, size_t at);
 bool booleanArgument(const Napi::CallbackInfo& info, size_t at);
 
 uint32_t number(const Napi::Object& object, const char* key);
-std::optional<uint32_t> optionalNumber(const Napi::Object& object, const char* key);
 std::string string(const Napi::Object& object, const char* key);
 std::optional<std::string> optionalString(const Napi::Object& object, const char* key);
 Napi::Array array(const Napi::Object& object, const char* key);

@@ -5,11 +5,11 @@
 
 namespace earshot::binding {
 
-/** The question in an object of JavaScript. */
-sockets::Query toSocketQuery(const Napi::Object& object);
+/** The question in the first two arguments: lib/native.ts packs it. */
+sockets::Query toSocketQuery(const Napi::CallbackInfo& info);
 
-/** The sockets read as JavaScript sees them. */
-Napi::Object toSocketTableData(Napi::Env env, sockets::Reading& reading);
+/** The sockets read, as lib/model/socket-columns.ts unpacks them: there may be more behind. */
+Napi::Array toSocketTableData(Napi::Env env, sockets::Reading& reading);
 
 extern const Question<sockets::Query, sockets::Reading> kReadSockets;
 extern const Question<sockets::Query, std::vector<sockets::Recording>> kDumpSockets;

@@ -16,9 +16,9 @@ using watch::Batch;
 using watch::Watcher;
 
 watch::Query watchQuery(const Napi::CallbackInfo& info) {
-  const Napi::Object object = objectArgument(info, 0);
+  const Napi::Object object = objectArgument(info, 1);
   watch::Query query;
-  query.sockets = toSocketQuery(object);
+  query.sockets = toSocketQuery(info);
   query.interval = std::chrono::milliseconds(number(object, "intervalMs"));
   query.existing = object.Get("existing").ToBoolean();
   query.fleeting = object.Get("fleeting").ToBoolean();
@@ -27,14 +27,11 @@ watch::Query watchQuery(const Napi::CallbackInfo& info) {
 
 Napi::Value present(Napi::Env env, Batch& batch) {
   auto result = toSocketTableData(env, batch.sockets);
-  const auto set = [&](const char* key, uint32_t value) {
-    result.Set(key, Napi::Number::New(env, value));
-  };
-  set("closed", batch.closed);
-  set("opened", batch.opened);
-  set("changed", batch.changed);
-  set("network", batch.network);
-  result.Set("missed", Napi::Boolean::New(env, batch.missed));
+  uint32_t at = 6;
+  for (const uint32_t value : {batch.closed, batch.opened, batch.changed, batch.network}) {
+    result.Set(at++, Napi::Number::New(env, value));
+  }
+  result.Set(at, Napi::Boolean::New(env, batch.missed));
   return result;
 }
 
@@ -196,7 +193,7 @@ class Watch : public Napi::ObjectWrap<Watch> {
 
 Napi::Value startWatch(const Napi::CallbackInfo& info) {
   // The class is made for each watch: there are few, and nothing is kept between environments so.
-  return Watch::define(info.Env()).New({objectArgument(info, 0)});
+  return Watch::define(info.Env()).New({info[0], info[1]});
 }
 
 }  // namespace earshot::binding

@@ -1,6 +1,7 @@
 #include "sockets/interfaces.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "sockets/filter.h"
@@ -48,12 +49,18 @@ std::vector<uint32_t> Interfaces::ownersOf(uint8_t family, const Address& addres
   return owners;
 }
 
+size_t Interfaces::Hash::operator()(const Asked& asked) const {
+  // An odd number of random bits: multiplied by it, every bit below decides on those above.
+  constexpr uint64_t kSpread = 0x9e3779b97f4a7c15;
+  const uint64_t mixed = (asked.address[0] * kSpread + asked.address[1]) * kSpread + asked.bound;
+  return static_cast<size_t>((mixed ^ mixed >> 32) * kSpread >> 16) + asked.family;
+}
+
 uint32_t Interfaces::setOf(uint8_t family, const Address& local, uint32_t bound) {
   if (bound == 0 && isUnspecified(local)) return 0;
-  std::string key(reinterpret_cast<const char*>(local.data()), local.size());
-  key.append(reinterpret_cast<const char*>(&bound), sizeof bound);
-  key += static_cast<char>(family);
-  const auto [answer, isNew] = answered_.try_emplace(std::move(key), 0);
+  Asked asked{{}, bound, family};
+  std::memcpy(asked.address, local.data(), sizeof asked.address);
+  const auto [answer, isNew] = answered_.try_emplace(asked, 0);
   if (!isNew) return answer->second;
 
   if (bound != 0) return answer->second = intern({bound});

@@ -37,8 +37,17 @@ class Interfaces {
 
   InterfaceList list_;
   std::vector<std::vector<uint32_t>> sets_;
-  /** What setOf() has answered, by family, address and device. */
-  std::unordered_map<std::string, uint32_t> answered_;
+  struct Asked {
+    uint64_t address[2];
+    uint32_t bound;
+    uint8_t family;
+    bool operator==(const Asked&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const Asked& asked) const;
+  };
+  /** What setOf() has answered. */
+  std::unordered_map<Asked, uint32_t, Hash> answered_;
 };
 
 }  // namespace earshot::sockets

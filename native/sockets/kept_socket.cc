@@ -1,5 +1,6 @@
 #include "sockets/kept_socket.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <mutex>
@@ -11,6 +12,8 @@ namespace {
 struct Kept {
   std::mutex mutex;
   std::optional<std::pair<NamespaceId, netlink::Socket>> socket;
+  /** The namespace itself: while somebody has it open, stat(2) of it takes half the time. */
+  std::optional<std::pair<NamespaceId, Descriptor>> name;
 };
 
 /** Never destroyed: a worker may still read while the process ends. */
@@ -42,6 +45,9 @@ netlink::Socket takeSocket(const NamespaceId& where) {
 
 void leaveSocket(const NamespaceId& where, netlink::Socket socket) {
   const std::lock_guard lock(kept().mutex);
+  if (auto& name = kept().name; !name || name->first != where) {
+    name.emplace(where, Descriptor(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)));
+  }
   kept().socket.emplace(where, std::move(socket));
 }
 

@@ -51,14 +51,35 @@ Reading read(const Query& query) {
     // Another namespace is asked about now and then, and mostly from a thread made for that.
     const auto own = query.netns ? std::nullopt : currentNamespace();
     Interfaces interfaces(readInterfaces(query, own));
-    Table& table = reading.table;
     if (const auto filter = filterOf(query, interfaces)) {
-      Reader(query, own).read(*filter, interfaces, table);
+      Reader(query, own).read(*filter, interfaces, reading.table);
     }
     joinInterfaces(reading, interfaces);
   });
   finish(reading);
   return reading;
+}
+
+Part readInParts(const Query& query, const std::function<void(Part)>& take) {
+  Part last{};
+  namespaces::run(query.netns, [&] {
+    const auto own = query.netns ? std::nullopt : currentNamespace();
+    Interfaces interfaces(readInterfaces(query, own));
+    const auto partOf = [&](const Table& table, size_t first) {
+      Part part{first, {}};
+      part.reading.table = table.from(first);
+      joinInterfaces(part.reading, interfaces);
+      finish(part.reading);
+      return part;
+    };
+    Table table;
+    if (const auto filter = filterOf(query, interfaces)) {
+      const auto onRows = [&] { take(partOf(table, table.length() - kRowsAtOnce)); };
+      Reader(query, own, onRows).read(*filter, interfaces, table);
+    }
+    last = partOf(table, table.length() - table.length() % kRowsAtOnce);
+  });
+  return last;
 }
 
 void joinInterfaces(Reading& reading, Interfaces& interfaces) {

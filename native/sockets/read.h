@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -21,6 +22,15 @@ struct Reading {
 };
 
 Reading read(const Query& query);
+
+/** A part of what is read: it takes the place of all rows from `first` on that came before. */
+struct Part {
+  size_t first;
+  Reading reading;
+};
+
+/** The same in parts, each handed over while the kernel is asked for more; gives the last. */
+Part readInParts(const Query& query, const std::function<void(Part)>& take);
 
 /** Says of each row on which interfaces it stands. */
 void joinInterfaces(Reading& reading, Interfaces& interfaces);

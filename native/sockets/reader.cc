@@ -38,13 +38,22 @@ std::optional<diag::Connection> connectionOf(const Query& query) {
 
 bool hasState(uint32_t states, uint8_t state) { return state < 32 && (states >> state & 1) != 0; }
 
+using OnRows = std::function<void()>;
+
+void append(const Row& row, Table& table, const OnRows& onRows) {
+  table.append(row);
+  if (onRows && table.length() % kRowsAtOnce == 0) onRows();
+}
+
 /** Rows that match go into the table. */
 class RowSink : public netlink::Sink {
  public:
-  RowSink(Table& table, const Filter& filter, const Query& query, uint8_t protocol)
+  RowSink(Table& table, const Filter& filter, const Query& query, const OnRows& onRows,
+          uint8_t protocol)
       : table_(table),
         filter_(filter),
         query_(query),
+        onRows_(onRows),
         protocol_(protocol),
         start_(table.length()) {}
 
@@ -55,7 +64,7 @@ class RowSink : public netlink::Sink {
     const bool isWanted = (row_.family == 4 ? query_.ipv4 : query_.ipv6) &&
                           hasState(statesOf(query_, {protocol_, row_.family}), row_.state);
     if (!isWanted || !filter_.matches(row_)) return;
-    table_.append(row_);
+    append(row_, table_, onRows_);
     if (query_.keepsMessages) table_.keep(message.payload);
   }
 
@@ -63,6 +72,7 @@ class RowSink : public netlink::Sink {
   Table& table_;
   const Filter& filter_;
   const Query& query_;
+  const OnRows& onRows_;
   const uint8_t protocol_;
   const size_t start_;
   Row row_;
@@ -170,7 +180,7 @@ bool Reader::lookUp(const Filter& filter, const Interfaces& interfaces, Table& t
   const size_t start = table.length();
   bool mayHide = false;
   const auto ask = [&](uint32_t device) {
-    FoundSink sink(RowSink(table, filter, query_, IPPROTO_TCP), device,
+    FoundSink sink(RowSink(table, filter, query_, onRows_, IPPROTO_TCP), device,
                    filter.boundIndex().has_value());
     const auto failure = converse(table, [&](netlink::Socket& socket) {
       return diag::lookUp(socket, *connection, device, query_.extensions, sink);
@@ -184,7 +194,7 @@ bool Reader::lookUp(const Filter& filter, const Interfaces& interfaces, Table& t
   }
   // ENOENT is also the answer of a kernel that cannot tell at all: of no state it tells nothing.
   if (asked && table.length() == start) {
-    RowSink sink(table, filter, query_, IPPROTO_TCP);
+    RowSink sink(table, filter, query_, onRows_, IPPROTO_TCP);
     asked = !converse(table, [&](netlink::Socket& socket) {
       return diag::dumpTcp(socket, 0, 0, Filter({}, std::nullopt), sink);
     });
@@ -193,16 +203,26 @@ bool Reader::lookUp(const Filter& filter, const Interfaces& interfaces, Table& t
   return asked;
 }
 
-void Reader::find(const Filter& filter, const Table& table, size_t row, Table& found) {
-  if (table.column<Table::Cookie>()[row] == 0) return;
+bool Reader::find(const Filter& filter, const Table& table, size_t row, Table& found) {
+  if (table.column<Table::Cookie>()[row] == 0) return true;
+  const uint32_t device = table.column<Table::BoundInterface>()[row];
   const diag::Connection connection{
       table.column<Table::Family>()[row], table.column<Table::LocalAddress>()[row],
       table.column<Table::LocalPort>()[row], table.column<Table::RemoteAddress>()[row],
       table.column<Table::RemotePort>()[row]};
-  readNetlink(IPPROTO_TCP, filter, found, [&](netlink::Socket& socket, netlink::Sink& sink) {
-    return diag::lookUp(socket, connection, table.column<Table::BoundInterface>()[row], 0, sink,
-                        table.column<Table::Cookie>()[row]);
+  const auto failure =
+      readNetlink(IPPROTO_TCP, filter, found, [&](netlink::Socket& socket, netlink::Sink& sink) {
+        return diag::lookUp(socket, connection, device, 0, sink,
+                            table.column<Table::Cookie>()[row]);
+      });
+  if (device == 0 || !failure) return true;
+  // ENOENT says both: none was found, and one with another cookie.
+  Table other;
+  FoundSink sink(RowSink(other, filter, query_, onRows_, IPPROTO_TCP), device, false);
+  converse(other, [&](netlink::Socket& socket) {
+    return diag::lookUp(socket, connection, device, 0, sink);
   });
+  return !sink.mayHide();
 }
 
 /** False where it cannot be done, for whatever reason: table by table the reason is told. */
@@ -230,7 +250,7 @@ void Reader::readTable(TableName name, const Filter& filter, Table& table) {
 /** Reads what `dump` asks for, or says why not and leaves none of it behind. */
 std::optional<Failure> Reader::readNetlink(uint8_t protocol, const Filter& filter, Table& table,
                                            auto dump) {
-  RowSink sink(table, filter, query_, protocol);
+  RowSink sink(table, filter, query_, onRows_, protocol);
   return converse(table, [&](netlink::Socket& socket) { return dump(socket, sink); });
 }
 
@@ -257,7 +277,7 @@ std::optional<Failure> Reader::converse(Table& table, auto ask) {
 void Reader::readProcfs(TableName name, const Filter& filter, Table& table) {
   const uint32_t states = statesOf(query_, name);
   procfs::read(name, [&](const Row& row) {
-    if (hasState(states, row.state) && filter.matches(row)) table.append(row);
+    if (hasState(states, row.state) && filter.matches(row)) append(row, table, onRows_);
   });
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "error.h"
 #include "netlink/socket.h"
@@ -28,6 +30,9 @@ std::optional<Filter> filterOf(const Query& query, const Interfaces& interfaces)
  */
 bool isUnavailable(int code);
 
+/** So many rows are told of at once: it takes as long to make records of them as to get more. */
+constexpr size_t kRowsAtOnce = 4096;
+
 /**
  * Reads the tables that a query asks for, in the calling thread's namespace and from where the
  * query says. Keeps its netlink socket for the next time.
@@ -40,6 +45,13 @@ class Reader {
   /** One that has its netlink socket of others of this namespace, the calling thread's, and leaves
    * it to them. */
   Reader(const Query& query, std::optional<NamespaceId> shared) : query_(query), shared_(shared) {}
+
+  /**
+   * One that calls `onRows` each time that the table's length becomes a multiple of kRowsAtOnce,
+   * with that many new rows at its end; where a read starts again, it does so of these as well.
+   */
+  Reader(const Query& query, std::optional<NamespaceId> shared, std::function<void()> onRows)
+      : query_(query), shared_(shared), onRows_(std::move(onRows)) {}
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader();
@@ -49,9 +61,11 @@ class Reader {
 
   /**
    * Asks for the TCP socket of a row by both its ends and its cookie, and appends it to `found` as
-   * it is now, if it is there and still matches.
+   * it is now, if it is there and still matches. False where another was found in its place, as may
+   * happen to one that is bound to a device (see Reader::lookUp): nobody can say whether it is
+   * there.
    */
-  void find(const Filter& filter, const Table& table, size_t row, Table& found);
+  bool find(const Filter& filter, const Table& table, size_t row, Table& found);
 
  private:
   bool lookUp(const Filter& filter, const Interfaces& interfaces, Table& table);
@@ -64,6 +78,7 @@ class Reader {
 
   const Query& query_;
   const std::optional<NamespaceId> shared_;
+  const std::function<void()> onRows_;
   std::optional<netlink::Socket> socket_;
 };
 

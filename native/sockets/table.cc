@@ -56,6 +56,18 @@ void Table::append(const Table& other, size_t row) {
   });
 }
 
+Table Table::from(size_t first) const {
+  Table rows;
+  if (first == length_) return rows;
+  rows.reserve(length_ - first);
+  rows.length_ = rows.capacity_;
+  eachColumn([&](size_t offset, size_t width) {
+    std::memcpy(rows.block_.get() + offset * rows.capacity_,
+                block_.get() + offset * capacity_ + width * first, width * rows.length_);
+  });
+  return rows;
+}
+
 void Table::truncate(size_t length) {
   length_ = length;
   std::erase_if(keyedPeers_, [&](const Keyed& keyed) { return keyed.row >= length; });

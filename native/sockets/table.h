@@ -94,6 +94,9 @@ class Table {
   /** Appends a row of another table, without its keyed peers. */
   void append(const Table& other, size_t row);
 
+  /** The rows from `first` on, without what stands beside the columns. */
+  Table from(size_t first) const;
+
   /** Forgets the rows behind the first `length`. */
   void truncate(size_t length);
 

@@ -153,24 +153,27 @@ void Poller::poll() {
 /**
  * A dump goes on in a chain of sockets where it stopped by counting them (inet_diag_dump_icsk):
  * when one before that place goes meanwhile, another is passed over. So whoever is missing, and of
- * whose end nothing was heard, is asked for by name.
+ * whose end nothing was heard, is asked for by name, and where that finds another by one more dump.
  */
 void Poller::keepThoseThere(Indexed& now) {
   if (!filter_) return;
   const Table& table = after_.table;
   const size_t seen = now.table.length();
   std::vector<uint32_t> inDoubt;
+  bool hidden = false;
   for (uint32_t row = 0; row < table.length(); row++) {
     if (now.index.find(identityOf(table, row)) || !after_.counts(row)) continue;
     if (endings_ && endings_->hasEnded(table.column<Table::Cookie>()[row])) continue;
-    if (isConnection(table, row))
-      reader_.find(*filter_, table, row, now.table);
-    else
-      inDoubt.push_back(row);
+    if (isConnection(table, row)) {
+      if (reader_.find(*filter_, table, row, now.table)) continue;
+      hidden = true;
+    }
+    inDoubt.push_back(row);
   }
   if (!inDoubt.empty()) {
     Table again;
-    sockets::Reader(waitingQuery_).read(*filter_, sockets::Interfaces(interfaces_), again);
+    sockets::Reader(hidden ? query_.sockets : waitingQuery_)
+        .read(*filter_, sockets::Interfaces(interfaces_), again);
     const Indexed second(std::move(again));
     for (const uint32_t row : inDoubt) {
       const auto there = second.index.find(identityOf(table, row));

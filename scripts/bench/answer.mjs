@@ -22,6 +22,15 @@ const answers = {
     const { sockets } = await earshot();
     return async () => (await sockets({ protocol: 'tcp' })).length;
   },
+  async held() {
+    const { socketTable } = await earshot();
+    return async () => {
+      const table = await socketTable({ protocol: 'tcp' });
+      const buffers = new Set(Object.values(table.columns).map(({ buffer }) => buffer));
+      const bytes = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+      return Math.ceil(bytes / table.length);
+    };
+  },
   async listeners() {
     const { listenersSync } = await earshot();
     return () => listenersSync({ protocol: 'tcp' }, { owners: false }).length;

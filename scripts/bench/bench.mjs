@@ -9,28 +9,27 @@ import { writePart } from '../support/readme.mjs';
 import { fingerprint, isStamped, stamp } from '../support/stamp.mjs';
 import { main, run, StepError, say } from '../support/step.mjs';
 import { compile } from './compile.mjs';
-import { questions } from './questions.mjs';
-import { table } from './table.mjs';
+import { median } from './measure.mjs';
+import { held, questions } from './questions.mjs';
+import { costTable, table } from './table.mjs';
+import { takeTurns } from './turns.mjs';
 
 /*
  * `npm run bench [-- SIZE… [--rounds N] [--check] [--write]]` asks earshot, the kernel alone and other programs
  * and packages the same questions about so many TCP sockets over loopback, 1,000 and 100,000 unless
  * given, in a network namespace of their own. The answerers take turns, so that a machine that is
  * slower for a while is so for all. With --check it fails where a ratio is not kept; with --write the
- * tables of the last size go into README.md, with the date and the machine.
+ * tables of the last size and what one socket costs at each go into README.md, with the date and the
+ * machine.
  */
 
-const SLOW_ROUNDS = 3;
-/** An answer this quick, in milliseconds, is asked for so often in a row that its code is warm. */
-const QUICK = 5;
-const QUICK_ASKS = 100;
 /** The ratios are promised from so many sockets on. */
 const PROMISED = 100_000;
 const source = 'scripts/bench/packages';
 const packages = 'build/bench-packages';
 
 /** @typedef {import('./questions.mjs').Answerer} Answerer */
-/** @typedef {{ times: number[], count: number, peak: number }} Answers */
+/** @typedef {import('./turns.mjs').Answers} Answers */
 
 await main(async () => {
   const { values, positionals } = parseArgs({
@@ -52,7 +51,14 @@ await main(async () => {
   say(machine);
   const [load = 0] = loadavg();
   let tables = '';
-  for (const size of sizes) tables = await measure(size, rounds, values.check);
+  /** @type {import('./table.mjs').Cost[]} */
+  const costs = [];
+  for (const size of sizes) tables = await measure(size, rounds, values.check, costs);
+  if (sizes.length > 1) {
+    const text = costTable(costs);
+    console.log(text);
+    tables = `${tables}\n${text}`;
+  }
   if (values.write) await write(sizes.at(-1) ?? 0, machine, load, tables);
 });
 
@@ -99,9 +105,10 @@ async function install() {
 
 /**
  * @param {number} size @param {number} rounds @param {boolean} check
+ * @param {import('./table.mjs').Cost[]} costs what one socket costs is added to these
  * @returns {Promise<string>} the tables
  */
-async function measure(size, rounds, check) {
+async function measure(size, rounds, check, costs) {
   const tables = [];
   const load = spawn(inRoot('build/bench/load'), [String(size)], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -118,6 +125,7 @@ async function measure(size, rounds, check) {
     for (const { what, answerers } of questions(Number(port))) {
       const installed = answerers.filter(isThere);
       const results = await takeTurns(installed, rounds);
+      if (costs.at(-1)?.size !== size) costs.push(await costOf(size, results));
       const { text, broken } = table(what, installed, results);
       console.log(text);
       tables.push(text);
@@ -132,49 +140,17 @@ async function measure(size, rounds, check) {
   return tables.join('\n');
 }
 
+/** @param {number} size @param {Answers[]} results of the first question: the floor, columns and records */
+async function costOf(size, results) {
+  const [floor = NaN, columns = NaN, records = NaN] = results.map(({ times }) => median(times));
+  const [{ count: bytes } = { count: NaN }] = await takeTurns([held], 1);
+  return { size, floor, columns, records, bytes };
+}
+
 /** @param {Answerer} answerer */
 function isThere({ name, command: [helper = '', program = ''] }) {
   if (!helper.endsWith('/program')) return true;
   const { error } = spawnSync(program, ['--version'], { stdio: 'ignore' });
   if (error) say(`'${name}' is left out: ${program} is not installed`);
   return !error;
-}
-
-/**
- * Every answerer once a round, and once before that does not count.
- * @param {Answerer[]} answerers @param {number} rounds
- * @returns {Promise<Answers[]>}
- */
-async function takeTurns(answerers, rounds) {
-  const running = answerers.map(({ command: [file = '', ...values], line = '' }) => {
-    const child = spawn(file, values, { stdio: ['pipe', 'pipe', 'ignore'] });
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const ask = async () => {
-      child.stdin.write(`${line}\n`);
-      const { value } = await lines.next();
-      return value === undefined ? null : value.split(' ').map(Number);
-    };
-    return {
-      child,
-      ask,
-      answers: /** @type {Answers} */ ({ times: [], count: -1, peak: 0 }),
-    };
-  });
-  for (let round = 0; round <= rounds; round++) {
-    for (const [at, { ask, answers }] of running.entries()) {
-      const slow = answerers[at]?.slow ?? false;
-      if (slow && (round === 0 || round > SLOW_ROUNDS)) continue;
-      let took = 0;
-      for (let asked = 0; asked === 0 || (took < QUICK && asked < QUICK_ASKS); asked++) {
-        const told = await ask();
-        if (!told) break;
-        const [count = -1, peak = 0] = told.slice(1);
-        took = told[0] ?? 0;
-        if (round > 0) answers.times.push(took);
-        Object.assign(answers, { count, peak });
-      }
-    }
-  }
-  for (const { child } of running) child.stdin.end();
-  return running.map(({ answers }) => answers);
 }

@@ -30,6 +30,12 @@ const program = (...command) => ({
 /** @param {string} line @returns {Answerer} */
 const floor = (line) => ({ name: 'bare C', command: [built('floor')], line, floor: true });
 
+/** Each answer counts the bytes that a table of all TCP sockets holds for one of them. @type {Answerer} */
+export const held = {
+  name: 'a table held',
+  command: [process.execPath, inRoot('scripts/bench/answer.mjs'), 'held', '0'],
+};
+
 /** @param {number} port of a listener @returns {Question[]} */
 export function questions(port) {
   /** @param {string} name @param {string} asked */

@@ -1,7 +1,7 @@
 import { median } from './measure.mjs';
 
 /** @typedef {import('./questions.mjs').Answerer} Answerer */
-/** @typedef {import('./bench.mjs').Answers} Answers */
+/** @typedef {import('./turns.mjs').Answers} Answers */
 
 /** @param {number} value */
 const short = (value) =>
@@ -12,6 +12,23 @@ const time = (milliseconds) =>
   Number.isNaN(milliseconds)
     ? 'failed'
     : `${milliseconds < 1 ? milliseconds.toFixed(3) : short(milliseconds)} ms`;
+
+/** What one socket costs on hosts of various sizes. @typedef {{ size: number, floor: number, columns: number, records: number, bytes: number }} Cost */
+
+/** @param {Cost[]} costs in milliseconds for all, and bytes for one @returns {string} in Markdown */
+export function costTable(costs) {
+  const each = (/** @type {number} */ milliseconds, /** @type {number} */ size) =>
+    `${((milliseconds * 1e6) / size).toFixed(0)} ns`;
+  const rows = costs.map(
+    ({ size, floor, columns, records, bytes }) =>
+      `| ${size.toLocaleString('en')} | ${each(floor, size)} | ${each(columns, size)} | ${each(records, size)} | ${bytes} bytes |`,
+  );
+  const head = [
+    '| one of so many TCP sockets | bare C | earshot, columns | earshot, records | held in columns |',
+    '| --: | --: | --: | --: | --: |',
+  ];
+  return `${[...head, ...rows].join('\n')}\n`;
+}
 
 /**
  * A table in Markdown; the ratio is to the floor, or to the first where there is none. `broken` are

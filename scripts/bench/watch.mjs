@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { inRoot } from '../support/paths.mjs';
 import { main, run, StepError, say } from '../support/step.mjs';
 import { compile } from './compile.mjs';
+import { Stretches } from './stretches.mjs';
 import { sum, Tally } from './tally.mjs';
 
 /*
@@ -14,12 +15,14 @@ import { sum, Tally } from './tally.mjs';
  * go, 1,000 a second and every 100 ms unless told otherwise, in a network namespace of their own. Holds
  * what was told against what was done: each connection has two sockets, and each of these is to open once
  * and to close once. It fails where that is not so; memory and the delays of the event loop are shown,
- * beside those of a thread that does nothing, for other programs cause delays too.
+ * beside those of a thread that has nothing to do with it (control.mjs), for other programs, and the machine,
+ * cause delays too.
  */
 
 /** How often the kernel lets go of a TIME-WAIT, and how many it holds here. */
 const TIME_WAIT_MS = 60_000;
 const TIME_WAITS = 2_000;
+const FIRST_LOOK_MS = 1000;
 /** The event loop is not to be held up for longer, in milliseconds. */
 const MOST_WORK = 5;
 
@@ -63,7 +66,7 @@ function threadTime() {
 async function measure(rate, seconds, intervalMs) {
   const { watch } = await import(new URL('../../dist/index.js', import.meta.url).href);
   // Tens of thousands of lines in the end, which are not to be read while this is measured.
-  const done = inRoot('build/bench/churn.txt');
+  const done = inRoot(`build/bench/churn-${process.pid}.txt`);
   const file = openSync(done, 'w');
   const churn = spawn(inRoot('build/bench/churn'), [String(rate), String(seconds)], {
     stdio: ['pipe', 'pipe', 'inherit', file],
@@ -75,8 +78,16 @@ async function measure(rate, seconds, intervalMs) {
   let [batches, missed, largest] = [0, 0, 0];
   // No stretch of work on this thread can be longer than all that it did since the batch before.
   let worked = threadTime();
-  /** @type {number[]} */
-  const work = [];
+  const work = new Stretches();
+  const begun = performance.now();
+  let from = begun;
+  /** @type {{ from: number, ms: number }[]} */
+  const collections = [];
+  const collected = new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries())
+      collections.push({ from: startTime, ms: duration });
+  });
+  collected.observe({ entryTypes: ['gc'] });
   const watcher = watch({ filter: { protocol: 'tcp' }, intervalMs });
   const start = threadTime() - worked;
   worked = threadTime();
@@ -84,24 +95,19 @@ async function measure(rate, seconds, intervalMs) {
     for await (const changes of watcher) {
       batches++;
       largest = Math.max(largest, changes.length);
-      work.push(threadTime() - worked);
+      work.add(threadTime() - worked, from, performance.now());
       for (const change of changes) {
         if (change.type === 'missed') missed++;
         if (change.type === 'opened' || change.type === 'closed')
           tally.add(change.type, change.socket);
       }
+      from = performance.now();
       worked = threadTime();
     }
   })();
-  const idle = new Worker(
-    `const { monitorEventLoopDelay } = require('node:perf_hooks');
-     const { parentPort } = require('node:worker_threads');
-     const delay = monitorEventLoopDelay({ resolution: 10 });
-     delay.enable();
-     parentPort.on('message', () => parentPort.postMessage(
-       [99.9, 99.99, 100].map((share) => delay.percentile(share) / 1e6)));`,
-    { eval: true },
-  );
+  // What is done while the first look goes on counts as having been there before (see watch()).
+  await new Promise((resolve) => setTimeout(resolve, FIRST_LOOK_MS));
+  const control = new Worker(new URL('control.mjs', import.meta.url));
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   const ended = once(churn, 'exit');
@@ -117,9 +123,10 @@ async function measure(rate, seconds, intervalMs) {
   await ended;
   const used = process.cpuUsage(before);
   delay.disable();
-  idle.postMessage('tell');
-  const [noise] = await once(idle, 'message');
-  await idle.terminate();
+  control.postMessage('tell');
+  const [{ late, same }] = await once(control, 'message');
+  await control.terminate();
+  worked = threadTime();
   say(`the connections are made; the last TIME-WAIT goes in ${TIME_WAIT_MS / 1000} seconds`);
   await new Promise((resolve) => setTimeout(resolve, TIME_WAIT_MS + 10 * intervalMs + 1000));
   clearInterval(report);
@@ -127,6 +134,7 @@ async function measure(rate, seconds, intervalMs) {
   await reading;
 
   const said = readFileSync(done, 'utf8').trim().split('\n');
+  rmSync(done);
   const truth = new Map(
     said.map((line) => /** @type {[number, number]} */ (line.split(' ').map(Number))),
   );
@@ -139,19 +147,26 @@ async function measure(rate, seconds, intervalMs) {
   const show = (/** @type {number[]} */ [one = 0, two = 0, most = 0]) =>
     `99.9 % below ${one.toFixed(1)} ms, 99.99 % below ${two.toFixed(1)}, at most ${most.toFixed(1)}`;
   // The first waits for what is made only once: the worker's thread, code that is compiled.
-  const [first = 0] = work.splice(0, 1);
-  work.sort((one, other) => one - other);
+  const [{ ms: first } = { ms: 0 }, ...later] = work.all();
+  later.sort((one, other) => one.ms - other.ms);
   const [usual = 0, nearly = 0, most = 0] = [0.5, 0.999, 1].map(
-    (share) => work[Math.ceil(share * work.length) - 1],
+    (share) => later[Math.ceil(share * later.length) - 1]?.ms,
   );
+  const longest = later.slice(-5).map((one) => {
+    const within = collections.filter((gc) => gc.from >= one.from && gc.from < one.to);
+    const gc = within.reduce((all, { ms }) => all + ms, 0);
+    return `${one.ms.toFixed(2)} ms (${gc.toFixed(2)} of garbage collection by the clock) ${((one.from - begun) / 1000).toFixed(0)} s after the start`;
+  });
   say(
     `work of the event loop's thread for a batch: median ${usual.toFixed(2)} ms, 99.9 % below ${nearly.toFixed(2)}, at most ${most.toFixed(2)}`,
   );
+  say(`the longest: ${longest.reverse().join(', ')}`);
   say(
     `before that, once: ${start.toFixed(2)} ms to start, ${first.toFixed(2)} for the first batch`,
   );
   say(`event loop, timers late: ${show(own)}`);
-  say(`a thread that does nothing: ${show(noise)}`);
+  say(`another thread's, timers late: ${show(late)}`);
+  say(`the same work of that, some 0.3 ms, over and over: ${show(same)}`);
   say(`${batches} batches of at most ${largest} changes; missed told ${missed} times`);
   const seconds2 = (used.user + used.system) / 1e6;
   say(`processor: ${((100 * seconds2) / seconds).toFixed(1)} % of one core`);

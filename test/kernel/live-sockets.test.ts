@@ -9,6 +9,7 @@ import { openCrowd } from './support/crowd.js';
 import { difference, SAME } from './support/difference.js';
 import { type Namespace, namespaceFor } from './support/namespace.js';
 import { socketAsWords, socketOfSs } from './support/ss.js';
+import { TWINS } from './support/twins.js';
 
 const live = requires('root', 'tool:ip', 'tool:ss', 'tool:nft', 'tool:python3');
 
@@ -53,21 +54,6 @@ live('thousands of sockets in every state are what ss(8) says they are', async (
     Array.from({ length: 20 }, (_, number) => [5000 + number, null]),
   );
 });
-
-/** Two connections with the same ends: the first is bound to `lo`, the second, made later, to nothing. */
-const TWINS = `
-import socket, sys
-listener = socket.socket(); listener.bind(("127.0.0.1", 4000)); listener.listen()
-kept = []
-for device in b"lo", None:
-    one = socket.socket(); kept.append(one)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if device: one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
-    one.bind(("127.0.0.1", 5000)); one.setblocking(False)
-    one.connect_ex(("127.0.0.1", 4000))
-print("ready", flush=True)
-sys.stdin.read()
-`;
 
 live(
   'a connection that is bound to a device is not hidden by one with the same ends',

@@ -69,7 +69,7 @@ async function run(code: string): Promise<{ status: number | string; said: strin
       said += chunk;
     });
   }
-  const timer = setTimeout(() => child.kill(), 20_000);
+  const timer = setTimeout(() => child.kill(), 60_000);
   const [status, signal] = await once(child, 'close');
   clearTimeout(timer);
   return { status: signal ?? status, said };
