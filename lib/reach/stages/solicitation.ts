@@ -61,9 +61,10 @@ function mayKnow(course: Course, neighbour: string, stop: Stop): Fate {
 const routers = new WeakMap<Device, Map<string, Stop | 'undecided' | null>>();
 
 /**
- * Who comes through a router needs one that knows this host's link-layer address. Which of the host's
- * addresses it asks for, and whether it has to ask, is not told: where rules would stop its question,
- * nothing is certain. The router is the one that the answer goes to.
+ * Who comes through a router needs one that knows this host's link-layer address, and so does this host
+ * need its own. Which of the host's addresses it asks for, and whether it has to ask, is not told: where
+ * rules would stop its question, nothing is certain. The router is the one that the answer goes to; or
+ * it goes to the peer itself, who asked for an address of another network.
  */
 export function passRouter(course: Course): Fate | null {
   const { host, device, packet } = course;
@@ -72,38 +73,45 @@ export function passRouter(course: Course): Fate | null {
   const way = host.policy[packet.family].lookup(keyTo(packet.source));
   if (way.kind !== 'found' || way.found.device !== device) return null;
   const router = way.found.nexthop?.gateway ?? null;
-  if (router === null || known.permanent.has(router)) return null;
-  const asked = routers.get(device) ?? new Map<string, Stop | 'undecided' | null>();
-  routers.set(device, asked);
-  const before = asked.get(router);
-  const stop = before === undefined ? questionOf(course, router) : before;
-  asked.set(router, stop);
+  const asker = router ?? packet.sourceText;
+  if (known.permanent.has(asker)) return null;
+  const stop = router === null ? questionOf(course, asker) : questionOfRouter(course, router);
   if (stop === null) return null;
-  if (stop !== 'undecided') return mayKnow(course, router, stop);
-  const what = `whether rules let ${router} ask for the link-layer address of ${device.name}`;
+  if (stop !== 'undecided') return mayKnow(course, asker, stop);
+  const what = `whether rules let ${asker} ask for the link-layer address of ${device.name}`;
   return course.cannotTell('device', { code: 'not-evaluated', what }, what);
 }
 
-function questionOf(course: Course, router: string): Stop | 'undecided' | null {
-  const { device, packet } = course;
-  const source = parseAddress(router);
-  const own = device.link.addresses.find(({ address, prefixLength }) => {
+/** It is the same for all who come through it. */
+function questionOfRouter(course: Course, router: string): Stop | 'undecided' | null {
+  const asked = routers.get(course.device) ?? new Map<string, Stop | 'undecided' | null>();
+  routers.set(course.device, asked);
+  const before = asked.get(router);
+  if (before !== undefined) return before;
+  const choices = new Choices();
+  const stop = questionOf(course, router, choices, null);
+  const answer = choices.next() ? 'undecided' : stop;
+  asked.set(router, answer);
+  return answer;
+}
+
+function questionOf(
+  course: Course,
+  asker: string,
+  choices = course.choices,
+  peer = course.peer,
+): Stop | 'undecided' | null {
+  const source = parseAddress(asker);
+  const own = course.device.link.addresses.find(({ address, prefixLength }) => {
     const network = parsePrefix(`${address}/${prefixLength}`);
     return source && network?.address.family === source.family && prefixHolds(network, source);
   });
   const destination = own && parseAddress(own.address);
   if (!source || !destination) return null;
-  const question = {
-    ...packet,
-    source,
-    sourceText: router,
-    destination,
-    destinationText: own.address,
-  };
-  const choices = new Choices();
-  const aside = asideOf(course, question, choices, null);
-  const { stop, undecided } = outcomeOf(aside);
-  return undecided || choices.next() ? 'undecided' : stop;
+  const texts = { sourceText: asker, destinationText: own.address };
+  const question = { ...course.packet, source, destination, ...texts };
+  const { stop, undecided } = outcomeOf(asideOf(course, question, choices, peer));
+  return undecided ? 'undecided' : stop;
 }
 
 /** Where the question or its answer ends, and the rule of which that is not known. */

@@ -67,12 +67,15 @@ function refusesSpoiledBytes() {
   throw new Error('a message that is cut off was accepted');
 }
 
-const query = (source, port) => ({
-  ...{ tcpStates: 1 << 10, udpStates: 0, families: 3 },
-  ...{ localPorts: Uint16Array.of(port, port), remotePorts: new Uint16Array() },
-  ...{ localAddress: null, localPrefixLength: 0, remoteAddress: null, remotePrefixLength: 0 },
-  ...{ boundInterface: null, uid: null, mark: null, source, netns: null },
-});
+/** Listening TCP sockets of a port, as lib/native.ts asks for them: the numbers, and the rest. */
+const query = (source, port) => [
+  Float64Array.of(1 << 10, 0, 3, -1, -1, -1, 0, 0, ['auto', 'netlink', 'procfs'].indexOf(source)),
+  {
+    ...{ localPorts: Uint16Array.of(port, port), remotePorts: new Uint16Array() },
+    ...{ localAddress: null, localPrefixLength: 0, remoteAddress: null, remotePrefixLength: 0 },
+    ...{ boundInterface: null, netns: null },
+  },
+];
 
 /** RTM_GETLINK of all, and the answer's first message is RTM_NEWLINK. */
 const links = {
@@ -84,16 +87,18 @@ const links = {
 const isLinks = ({ replies: [reply] }) =>
   same(new DataView(reply.buffer, reply.byteOffset).getUint16(4, true), 16, 'the reply is');
 
-const own = (port, { columns }) =>
-  same([...columnsOf(columns).localPort], [port], 'the ports found are');
+/** A table comes as an array: how many rows, their block, and more. */
+const tableOf = ([length, block]) => columnsOf({ length, block });
+
+const own = (port, table) => same([...tableOf(table).localPort], [port], 'the ports found are');
 
 const checks = {
   'decodes recorded bytes': decodesRecordedBytes,
   'refuses spoiled bytes': refusesSpoiledBytes,
-  'reads sockets by netlink': (port) => own(port, addon.readSocketsSync(query('netlink', port))),
-  'reads sockets from /proc': (port) => own(port, addon.readSocketsSync(query('procfs', port))),
+  'reads sockets by netlink': (port) => own(port, addon.readSocketsSync(...query('netlink', port))),
+  'reads sockets from /proc': (port) => own(port, addon.readSocketsSync(...query('procfs', port))),
   'reads sockets on a thread': async (port) =>
-    own(port, await addon.readSockets(query('procfs', port))),
+    own(port, await addon.readSockets(...query('procfs', port))),
   'reads links': () => isLinks(addon.netlinkSync(links)),
   'reads links on a thread': async () => isLinks(await addon.netlink(links)),
   'reads files': () => {
@@ -104,8 +109,7 @@ const checks = {
     same([String.fromCharCode(...bytes), none], ['Linux\n', 2], 'the files hold');
   },
   'finds owners': (port) => {
-    const { columns } = addon.readSocketsSync(query('procfs', port));
-    const { inode: inodes } = columnsOf(columns);
+    const { inode: inodes } = tableOf(addon.readSocketsSync(...query('procfs', port)));
     const found = addon.ownersSync({ inodes, procRoot: '/proc' });
     same([...found.pid], [process.pid], 'the owners are');
   },

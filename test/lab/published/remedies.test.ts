@@ -10,6 +10,9 @@ import { servers, world } from './world.js';
 
 const test = labTest(['nft']);
 
+/** As a person has it: packages bring programs of the same names. */
+const searchPath = '/usr/sbin:/usr/bin:/sbin:/bin';
+
 const destination = { address: LAN4, port: 8080 };
 const asked = {
   protocol: 'tcp',
@@ -42,7 +45,7 @@ table inet filter {
       t.is(before!.outcome, 'unreachable');
       const [first] = remedies(await capture({ netns: lab.host.namespace.path }), asked);
       t.like(first!.proof, { outcome: 'unknown', cause: { code: 'forwarded' } });
-      await lab.host.namespace.run(['sh', '-c', first!.command!]);
+      await lab.host.namespace.run(['env', `PATH=${searchPath}`, 'sh', '-c', first!.command!]);
       const [after] = await lab.run([flow]);
       t.is(after!.outcome, 'reachable', first!.command!);
     });
