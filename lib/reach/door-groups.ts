@@ -1,6 +1,9 @@
+import { parseAddress } from '../model/address.js';
+import { addressToNumber } from '../model/prefix-set.js';
 import type { Socket } from '../model/socket.js';
 import type { Host, Receiver } from './host.js';
 import type { Door, SocketFate } from './knock.js';
+import type { Crowd } from './nftables/peer-watch.js';
 import { PortWatch } from './nftables/port-watch.js';
 import { groupHere, groupPeers, type PeerGroup } from './peer-groups.js';
 import type { PeerSpace } from './peer-space.js';
@@ -19,6 +22,8 @@ interface Found {
  */
 export class DoorGroups {
   readonly #trees = new Map<string, PortTree<Found>>();
+  /** This host, by the address that it asks for. */
+  readonly #here = new Map<string, Crowd>();
   readonly #kinds = new Map<Socket, string | null>();
   /** Policy rules look at ports before anybody can note it. */
   readonly #routesByPort: boolean;
@@ -34,7 +39,9 @@ export class DoorGroups {
     const { host } = this;
     const kind = this.#kindOf(socket);
     const find = (port: PortWatch | null) =>
-      space ? groupPeers(host, socket, door, space, port) : groupHere(host, socket, door, port);
+      space
+        ? groupPeers(host, socket, door, space, port)
+        : groupHere(host, socket, door, port, this.#itself(door));
     if (kind === null) return find(null);
     const { port } = socket.local;
     const name = `${door.device.name} ${door.address} ${kind}`;
@@ -51,6 +58,15 @@ export class DoorGroups {
     const groups = find(watch);
     if (groups.every(({ fate }) => isPortless(fate))) tree.add(watch, { receivers, groups });
     return groups;
+  }
+
+  #itself({ address }: Door): Crowd {
+    const known = this.#here.get(address);
+    if (known) return known;
+    const number = addressToNumber(parseAddress(address)!);
+    const made = { everybody: [{ first: number, last: number }] };
+    this.#here.set(address, made);
+    return made;
   }
 
   /** All that decides how a socket fares but its port; `null` where that cannot be told apart. */

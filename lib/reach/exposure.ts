@@ -17,7 +17,8 @@ import type { Flow } from './flow.js';
 import { type Device, type Host, hostOf } from './host.js';
 import type { Door } from './knock.js';
 import { blockedRow, type Makes, reachRow, untoldRow } from './lazy-rows.js';
-import { firstOf, type PeerPart, PeerSpace } from './peer-space.js';
+import { firstOf, type PeerPart } from './peer-parts.js';
+import { PeerSpace } from './peer-space.js';
 import { type Piece, piecesOf } from './peers.js';
 import { rowRemedies } from './remedies/row.js';
 

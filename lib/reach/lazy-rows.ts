@@ -22,7 +22,7 @@ export function reachRow(socket: Socket, { device, address }: Door, { peers }: M
       return held(this, 'peers', peers());
     },
     set peers(value) {
-      held(this, 'peers', value);
+      put(this, 'peers', value);
     },
     port: socket.local.port,
     url: urlFor(socket, address),
@@ -38,7 +38,7 @@ export function blockedRow({ device, address }: Door, fate: SocketFate, makes: M
       return held(this, 'peers', makes.peers());
     },
     set peers(value) {
-      held(this, 'peers', value);
+      put(this, 'peers', value);
     },
     cause: fate.cause as Cause,
     symptom: fate.symptom,
@@ -46,7 +46,7 @@ export function blockedRow({ device, address }: Door, fate: SocketFate, makes: M
       return held(this, 'remedies', makes.remedies(this));
     },
     set remedies(value) {
-      held(this, 'remedies', value);
+      put(this, 'remedies', value);
     },
   };
 }
@@ -64,7 +64,7 @@ export function untoldRow(
       return held(this, 'peers', makes.peers());
     },
     set peers(value) {
-      held(this, 'peers', value);
+      put(this, 'peers', value);
     },
     port: socket.local.port,
     url: urlFor(socket, address),
@@ -75,13 +75,24 @@ export function untoldRow(
       return held(this, 'remedies', makes.remedies(this));
     },
     set remedies(value) {
-      held(this, 'remedies', value);
+      put(this, 'remedies', value);
     },
     assuming: fate.assuming ?? null,
   };
 }
 
-function held<Value>(row: object, key: 'peers' | 'remedies', value: Value): Value {
+/** Longer lists are made again when they are asked for again: rows differ, and there may be thousands. */
+const longestHeld = 65_536;
+
+function held<Value extends readonly unknown[]>(
+  row: object,
+  key: 'peers' | 'remedies',
+  value: Value,
+): Value {
+  return value.length > longestHeld ? value : put(row, key, value);
+}
+
+function put<Value>(row: object, key: 'peers' | 'remedies', value: Value): Value {
   Object.defineProperty(row, key, { value, enumerable: true, writable: true, configurable: true });
   return value;
 }

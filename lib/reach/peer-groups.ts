@@ -1,12 +1,13 @@
-import { formatAddress, unspecified } from '../model/address.js';
+import { formatAddress, parseAddress } from '../model/address.js';
 import { addressFromNumber, addressToNumber } from '../model/prefix-set.js';
 import type { Socket } from '../model/socket.js';
 import type { Host } from './host.js';
 import { type Door, knock, type SocketFate } from './knock.js';
-import { PeerWatch } from './nftables/peer-watch.js';
+import { type Crowd, PeerWatch } from './nftables/peer-watch.js';
 import type { PortWatch } from './nftables/port-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
-import { divide, firstOf, type PeerPart, type PeerSpace, Region } from './peer-space.js';
+import { divide, firstOf, type PeerPart, Region } from './peer-parts.js';
+import type { PeerSpace } from './peer-space.js';
 
 /** Peers with one fate at one door. */
 export interface PeerGroup {
@@ -22,8 +23,10 @@ export function groupHere(
   socket: Socket,
   door: Door,
   port: PortWatch | null,
+  crowd: Crowd,
 ): PeerGroup[] {
-  const watch = port && new PeerWatch<CompiledRule>(unspecified(door.family), port);
+  // To an address of its own it speaks from that one, mostly.
+  const watch = port && new PeerWatch<CompiledRule>(parseAddress(door.address)!, port, crowd);
   const asked = knock(host, socket, door, undefined, watch);
   if (!asked) return [];
   const itself = addressToNumber(asked.followed.course.packet.source);
@@ -53,7 +56,7 @@ export function groupPeers(
       const part = waiting.pop()!;
       const address = addressFromNumber(firstOf(part)!, door.family);
       const text = formatAddress(address);
-      const watch = watches ? new PeerWatch<CompiledRule>(address, port) : null;
+      const watch = watches ? new PeerWatch<CompiledRule>(address, port, space) : null;
       const asked = knock(host, socket, door, text, watch);
       const tooMany = watches && count >= mostParts;
       let taken = part;

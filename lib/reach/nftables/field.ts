@@ -28,6 +28,7 @@ export interface Field {
   readonly length: number;
   /** It may be made of the address of a peer. */
   readonly mayBePeers: boolean;
+  readonly recipe: readonly NftExpression[];
 }
 
 /** The fields that the rules of one table compare, each once. */
@@ -42,7 +43,13 @@ export class Fields {
     const known = this.#known.get(text);
     if (known) return known;
     const steps = recipe.map(this.compile);
-    const made = { id: this.#known.size, steps, length, mayBePeers: recipe.some(loadsAddress) };
+    const made = {
+      id: this.#known.size,
+      steps,
+      length,
+      mayBePeers: recipe.some(loadsAddress),
+      recipe,
+    };
     this.#known.set(text, made);
     return made;
   }

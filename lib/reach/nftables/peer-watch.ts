@@ -12,6 +12,12 @@ export interface PeerCondition {
   readonly inside: boolean;
 }
 
+/** Those of whom one after the other is watched: what nobody of them meets tells none of them apart. */
+export interface Crowd {
+  /** In ascending order, joined. */
+  readonly everybody: readonly AddressRange[];
+}
+
 /**
  * What rules asked of a peer's address while one of its flows was followed. Whoever meets the same
  * conditions takes the same way through the rules: one flow stands for all of these.
@@ -28,6 +34,8 @@ export class PeerWatch<Rule> {
     readonly address: Address,
     /** What is asked of the port that the peer asks for; `null` where nobody wants to know. */
     readonly port: PortWatch | null = null,
+    /** All whom the watched peer is one of; `null`: it may be anybody. */
+    readonly crowd: Crowd | null = null,
   ) {
     this.bytes = addressToBytes(address);
     this.number = addressToNumber(address);
