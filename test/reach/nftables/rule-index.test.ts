@@ -25,7 +25,6 @@ function storyOf(
   everyRule: boolean,
   peer: PeerWatch<CompiledRule> | null = null,
 ): unknown {
-  const random = randomFrom(seed);
   const touched = new Set<object>();
   const asked: string[] = [];
   const run: ChainRun = {
@@ -44,8 +43,10 @@ function storyOf(
       if (run.rule) peer?.blur(run.rule);
     },
     choose(ways) {
-      asked.push(`${run.rule?.rule.handle}: ${ways}`);
-      return random(ways);
+      const handle = run.rule?.rule.handle ?? 0;
+      asked.push(`${handle}: ${ways}`);
+      // A rule's own way, whatever else is asked: rules that cannot matter are not.
+      return randomFrom(seed + handle)(ways);
     },
   };
   const outcome = runChain(chain, run, everyRule);
@@ -153,7 +154,8 @@ test('of a crowd whoever meets the same conditions as one of them fares as it do
       const choices = random(1_000_000);
       const watch = new PeerWatch<CompiledRule>(one, null, { everybody });
       const story = storyOf(chain, packet(one), choices, false, watch);
-      t.deepEqual(story, storyOf(chain, packet(one), choices, true), `rule set ${round}`);
+      const walked = storyOf(chain, packet(one), choices, true);
+      t.deepEqual(withoutForks(story), withoutForks(walked), `rule set ${round}`);
       const alone = new PeerWatch<CompiledRule>(one);
       storyOf(anyChain, packet(one), choices, false, alone);
       if (watch.conditions.length < alone.conditions.length) spared++;
@@ -170,12 +172,22 @@ test('of a crowd whoever meets the same conditions as one of them fares as it do
         }
         alike++;
         const others = storyOf(chain, packet(other), choices, true);
-        t.deepEqual(withoutSource(others), withoutSource(story), `rule set ${round}`);
+        t.deepEqual(
+          withoutForks(withoutSource(others)),
+          withoutForks(withoutSource(story)),
+          `rule set ${round}`,
+        );
       }
     }
   }
   t.true(alike > 3000 && apart > 100 && spared > 100, `${alike}, ${apart}, ${spared} spared`);
 });
+
+/** Rules that nobody of a crowd can pass ask nothing. */
+function withoutForks(story: unknown): unknown {
+  const { asked: _, ...rest } = story as { asked: string[] };
+  return rest;
+}
 
 /** A packet's own bytes differ where its sender's address does. */
 function withoutSource(story: unknown): unknown {
