@@ -9,10 +9,10 @@ import { main, run, StepError, say } from './support/step.mjs';
  */
 
 /**
- * `firewalls` are what tests run that would take over the machine which they are installed on, from
- * its next start on at the latest: CI installs them, and nobody else is made to.
+ * `services` are what tests run that would serve on the machine which they are installed on, or take it
+ * over, from its next start on at the latest: CI installs them, and nobody else is made to.
  *
- * @typedef {'build' | 'test' | 'firewalls' | 'lint' | 'prebuild' | 'prebuild-check'} Purpose
+ * @typedef {'build' | 'test' | 'services' | 'lint' | 'prebuild' | 'prebuild-check'} Purpose
  */
 
 /** @type {Record<Purpose, { program: string, package: string }[]>} */
@@ -42,7 +42,7 @@ const needs = {
     { program: 'groff', package: 'groff' },
     { program: 'mandoc', package: 'mandoc' },
   ],
-  firewalls: [
+  services: [
     { program: 'ufw', package: 'ufw' },
     { program: 'dockerd', package: 'docker.io' },
     { program: 'docker', package: 'docker.io' },
@@ -55,6 +55,8 @@ const needs = {
     { program: 'libvirtd', package: 'libvirt-daemon' },
     { program: 'virsh', package: 'libvirt-clients' },
     { program: '/usr/lib/podman/netavark', package: 'netavark' },
+    { program: 'prometheus', package: 'prometheus' },
+    { program: 'promtool', package: 'prometheus' },
   ],
   lint: [{ program: 'clang-format', package: 'clang-format' }],
   prebuild: [

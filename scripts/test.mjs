@@ -20,7 +20,7 @@ const resultFile = inRoot('build', 'test-result.json');
 await main(async () => {
   await setUp();
   await provideTools('test');
-  if (process.env.CI === 'true') await provideTools('firewalls');
+  if (process.env.CI === 'true') await provideTools('services');
   await build({ tests: true });
   mkdirSync(inRoot('build'), { recursive: true });
   rmSync(skippedFile, { force: true });

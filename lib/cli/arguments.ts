@@ -34,25 +34,25 @@ export function addressArgument(text: string, option: string): Address {
   );
 }
 
-/** ADDRESS:PORT, or [ADDRESS]:PORT for IPv6. */
-export function endpointArgument(text: string): Endpoint {
+/** ADDRESS:PORT, or [ADDRESS]:PORT for IPv6. `what` is how the error calls it. */
+export function endpointArgument(text: string, what = 'destination'): Endpoint {
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
   const plain = /^([^:]*)(?::([^:]*))?$/.exec(text);
   const [, host, port] = bracketed ?? plain ?? [];
   if (host === undefined) {
     throw new UsageError(
       parseAddress(text)
-        ? `destination '${text}' has no port that can be told from the address: write [ADDRESS]:PORT`
-        : `destination '${text}' is not ADDRESS:PORT: write 192.0.2.2:3000 or [2001:db8::2]:3000`,
+        ? `${what} '${text}' has no port that can be told from the address: write [ADDRESS]:PORT`
+        : `${what} '${text}' is not ADDRESS:PORT: write 192.0.2.2:3000 or [2001:db8::2]:3000`,
     );
   }
-  const address = addressArgument(host, 'destination');
+  const address = addressArgument(host, what);
   if (port === undefined || port === '') {
-    throw new UsageError(`destination '${text}' has no port: write ${text.replace(/:$/, '')}:PORT`);
+    throw new UsageError(`${what} '${text}' has no port: write ${text.replace(/:$/, '')}:PORT`);
   }
   return {
     address: formatAddress(address),
-    port: portArgument(port, `destination '${text}': port`),
+    port: portArgument(port, `${what} '${text}': port`),
   };
 }
 
@@ -71,4 +71,11 @@ export function netnsArgument(text: string): string | number {
     );
   }
   return pid;
+}
+
+/** Milliseconds from one look to the next, as `watch` takes them. */
+export function intervalArgument(text: string): number {
+  const milliseconds = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (milliseconds >= 10 && milliseconds <= 86_400_000) return milliseconds;
+  throw new UsageError(`--interval '${text}': give milliseconds from 10 to 86400000`);
 }

@@ -9,6 +9,8 @@ export interface Context {
   view: View;
   /** All of standard input. */
   readInput(): Promise<string>;
+  /** Tells at once, on standard error, what is to be known while a command goes on. */
+  note(text: string): void;
   /** Writes to standard output before the answer is whole, as soon as that has room for it. */
   write(text: string): Promise<void>;
   /** Takes the terminal over, or `null` where there is none to type into and to draw on. */

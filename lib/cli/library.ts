@@ -4,6 +4,9 @@
  */
 
 export { capture } from '../kernel/capture.js';
+export { readListenCounters } from '../kernel/listen-counters.js';
+export { listeners, socketTable } from '../kernel/sockets.js';
+export { TCP_STATES, UDP_STATES } from '../model/socket-table.js';
 export { parseState } from '../model/state-check.js';
 export { checkBind } from '../reach/bind.js';
 export { reasonFor } from '../reach/explain.js';

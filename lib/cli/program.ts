@@ -2,6 +2,7 @@ import { Argument, Command, Option } from 'commander';
 import type { AuditOptions } from './commands/audit.js';
 import type { BindOptions } from './commands/bind.js';
 import type { CaptureOptions } from './commands/capture.js';
+import type { ExporterOptions } from './commands/exporter.js';
 import type { ListOptions } from './commands/list.js';
 import type { PortOptions } from './commands/port.js';
 import type { TraceOptions } from './commands/trace.js';
@@ -228,6 +229,37 @@ export function defineProgram(context: () => Context, answered: Answered): Comma
     { line: 'earshot capture -o host.json', does: '' },
     { line: 'earshot 3000 --state host.json', does: '' },
     { line: 'ssh host sudo earshot capture | earshot --state -', does: '' },
+  ]);
+
+  const exporter = program
+    .command('exporter')
+    .summary('metrics for Prometheus')
+    .description(
+      'Serve metrics for Prometheus until it is ended: sockets by state, listeners with the farthest who reach them and their accept queues, and changes of who reaches what.',
+    )
+    .addOption(
+      new Option(
+        '--listen <address:port>',
+        'where it serves; it warns where others can ask',
+      ).default('127.0.0.1:19747'),
+    )
+    .addOption(
+      new Option('--interval <milliseconds>', 'how often new listeners are looked for').default(
+        '1000',
+      ),
+    )
+    .option(
+      '--netns <namespace>',
+      'another network namespace: a name below /run/netns, a path, or a process id',
+    )
+    .helpOption('-h, --help', 'show this help')
+    .action(async (_: unknown, command: Command) => {
+      const options: ExporterOptions = ownOptions(command);
+      answered(await (await import('./commands/exporter.js')).exporter(options, context()));
+    });
+  describe(exporter, [
+    { line: 'earshot exporter', does: 'http://127.0.0.1:19747/metrics' },
+    { line: "earshot exporter --listen '[::1]:19747' --netns blue", does: '' },
   ]);
 
   const completion = program

@@ -27,10 +27,10 @@ export interface Surroundings {
  * anything fails, one error on standard error and nothing else.
  */
 export async function run(argv: readonly string[], around: Surroundings): Promise<ExitStatus> {
-  const { services, view, readInput, live } = around;
+  const { services, view, readInput, note, live } = around;
   let answer: Answer | undefined;
   let printed = '';
-  const context = (): Context => ({ services, view, readInput, ...live });
+  const context = (): Context => ({ services, view, readInput, note, ...live });
   const program = defineProgram(context, (given) => {
     answer = given;
   });

@@ -49,6 +49,8 @@ export interface Fate {
   readonly symptom: Symptom | null;
   /** See `Verdict.assuming`. */
   readonly assuming?: Assumption;
+  /** Why `symptom` is null, though the flow fails for certain. */
+  readonly unsure?: Cause;
 }
 
 /** Something on the way that could not be evaluated; the packet is followed as if it had passed. */
@@ -84,6 +86,7 @@ export class Course {
   /** The sockets that score highest: one, or the members of a group, any of which may take it. */
   takers: readonly Receiver[] = [];
   wayBack: WayBack | null = null;
+  #unsure: Cause | null = null;
   /** The first packet as rules see it; null where there are no rules. */
   request: Frame | null = null;
   /** The first packet's ends as its sender wrote them. */
@@ -162,6 +165,12 @@ export class Course {
     return { outcome: 'unknown', stage, cause, symptom: null };
   }
 
+  /** The flow fails, and what leaves open how the peer notices. */
+  cannotSee(cause: Cause): null {
+    this.#unsure ??= cause;
+    return null;
+  }
+
   /** Something that could not be evaluated may have sent the packet elsewhere. */
   get mayBeRedirected(): boolean {
     return this.doubts.some((doubt) => doubt.redirects);
@@ -170,7 +179,11 @@ export class Course {
   /** The fate after everything that was doubtful on the way is taken into account. */
   settle(fate: Fate): Fate {
     const first = this.doubts[0];
-    if (!first || fate.outcome === 'unknown') return fate;
+    if (fate.outcome === 'unknown') return fate;
+    if (!first) {
+      const unsure = fate.outcome === 'unreachable' && fate.symptom === null && this.#unsure;
+      return unsure ? { ...fate, unsure } : fate;
+    }
     const redirect =
       this.doubts.find((doubt) => doubt.redirects) ??
       // A rule that is not known may have set a mark that another rule goes by.
@@ -184,6 +197,6 @@ export class Course {
       return { outcome: 'unknown', stage, cause, symptom: null, assuming };
     }
     // It fails whatever the unread part says; but that part may answer in its own way.
-    return { ...fate, symptom: null };
+    return { ...fate, symptom: null, unsure: first.cause };
   }
 }

@@ -1,9 +1,6 @@
-import { parseAddress } from '../model/address.js';
-import { addressToNumber } from '../model/prefix-set.js';
 import type { Socket } from '../model/socket.js';
 import type { Host, Receiver } from './host.js';
 import type { Door, SocketFate } from './knock.js';
-import type { Crowd } from './nftables/peer-watch.js';
 import { PortWatch } from './nftables/port-watch.js';
 import { groupHere, groupPeers, type PeerGroup } from './peer-groups.js';
 import type { PeerSpace } from './peer-space.js';
@@ -21,10 +18,9 @@ interface Found {
  * ports that its rules tell apart: what came of asking for one of them holds for all others.
  */
 export class DoorGroups {
-  readonly #trees = new Map<string, PortTree<Found>>();
-  /** This host, by the address that it asks for. */
-  readonly #here = new Map<string, Crowd>();
-  readonly #kinds = new Map<Socket, string | null>();
+  /** By all that decides how a socket fares but its port, and then by the door. */
+  readonly #kinds = new Map<string, Map<string, PortTree<Found>>>();
+  readonly #kindOf = new Map<Socket, Map<string, PortTree<Found>> | null>();
   /** Policy rules look at ports before anybody can note it. */
   readonly #routesByPort: boolean;
 
@@ -37,16 +33,14 @@ export class DoorGroups {
   /** `space`: the peers behind the door's interface; `null` where this host itself asks. */
   at(socket: Socket, door: Door, space: PeerSpace | null): readonly PeerGroup[] {
     const { host } = this;
-    const kind = this.#kindOf(socket);
+    const trees = this.#treesOf(socket);
     const find = (port: PortWatch | null) =>
-      space
-        ? groupPeers(host, socket, door, space, port)
-        : groupHere(host, socket, door, port, this.#itself(door));
-    if (kind === null) return find(null);
+      space ? groupPeers(host, socket, door, space, port) : groupHere(host, socket, door, port);
+    if (trees === null) return find(null);
     const { port } = socket.local;
-    const name = `${door.device.name} ${door.address} ${kind}`;
-    const tree = this.#trees.get(name) ?? new PortTree<Found>();
-    this.#trees.set(name, tree);
+    const name = `${door.device.name} ${door.address}`;
+    const tree = trees.get(name) ?? new PortTree<Found>();
+    trees.set(name, tree);
     const receivers = host.receivers(socket.protocol, port);
     const known = tree.find(port);
     if (known)
@@ -60,30 +54,22 @@ export class DoorGroups {
     return groups;
   }
 
-  #itself({ address }: Door): Crowd {
-    const known = this.#here.get(address);
-    if (known) return known;
-    const number = addressToNumber(parseAddress(address)!);
-    const made = { everybody: [{ first: number, last: number }] };
-    this.#here.set(address, made);
-    return made;
-  }
-
-  /** All that decides how a socket fares but its port; `null` where that cannot be told apart. */
-  #kindOf(socket: Socket): string | null {
-    const known = this.#kinds.get(socket);
+  /** What is known of sockets of its kind; `null` where its kind cannot be told. */
+  #treesOf(socket: Socket): Map<string, PortTree<Found>> | null {
+    const known = this.#kindOf.get(socket);
     if (known !== undefined) return known;
     const { host } = this;
     const { port } = socket.local;
     const receivers = host.receivers(socket.protocol, port);
-    const kind =
+    const isLonely =
       this.#routesByPort ||
       port === host.unnamedPort ||
-      receivers.some(({ remote }) => remote !== null)
-        ? null
-        : `${receivers.findIndex((one) => one.socket === socket)} ${receivers.map(nameOf).join(' + ')}`;
-    this.#kinds.set(socket, kind);
-    return kind;
+      receivers.some(({ remote }) => remote !== null);
+    const kind = `${receivers.findIndex((one) => one.socket === socket)} ${receivers.map(nameOf).join(' + ')}`;
+    const trees = isLonely ? null : (this.#kinds.get(kind) ?? new Map());
+    if (trees) this.#kinds.set(kind, trees);
+    this.#kindOf.set(socket, trees);
+    return trees;
   }
 }
 

@@ -42,8 +42,12 @@ export function explain(course: Course, fate: Fate): string {
   if (fate.outcome === 'unknown') {
     return `Whether ${fromHere ? 'this host' : from} reaches ${to} (${protocol}) is unknown: ${reason}.`;
   }
-  const symptom = fate.symptom ? ` It sees: ${symptomInWords(fate.symptom)}.` : '';
-  return `${from} does not reach ${to} (${protocol}): ${reason}.${symptom}`;
+  return `${from} does not reach ${to} (${protocol}): ${reason}.${seen(fate)}`;
+}
+
+function seen({ symptom, unsure }: Fate): string {
+  if (symptom) return ` It sees: ${symptomInWords(symptom)}.`;
+  return unsure ? ` What it sees of that is not known: ${reasonFor(unsure)}.` : '';
 }
 
 function endpoint(address: string, port: number): string {

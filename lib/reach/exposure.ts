@@ -135,22 +135,43 @@ function farther(one: Scope, other: Scope): Scope {
 
 /** Where a peer would knock: an interface's own addresses, and the one the socket is bound to. */
 function doors(host: Host, socket: Socket): Door[] {
+  const entrances = entrancesOf(host);
   const bound = boundTo(socket);
-  const specific = bound && !isUnspecified(bound) ? formatAddress(bound) : null;
-  const result: Door[] = [];
-  for (const device of host.devices.values()) {
-    // What a port of a bridge or bond receives, its master answers; a VRF's ports answer for it.
-    if (!device.link.up || device.seenAs !== device || device.link.vrfTable !== null) continue;
-    const own = device.link.addresses.map((entry) => entry.address);
-    const addresses = specific === null || own.includes(specific) ? own : [...own, specific];
-    for (const address of addresses) {
-      const parsed = parseAddress(address);
-      const linkOnly = parsed !== null && isLinkLocal(parsed);
-      if (!parsed || (linkOnly && !own.includes(address))) continue;
-      result.push({ device, address, family: parsed.family, linkOnly });
-    }
-  }
-  return result;
+  if (!bound || isUnspecified(bound) || isLinkLocal(bound))
+    return entrances.flatMap(({ own }) => own);
+  const address = formatAddress(bound);
+  return entrances.flatMap(({ device, own }) =>
+    own.some((door) => door.address === address)
+      ? own
+      : [...own, { device, address, family: bound.family, linkOnly: false }],
+  );
+}
+
+/** An interface by which packets come in, and the addresses of its own. */
+interface Entrance {
+  readonly device: Device;
+  readonly own: readonly Door[];
+}
+
+const entrances = new WeakMap<Host, readonly Entrance[]>();
+
+function entrancesOf(host: Host): readonly Entrance[] {
+  const known = entrances.get(host);
+  if (known) return known;
+  // What a port of a bridge or bond receives, its master answers; a VRF's ports answer for it.
+  const made = [...host.devices.values()]
+    .filter((device) => device.link.up && device.seenAs === device && device.link.vrfTable === null)
+    .map((device) => ({
+      device,
+      own: device.link.addresses.flatMap((entry) => doorAt(device, entry.address)),
+    }));
+  entrances.set(host, made);
+  return made;
+}
+
+function doorAt(device: Device, address: string): Door[] {
+  const parsed = parseAddress(address);
+  return parsed ? [{ device, address, family: parsed.family, linkOnly: isLinkLocal(parsed) }] : [];
 }
 
 /** The address a socket is bound to; an IPv4 one for its v4-mapped form. */

@@ -129,10 +129,12 @@ export class Host {
       // A chain of masters deeper than any real one would be a loop in a spoiled capture.
       if (master)
         device.joins(kind ?? 'unknown', () => (below < 8 ? make(master, below + 1) : null));
-      for (const entry of link.addresses) this.#addOwn(entry, device);
       return device;
     };
     for (const link of state.interfaces) make(link, 0);
+    // In the kernel's order: of sources that are as good as each other the first is chosen.
+    for (const { name, addresses } of state.interfaces)
+      for (const entry of addresses) this.#addOwn(entry, this.devices.get(name)!);
   }
 
   #addOwn(entry: InterfaceAddress, device: Device): void {

@@ -1,9 +1,9 @@
-import { formatAddress, parseAddress } from '../model/address.js';
+import { formatAddress, unspecified } from '../model/address.js';
 import { addressFromNumber, addressToNumber } from '../model/prefix-set.js';
 import type { Socket } from '../model/socket.js';
 import type { Host } from './host.js';
 import { type Door, knock, type SocketFate } from './knock.js';
-import { type Crowd, PeerWatch } from './nftables/peer-watch.js';
+import { PeerWatch } from './nftables/peer-watch.js';
 import type { PortWatch } from './nftables/port-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import { divide, firstOf, type PeerPart, Region } from './peer-parts.js';
@@ -23,10 +23,8 @@ export function groupHere(
   socket: Socket,
   door: Door,
   port: PortWatch | null,
-  crowd: Crowd,
 ): PeerGroup[] {
-  // To an address of its own it speaks from that one, mostly.
-  const watch = port && new PeerWatch<CompiledRule>(parseAddress(door.address)!, port, crowd);
+  const watch = port && new PeerWatch<CompiledRule>(unspecified(door.family), port);
   const asked = knock(host, socket, door, undefined, watch);
   if (!asked) return [];
   const itself = addressToNumber(asked.followed.course.packet.source);
@@ -56,7 +54,7 @@ export function groupPeers(
       const part = waiting.pop()!;
       const address = addressFromNumber(firstOf(part)!, door.family);
       const text = formatAddress(address);
-      const watch = watches ? new PeerWatch<CompiledRule>(address, port, space) : null;
+      const watch = watches ? new PeerWatch<CompiledRule>(address, port, space.audience) : null;
       const asked = knock(host, socket, door, text, watch);
       const tooMany = watches && count >= mostParts;
       let taken = part;

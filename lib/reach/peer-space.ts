@@ -6,7 +6,7 @@ import {
 } from '../model/prefix-set.js';
 import type { Family } from '../model/socket.js';
 import type { Device, Host } from './host.js';
-import type { Crowd } from './nftables/peer-watch.js';
+import { Audience } from './nftables/audience.js';
 import { PeerLists } from './peer-lists.js';
 import { none, type PeerPart, Region } from './peer-parts.js';
 import { isUplink, type PeerClass, type Piece, type Who, whoHas } from './peers.js';
@@ -25,9 +25,10 @@ interface Gap extends AddressRange {
 }
 
 /** The peers of a family behind one interface. */
-export class PeerSpace implements Crowd {
+export class PeerSpace {
   readonly parts: readonly StartingPart[];
-  readonly everybody: readonly AddressRange[];
+  /** All of them, as rules see them. */
+  readonly audience: Audience;
   readonly #gaps: readonly Gap[];
   readonly #lists: PeerLists;
 
@@ -55,7 +56,8 @@ export class PeerSpace implements Crowd {
           ]
         : [],
     );
-    this.everybody = joinedRanges(this.parts.flatMap(({ region }) => region.ranges));
+    const everybody = joinedRanges(this.parts.flatMap(({ region }) => region.ranges));
+    this.audience = new Audience(family, everybody);
     this.#gaps = gapsOf(pieces.map((piece) => ({ ...piece, who: whoOf(piece.class) })));
   }
 

@@ -72,8 +72,6 @@ export function trace(state: HostState, flow: Flow): Verdict {
 export interface Followed {
   readonly course: Course;
   readonly fate: Fate;
-  /** What decides the symptom, where it cannot be known and the outcome is the same either way. */
-  readonly undecidedSymptom?: Cause;
 }
 
 /** `trace` without its words: what exposure asks thousands of times. */
@@ -84,15 +82,13 @@ export function follow(
 ): Followed {
   const choices = new Choices();
   const first = followOnce(host, flow, choices, peer);
-  let undecidedSymptom: Cause | undefined;
+  let unsure: Cause | undefined;
   for (let fork = choices.next(); fork; fork = choices.next()) {
     const other = fork.exhausted ? null : followOnce(host, flow, choices, peer);
     if (!other || !agree(first, other)) return undecided(first.course, fork);
-    if (other.fate.symptom !== first.fate.symptom) undecidedSymptom ??= fork.cause();
+    if (other.fate.symptom !== first.fate.symptom) unsure ??= fork.cause();
   }
-  return undecidedSymptom
-    ? { ...first, fate: { ...first.fate, symptom: null }, undecidedSymptom }
-    : first;
+  return unsure ? { ...first, fate: { ...first.fate, symptom: null, unsure } } : first;
 }
 
 function followOnce(
@@ -185,8 +181,9 @@ function translatedByBridge(course: Course, fate: Fate): Fate {
   const forwards = packet.family === 'ipv4' ? device.forwardsIpv4 : true;
   if (forwards) {
     const sent = forwarded(course, answer.found);
-    // Which way a refusal finds to a link-local peer from inside of a bridge is not followed.
-    return isLinkLocal(packet.source) && sent.symptom !== null ? { ...sent, symptom: null } : sent;
+    if (!isLinkLocal(packet.source) || sent.symptom === null) return sent;
+    const what = `which way what refuses it finds from inside of the bridge ${device.name}`;
+    return { ...sent, symptom: course.cannotSee({ code: 'not-evaluated', what }) };
   }
   const what = `whether the bridge ${device.name} passes on what rules have translated`;
   return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
@@ -199,9 +196,11 @@ function translatedByBridge(course: Course, fate: Fate): Fate {
  */
 function withoutHairpin(course: Course, fate: Fate, { nexthop }: Found): Fate {
   if (fate.symptom === null || fate.symptom === 'ETIMEDOUT') return fate;
-  const { packet } = course;
+  const { packet, device } = course;
   const next = nexthop?.gateway ?? packet.destinationText;
-  return { ...fate, symptom: next === packet.sourceText ? 'ETIMEDOUT' : null };
+  if (next === packet.sourceText) return { ...fate, symptom: 'ETIMEDOUT' };
+  const what = `behind which port of the bridge ${device.name} ${next} stands`;
+  return { ...fate, symptom: course.cannotSee({ code: 'not-evaluated', what }) };
 }
 
 function isForwarded({ cause, stage }: Fate): boolean {

@@ -19,8 +19,9 @@ export type Change =
   /**
    * Somebody new can reach a listener, or no longer can. `was` is `null` for one that is new; one that
    * has gone has the scope `nobody` and reaches nobody. Its rows have no `remedies`: ask `exposure`.
+   * `existing` is set, to true, on what was so already when it was first looked.
    */
-  | { type: 'exposure-changed'; exposure: Exposure; was: Exposure | null }
+  | { type: 'exposure-changed'; exposure: Exposure; was: Exposure | null; existing?: true }
   /**
    * The kernel told of more ends of sockets than could be taken in: some that opened and closed between
    * two polls may not have been told. What is open is told nonetheless.

@@ -14,6 +14,8 @@ export interface ExposureQuery {
 export interface ExposureChange {
   exposure: Exposure;
   was: Exposure | null;
+  /** It was so at the first look. */
+  existing?: true;
 }
 
 /** Sockets with one place share its exposure: workers with SO_REUSEPORT, and a server that starts again. */
@@ -56,8 +58,9 @@ export class ExposureChanges {
       }
       if (was?.untold && isNew(was, opened)) was = null;
       else if (was?.untold && was.who === place.who) place.untold = true;
-      if (was?.who !== place.who)
-        changes.push({ exposure: place.exposure, was: was?.exposure ?? null });
+      if (was?.who === place.who) continue;
+      const existing = first && !isNew(place, opened) ? ({ existing: true } as const) : {};
+      changes.push({ exposure: place.exposure, was: was?.exposure ?? null, ...existing });
     }
     for (const [key, was] of before) {
       if (places.has(key) || (was.untold && isNew(was, opened))) continue;

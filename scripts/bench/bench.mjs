@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { inRoot } from '../support/paths.mjs';
 import { fingerprint, isStamped, stamp } from '../support/stamp.mjs';
 import { main, run, StepError, say } from '../support/step.mjs';
+import { compile } from './compile.mjs';
 import { questions } from './questions.mjs';
 import { table } from './table.mjs';
 
@@ -61,28 +62,13 @@ async function inNamespaceOfItsOwn() {
   if (!existsSync(inRoot('dist/index.js'))) {
     throw new StepError('dist/index.js is not there', "run 'npm run build' first");
   }
-  await compile();
+  await compile(['floor', 'load', 'program']);
   await install();
   const asOther = process.getuid?.() === 0 ? [] : ['--map-root-user'];
   const command = [process.execPath, ...process.argv.slice(1), '--inside'];
   const child = spawn('unshare', ['--net', ...asOther, ...command], { stdio: 'inherit' });
   const [status] = await once(child, 'exit');
   process.exitCode = status ?? 1;
-}
-
-async function compile() {
-  mkdirSync(inRoot('build/bench'), { recursive: true });
-  for (const name of ['floor', 'load', 'program']) {
-    const file = `scripts/bench/native/${name}.c`;
-    const inputs = fingerprint([file]);
-    if (isStamped(`bench-${name}`, inputs)) continue;
-    const output = inRoot('build/bench', name);
-    const compiled = await run('cc', ['-O2', '-Wall', '-Wextra', '-o', output, inRoot(file)]);
-    if (compiled.status !== 0) {
-      throw new StepError(`${file} does not compile`, 'see above', compiled.output);
-    }
-    stamp(`bench-${name}`, inputs);
-  }
 }
 
 /** The packages compared with are none of earshot's: they are installed apart, at fixed versions. */

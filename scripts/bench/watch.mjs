@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { inRoot } from '../support/paths.mjs';
-import { fingerprint, isStamped, stamp } from '../support/stamp.mjs';
 import { main, run, StepError, say } from '../support/step.mjs';
+import { compile } from './compile.mjs';
 import { sum, Tally } from './tally.mjs';
 
 /*
@@ -46,16 +46,7 @@ async function inNamespaceOfItsOwn() {
   if (!existsSync(inRoot('dist/index.js'))) {
     throw new StepError('dist/index.js is not there', "run 'npm run build' first");
   }
-  const file = 'scripts/bench/native/churn.c';
-  const inputs = fingerprint([file]);
-  if (!isStamped('bench-churn', inputs)) {
-    mkdirSync(inRoot('build/bench'), { recursive: true });
-    const output = inRoot('build/bench/churn');
-    const compiled = await run('cc', ['-O2', '-Wall', '-Wextra', '-o', output, inRoot(file)]);
-    if (compiled.status !== 0)
-      throw new StepError('it does not compile', 'see above', compiled.output);
-    stamp('bench-churn', inputs);
-  }
+  await compile(['churn']);
   const asOther = process.getuid?.() === 0 ? [] : ['--map-root-user'];
   const command = [process.execPath, '--expose-gc', ...process.argv.slice(1), '--inside'];
   const child = spawn('unshare', ['--net', ...asOther, ...command], { stdio: 'inherit' });

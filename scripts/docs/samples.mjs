@@ -7,6 +7,7 @@ import { inRoot } from '../support/paths.mjs';
 import { main, StepError, say } from '../support/step.mjs';
 import { env, Host, lines } from './host.mjs';
 import { imageOf } from './image.mjs';
+import { metricsSample } from './metrics.mjs';
 import { documents, images } from './scenes.mjs';
 
 /*
@@ -149,6 +150,10 @@ async function onTheHost(path, name) {
       colour: image !== undefined,
       cwd: scene.recording ? host.keep('host.json', recorded(scene.recording)) : undefined,
     };
+    if (scene.metrics !== undefined) {
+      process.stdout.write(await metricsSample(scene.metrics));
+      return;
+    }
     const shown = lines(scene.change ?? '').map((line) => `# ${line}\n`);
     for (const [index, args] of [scene.ask, ...(scene.also ?? [])].entries()) {
       const blank = index === 0 ? '' : '\n';

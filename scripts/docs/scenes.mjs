@@ -18,6 +18,7 @@
  * @property {(host: Host) => Promise<void>} [next] what else happens before the question
  * @property {string} [recording] a firewall of test/fixtures/firewalls, whose capture is asked as `host.json`
  * @property {string[]} ask the command's arguments
+ * @property {string} [metrics] the command is the exporter: what the lines shown of its metrics hold
  * @property {string[][]} [also] further questions of the same sample
  * @property {boolean} [powerless] asked without root's capabilities
  * @property {boolean} [refused] the command refuses the question
@@ -124,6 +125,7 @@ const readme = {
     `,
     ask: ['5173', '--from', colleague],
   },
+  metrics: { ...laptop, ask: ['exporter'], metrics: 'listener_sockets{' },
   docker: {
     servers: [],
     recording: 'ufw-docker-nft',

@@ -53,6 +53,24 @@ const childProcessOnNeed = {
 };
 
 /**
+ * Of prom-client the exporter has use for counters, gauges and histograms, and for their registry. The rest
+ * (quantiles, clusters, pushing, facts about Node), with packages of its own, is most of it.
+ * @type {esbuild.Plugin}
+ */
+const metricsAlone = {
+  name: 'metrics alone',
+  setup(build) {
+    const rest = /^\.\/lib\/(summary|pushgateway|defaultMetrics|metricAggregators|cluster)$/;
+    build.onResolve({ filter: rest }, ({ path, importer }) =>
+      importer === inRoot('node_modules/prom-client/index.js')
+        ? { path, namespace: 'left-out' }
+        : undefined,
+    );
+    build.onLoad({ filter: /./, namespace: 'left-out' }, () => ({ contents: '' }));
+  },
+};
+
+/**
  * What `earshot` gives of `reach` is loaded when it is first called: compiling all that follows packets
  * takes longer than all the rest of the import, and who reads sockets alone has no need of it. Node
  * loads a module on the spot by require() in every version that earshot runs on.
@@ -136,7 +154,7 @@ const build = ({ entryPoints, chunks }, plugins = []) =>
 export async function bundle() {
   const built = await Promise.all([
     build(library, [reachOnNeed]),
-    build(command, [commandOverLibrary, childProcessOnNeed]),
+    build(command, [commandOverLibrary, childProcessOnNeed, metricsAlone]),
   ]).catch((error) => {
     throw new StepError('bundling failed', 'correct what is named above', error.message);
   });

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { type Advice, causeWords, symptomWords } from '#earshot/cli/render/causes.js';
+import { type Advice, causeWords } from '#earshot/cli/render/causes.js';
+import { symptomWords } from '#earshot/cli/render/symptom-words.js';
 import type { Cause, CauseCode, Symptom } from '#earshot/reach/verdict.js';
 import { process, socket } from './laptop.js';
 

@@ -55,7 +55,7 @@ const bash: Shell = {
 };
 
 const interfaces = readdirSync('/sys/class/net').filter((name) => name !== 'bonding_masters');
-const commands = ['trace', 'bind', 'watch', 'audit', 'capture', 'completion', 'help'];
+const commands = ['trace', 'bind', 'watch', 'audit', 'capture', 'exporter', 'completion', 'help'];
 
 const inBash: [keys: string, words: string[]][] = [
   [`earshot ${all}`, [...commands].sort()],

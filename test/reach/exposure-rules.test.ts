@@ -125,7 +125,7 @@ test(`each of many sockets is exposed as trace says of it, under random rules (S
   const random = randomFrom(seed);
   let compared = 0;
   const told = new Set<string>();
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 6; round++) {
     const state = aHost(random);
     for (const one of exposure(state)) {
       const { reach, blocked, unknown } = one;
@@ -156,16 +156,17 @@ test(`each of many sockets is exposed as trace says of it, under random rules (S
     }
   }
   t.log(`${compared} peers compared: ${[...told].join(' ')}`);
-  t.true(compared > 5000);
+  t.true(compared > 3000);
 });
 
 test(`peers of one fate at one door are one row (SEED=${seed})`, (t) => {
   const random = randomFrom(seed);
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 6; round++) {
     for (const { reach, blocked } of exposure(aHost(random))) {
       const names = [...reach, ...blocked].map((row) => {
-        const { peers: _, ...rest } = row;
-        return JSON.stringify(rest);
+        // Neither peers nor remedies, which would be looked for.
+        const fate = 'cause' in row ? [row.cause, row.symptom] : null;
+        return JSON.stringify([row.interface, row.address, fate]);
       });
       t.is(new Set(names).size, names.length);
     }

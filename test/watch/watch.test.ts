@@ -257,6 +257,30 @@ live('who can reach a listener is told when that changes, and only then', async 
   t.deepEqual(await next(), [['host', 'nobody']]);
 });
 
+live(
+  'what was so at the first look is told as existing, and what changes later is not',
+  async (t) => {
+    const here = madeOf(t);
+    const host = await python(t, here, '-c', obedient);
+    const run = async (line: string) => {
+      host.say(line);
+      await host.told();
+    };
+    await run(listening(3000));
+    const watcher = watch({ netns: here.path, intervalMs: 20, existing: true });
+    t.teardown(() => watcher.close());
+    const next = async () =>
+      (await changesUntil(watcher, ({ type }) => type === 'exposure-changed')).flatMap((one) =>
+        one.type === 'exposure-changed' ? [[one.exposure.scope, one.existing ?? false]] : [],
+      );
+    t.deepEqual(await next(), [['host', true]]);
+    await run('server.close()');
+    t.deepEqual(await next(), [['nobody', false]]);
+    await run(listening(3000));
+    t.deepEqual(await next(), [['host', false]]);
+  },
+);
+
 live('a namespace that is not there is an error of the first read', async (t) => {
   const watcher = watch({ netns: '/run/netns/nowhere' });
   const error = await t.throwsAsync(watcher.next(), { instanceOf: EarshotError });

@@ -1,5 +1,5 @@
 import type { Change, WatchOptions as LibraryOptions, Watcher } from '../../watch/change.js';
-import { netnsArgument } from '../arguments.js';
+import { intervalArgument, netnsArgument } from '../arguments.js';
 import type { Answer, Context } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { Board } from '../live/board.js';
@@ -41,12 +41,8 @@ export async function watch(options: WatchOptions, context: Context): Promise<An
 }
 
 function libraryOptions({ netns, interval, ...protocols }: WatchOptions): LibraryOptions {
-  const intervalMs = interval === undefined ? USUAL_INTERVAL : Number(interval);
-  if (!Number.isInteger(intervalMs) || intervalMs < 10 || intervalMs > 86_400_000) {
-    throw new UsageError(`--interval ${interval}: give milliseconds from 10 to 86400000`);
-  }
   return {
-    intervalMs,
+    intervalMs: interval === undefined ? USUAL_INTERVAL : intervalArgument(interval),
     owners: true,
     filter: { protocol: protocolsAsked(protocols) },
     ...(netns === undefined ? {} : { netns: netnsArgument(netns) }),

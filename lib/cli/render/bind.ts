@@ -1,13 +1,12 @@
 import type { HostState } from '../../model/host-state.js';
 import type { BindCheck, HeldPort } from '../../reach/bind.js';
-import { endpointText } from './causes.js';
 import { type Field, fields } from './fields.js';
 import { missingText } from './missing.js';
 import { PeerNames } from './peers.js';
 import { printable } from './printable.js';
 import { holdersText } from './processes.js';
 import { rowsOf } from './rows.js';
-import { fold } from './text.js';
+import { endpointText, fold } from './text.js';
 import { palette, type View } from './view.js';
 import { whoReaches } from './who.js';
 

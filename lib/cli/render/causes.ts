@@ -1,10 +1,16 @@
-import { isLoopback, isUnspecified, parseAddress } from '../../model/address.js';
 import type { Socket } from '../../model/socket.js';
-import type { Cause, RuleReference, RuleTool, Symptom } from '../../reach/verdict.js';
+import type { Cause, RuleReference, RuleTool } from '../../reach/verdict.js';
 import { forwardedWords } from './forwarded.js';
+import {
+  device,
+  ipv6OnlyWords,
+  listenElsewhere,
+  owner,
+  places,
+  queueText,
+} from './listener-words.js';
 import { printable } from './printable.js';
-import { commandText } from './processes.js';
-import { enumerate } from './text.js';
+import { endpointText, enumerate } from './text.js';
 
 /** A cause in words. */
 export interface CauseWords {
@@ -290,34 +296,6 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
   }
 }
 
-/** What the peer's program reports, in words that match what a colleague says. */
-export function symptomWords(symptom: Symptom | null): string {
-  switch (symptom) {
-    case 'ECONNREFUSED':
-      return 'connection refused (ECONNREFUSED)';
-    case 'ETIMEDOUT':
-      return 'no answer until it times out (ETIMEDOUT)';
-    case 'EHOSTUNREACH':
-      return 'no route to host (EHOSTUNREACH)';
-    case 'ENETUNREACH':
-      return 'network is unreachable (ENETUNREACH)';
-    case 'EACCES':
-      return 'permission denied (EACCES)';
-    case 'EPERM':
-      return 'operation not permitted (EPERM)';
-    case 'EINVAL':
-      return 'invalid argument (EINVAL)';
-    case 'EADDRNOTAVAIL':
-      return 'address not available (EADDRNOTAVAIL)';
-    case 'ENOPROTOOPT':
-      return 'protocol not available (ENOPROTOOPT)';
-    case 'ECONNRESET':
-      return 'connection reset (ECONNRESET)';
-    case null:
-      return 'a failure; which one depends on what could not be read';
-  }
-}
-
 function ruleText({ text }: RuleReference): string {
   return shown(text);
 }
@@ -363,15 +341,6 @@ function ipDisabled(cause: Extract<Cause, { code: 'ip-disabled' }>): CauseWords 
       };
 }
 
-/** One address of IPv6 takes IPv6 alone in any case; the wildcard does where IPV6_V6ONLY is set. */
-function ipv6OnlyWords(socket: Socket): Pick<CauseWords, 'why' | 'hint'> {
-  const onAll = socket.local.address === '::';
-  return {
-    why: `${owner(socket)} listens for IPv6 only${onAll ? ' (IPV6_V6ONLY is set)' : ''}.`,
-    hint: `Connect by IPv6${onAll ? ', let it listen on 0.0.0.0 as well, or clear IPV6_V6ONLY' : ', or let it listen on 0.0.0.0 as well'}.`,
-  };
-}
-
 function reversePath(cause: Extract<Cause, { code: 'reverse-path' }>): CauseWords {
   const name = shown(cause.interface);
   const brief = 'reverse path filter';
@@ -403,46 +372,6 @@ function routeRefuses(cause: Extract<Cause, { code: 'route-refuses' }>): CauseWo
     hint:
       cause.by === 'rule' ? 'See it with: ip rule show' : 'See it with: ip route show table all',
   };
-}
-
-function listenElsewhere(advice: Advice): string {
-  const own = advice.shareable === null ? '' : `, or on ${advice.shareable} alone`;
-  const every = advice.shareable?.includes(':') ? '::' : '0.0.0.0';
-  return `Let the server listen on ${every} for everyone${own}.`;
-}
-
-/** The addresses of the program that a cause speaks of: it may listen on several. */
-function places(socket: Socket, advice: Advice, loopback: boolean, conjunction = 'and'): string {
-  const known = advice.sockets.length > 0 ? advice.sockets : [socket];
-  const all = known.map(({ local }) => local.address);
-  const fitting = all.filter((text) => {
-    const address = parseAddress(text);
-    return address !== null && isLoopback(address) === loopback && !isUnspecified(address);
-  });
-  const texts = [...new Set(fitting)];
-  if (texts.length === 0) return socket.local.address;
-  return texts.length === 2 ? texts.join(` ${conjunction} `) : enumerate(texts, 3);
-}
-
-function owner(socket: Socket): string {
-  const process = socket.owners?.[0];
-  return process ? `${commandText(process)} (pid ${process.pid})` : 'The server';
-}
-
-function device(socket: Socket): string {
-  return shown(socket.boundInterface ?? 'unknown');
-}
-
-function queueText(socket: Socket): string {
-  return socket.backlog === null
-    ? 'length not told'
-    : `${socket.backlog.length} waiting, limit ${socket.backlog.limit}`;
-}
-
-/** ADDRESS:PORT, IPv6 in brackets. */
-export function endpointText(endpoint: { address: string; port: number }): string {
-  const { address, port } = endpoint;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function chainsText(chains: readonly string[], backend: 'nftables' | 'legacy'): string {

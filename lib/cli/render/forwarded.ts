@@ -1,6 +1,7 @@
 import type { Cause } from '../../reach/verdict.js';
-import { type CauseWords, endpointText } from './causes.js';
+import type { CauseWords } from './causes.js';
 import { printable } from './printable.js';
+import { endpointText } from './text.js';
 
 type Forwarded = Extract<Cause, { code: 'forwarded' }>;
 

@@ -2,11 +2,10 @@ import type { HostState } from '../../model/host-state.js';
 import type { Remedy } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
 import type { Verdict } from '../../reach/verdict.js';
-import { endpointText } from './causes.js';
 import { fields } from './fields.js';
 import { missingText } from './missing.js';
 import { printable } from './printable.js';
-import { pad, paragraph, widthOf } from './text.js';
+import { endpointText, pad, paragraph, widthOf } from './text.js';
 import { verdictFields } from './trace.js';
 import { palette, type View } from './view.js';
 

@@ -3,11 +3,11 @@ import type { Remedy } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
 import type { Suspect, SymptomQuestion } from '../../reach/symptom.js';
 import type { Symptom } from '../../reach/verdict.js';
-import { endpointText, symptomWords } from './causes.js';
 import { fields } from './fields.js';
 import { missingText } from './missing.js';
 import { printable } from './printable.js';
-import { enumerate, paragraph } from './text.js';
+import { symptomWords } from './symptom-words.js';
+import { endpointText, enumerate, paragraph } from './text.js';
 import { verdictFields } from './trace.js';
 import { palette, type View } from './view.js';
 

@@ -2,9 +2,9 @@ import { isLinkLocal, isLoopback, parseAddress } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Interface } from '../../model/interface.js';
 import type { Reach } from '../../reach/exposure-row.js';
-import { endpointText } from './causes.js';
 import { interfacesByInterest } from './interface-names.js';
 import type { PeerNames } from './peers.js';
+import { endpointText } from './text.js';
 
 /** What to give to a colleague. */
 export interface Share {

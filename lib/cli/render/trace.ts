@@ -2,13 +2,14 @@ import type { HostState } from '../../model/host-state.js';
 import type { Remedy } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
 import type { CauseCode, Step, StepAction, Verdict } from '../../reach/verdict.js';
-import { causeWords, endpointText, symptomWords } from './causes.js';
+import { causeWords } from './causes.js';
 import { type Field, fields } from './fields.js';
 import { fixFields } from './fixes.js';
 import { missingText } from './missing.js';
 import { printable } from './printable.js';
 import { shareableAddress } from './share.js';
-import { fold, pad, paragraph } from './text.js';
+import { symptomWords } from './symptom-words.js';
+import { endpointText, fold, pad, paragraph } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 
 /** A flow with how its interface was chosen, where nobody named one. */

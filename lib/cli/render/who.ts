@@ -1,9 +1,9 @@
 import type { Blocked, Reach, Untold } from '../../reach/exposure-row.js';
-import { type Advice, causeWords, endpointText } from './causes.js';
+import { type Advice, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import type { Row } from './rows.js';
 import { type Standing, standingOf } from './rows.js';
-import { enumerate } from './text.js';
+import { endpointText, enumerate } from './text.js';
 import type { Palette } from './view.js';
 
 /** Reach or blocked entries of one interface taken together. */

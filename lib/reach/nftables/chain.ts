@@ -31,8 +31,8 @@ class Walk {
     run: ChainRun,
     everyRule: boolean,
   ) {
-    const index = everyRule ? null : chain.whenAsked(run);
-    this.#cursor = index && new Cursor(index, run, () => chain.whenAsked(run) ?? index);
+    const index = everyRule ? null : chain.whenAsked(run.peer !== null);
+    this.#cursor = index && new Cursor(index, run);
   }
 
   next(): CompiledRule | undefined {

@@ -1,4 +1,7 @@
+import type { AddressRange } from '../../model/prefix-set.js';
 import type { NftExpression } from '../../model/ruleset.js';
+import type { Family } from '../../model/socket.js';
+import type { Sources } from './audience.js';
 import { bytesFromHex } from './bytes.js';
 import { CT } from './expressions/ct.js';
 import { META } from './expressions/meta.js';
@@ -39,6 +42,9 @@ export interface ConditionTable {
   /** No rule adds to the set or deletes from it. */
   isFixed(name: string): boolean;
 }
+
+const NFPROTO_IPV4 = 2;
+const NFPROTO_IPV6 = 10;
 
 /** Sets with more elements than these are asked, not taken apart. */
 const mostElements = 256;
@@ -221,4 +227,37 @@ function isAddress({ offset, length }: { offset: number; length: number }): bool
   const end = offset + length;
   if (length === 1) return offset === 9 || offset === 6;
   return offset >= 8 && end <= 40;
+}
+
+/** The sources that a rule asks for before anything that may not be known. */
+export function sourcesAskedFor(conditions: readonly Condition[]): Sources[] {
+  return conditions.flatMap(({ field, spans, before }): Sources[] => {
+    if (before.some(({ isSure }) => !isSure)) return [];
+    const { sourceOf: family, isFamily, length } = field;
+    if (family !== null)
+      return [{ family, ranges: spans.map((span) => rangeOf(span, length, family)) }];
+    return isFamily && isOneValue(spans) ? nobodyOfAnother(spans[0]!.from) : [];
+  });
+}
+
+/** By the number of the one family that is asked for: nobody of the other. */
+function nobodyOfAnother(family: Key): Sources[] {
+  if (family === NFPROTO_IPV4) return [{ family: 'ipv6', ranges: [] }];
+  return family === NFPROTO_IPV6 ? [{ family: 'ipv4', ranges: [] }] : [];
+}
+
+/** The addresses that begin with a value of a span. */
+function rangeOf({ from, to, closed }: Span, length: number, family: Family): AddressRange {
+  const rest = BigInt(((family === 'ipv4' ? 4 : 16) - length) * 8);
+  const first = numberOf(from) << rest;
+  const end = to === null ? 1n << BigInt(length * 8) : numberOf(to) + (closed ? 1n : 0n);
+  return { first, last: (end << rest) - 1n };
+}
+
+function numberOf(key: Key): bigint {
+  if (typeof key === 'number') return BigInt(key);
+  let number = 0n;
+  for (let index = 0; index < key.length; index++)
+    number = (number << 8n) | BigInt(key.charCodeAt(index));
+  return number;
 }

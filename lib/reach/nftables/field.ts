@@ -1,4 +1,6 @@
 import type { NftExpression } from '../../model/ruleset.js';
+import type { Family } from '../../model/socket.js';
+import { META } from './expressions/meta.js';
 import type { Evaluate, Run } from './run.js';
 
 /** Bytes that rules compare, in an order of their own: up to four as a number, more as text. */
@@ -28,7 +30,12 @@ export interface Field {
   readonly length: number;
   /** It may be made of the address of a peer. */
   readonly mayBePeers: boolean;
-  readonly recipe: readonly NftExpression[];
+  /** It is the source's address in packets of this family, or what that begins with. */
+  readonly sourceOf: Family | null;
+  /** It is the protocol family. */
+  readonly isFamily: boolean;
+  /** Of a packet that has ports it is always known, or known not to be there. */
+  readonly isSure: boolean;
 }
 
 /** The fields that the rules of one table compare, each once. */
@@ -43,12 +50,16 @@ export class Fields {
     const known = this.#known.get(text);
     if (known) return known;
     const steps = recipe.map(this.compile);
+    const [first] = recipe;
+    const alone = recipe.length === 1 ? first! : null;
     const made = {
       id: this.#known.size,
       steps,
       length,
       mayBePeers: recipe.some(loadsAddress),
-      recipe,
+      sourceOf: alone && sourceOf(alone, length),
+      isFamily: alone?.kind === 'meta' && alone.key === META.nfproto,
+      isSure: alone !== null && isSure(alone),
     };
     this.#known.set(text, made);
     return made;
@@ -59,6 +70,24 @@ export class Fields {
 function loadsAddress(expression: NftExpression): boolean {
   if (expression.kind !== 'payload' || expression.base !== 'network') return false;
   return expression.offset < 40 && expression.offset + expression.length > 8;
+}
+
+/** Whose sources stand where an expression loads from. */
+function sourceOf(expression: NftExpression, length: number): Family | null {
+  if (expression.kind !== 'payload' || expression.base !== 'network') return null;
+  if (expression.length !== length) return null;
+  if (expression.offset === 12 && length <= 4) return 'ipv4';
+  return expression.offset === 8 && length <= 16 ? 'ipv6' : null;
+}
+
+const sureMeta: ReadonlySet<number> = new Set([META.nfproto, META.l4proto]);
+
+/** Addresses, ports, and the protocols of both. */
+function isSure(expression: NftExpression): boolean {
+  if (expression.kind === 'meta') return sureMeta.has(expression.key);
+  if (expression.kind !== 'payload') return false;
+  const { base, offset, length } = expression;
+  return base === 'transport' ? offset + length <= 4 : loadsAddress(expression);
 }
 
 /** The values of one packet, each loaded when it is first asked for. */

@@ -50,6 +50,11 @@ export class Frame implements PartlyKnown {
   tracking: Tracking | 'untracked' | null = null;
   /** CT has prepared a connection for it, which conntrack has not seen yet (IPS_TEMPLATE). */
   hasTemplate = false;
+  /**
+   * It answers an untracked packet: it has no connection, conntrack still looks for one, but CT takes
+   * it for seen (nf_conntrack_attach, xt_ct_target).
+   */
+  speaksOfUntracked = false;
   /** The zone that a rule gave before conntrack. */
   zone = 0;
   owner: FrameOwner = 'none';

@@ -1,5 +1,6 @@
 import { type Address, addressToBytes, sameAddress } from '../../model/address.js';
 import { type AddressRange, addressToNumber } from '../../model/prefix-set.js';
+import type { Audience } from './audience.js';
 import type { PortWatch } from './port-watch.js';
 
 /** Something was asked of the peer's address: all peers inside of these ranges, or all outside, get one answer. */
@@ -10,12 +11,6 @@ export interface PeerCondition {
   readonly ranges: readonly AddressRange[];
   /** On which side of them the watched peer is. */
   readonly inside: boolean;
-}
-
-/** Those of whom one after the other is watched: what nobody of them meets tells none of them apart. */
-export interface Crowd {
-  /** In ascending order, joined. */
-  readonly everybody: readonly AddressRange[];
 }
 
 /**
@@ -34,8 +29,8 @@ export class PeerWatch<Rule> {
     readonly address: Address,
     /** What is asked of the port that the peer asks for; `null` where nobody wants to know. */
     readonly port: PortWatch | null = null,
-    /** All whom the watched peer is one of; `null`: it may be anybody. */
-    readonly crowd: Crowd | null = null,
+    /** All whom the peer may stand for; `null` where that is not told. */
+    readonly audience: Audience | null = null,
   ) {
     this.bytes = addressToBytes(address);
     this.number = addressToNumber(address);

@@ -1,6 +1,6 @@
+import type { Audience, RulesByPort, Sources, SourcesOf } from './audience.js';
 import type { Condition, Span } from './conditions.js';
 import { ABSENT, type Field, type FieldValues, type Key, UNCERTAIN } from './field.js';
-import type { PortQuestion } from './port-watch.js';
 import type { Run } from './run.js';
 
 /** Fewer rules than these on one field are asked one by one. */
@@ -24,9 +24,17 @@ export class RuleIndex {
   readonly #groups: readonly Group[];
   /** Rules that every packet is held against. */
   readonly #always: Int32Array;
+  readonly #sourcesOf: SourcesOf;
 
-  /** The leading conditions of each rule; `null` for a rule that does nothing. */
-  constructor(rules: readonly (readonly Condition[] | null)[]) {
+  /**
+   * The leading conditions of each rule, `null` for a rule that does nothing; and, for who watches
+   * peers, the sources that each asks for.
+   */
+  constructor(
+    rules: readonly (readonly Condition[] | null)[],
+    sources: readonly (readonly Sources[])[] = [],
+  ) {
+    this.#sourcesOf = (place) => sources[place];
     const always: number[] = [];
     const groups = new Map<string, Member[]>();
     const variety = varietyOf(rules);
@@ -55,11 +63,14 @@ export class RuleIndex {
 
   /** The rules to ask, group by group; each list is in the order of the chain. */
   select(run: IndexedRun): Int32Array[] {
-    const lists = this.#always.length > 0 ? [this.#always] : [];
-    for (const group of this.#groups) {
-      const list = candidates(group, run);
-      if (list.length > 0) lists.push(list);
-    }
+    const audience = audienceOf(run);
+    const lists: Int32Array[] = [];
+    const add = (list: Int32Array) => {
+      const heeded = audience && list.length > 0 ? audience.heed(list, this.#sourcesOf) : list;
+      if (heeded.length > 0) lists.push(heeded);
+    };
+    add(this.#always);
+    for (const group of this.#groups) add(candidates(group, run, audience, this.#sourcesOf));
     return lists;
   }
 }
@@ -71,10 +82,8 @@ export class Cursor {
   #version: number;
 
   constructor(
-    index: RuleIndex,
+    private readonly index: RuleIndex,
     private readonly run: IndexedRun,
-    /** The index for a packet that was changed. */
-    private readonly indexAgain: () => RuleIndex,
   ) {
     this.#lists = index.select(run);
     this.#places = this.#lists.map(() => 0);
@@ -85,7 +94,7 @@ export class Cursor {
   from(place: number): number {
     const { run } = this;
     if (run.values.version !== this.#version) {
-      this.#lists = this.indexAgain().select(run);
+      this.#lists = this.index.select(run);
       this.#places = this.#lists.map(() => 0);
       this.#version = run.values.version;
     }
@@ -121,7 +130,7 @@ interface Member {
 }
 
 /** Rules that begin alike and ask for different values of one field. */
-interface Group extends PortQuestion {
+interface Group extends RulesByPort {
   readonly field: Field;
   readonly before: readonly Field[];
   readonly family: Condition['family'];
@@ -132,7 +141,20 @@ interface Group extends PortQuestion {
 
 const nobody = new Int32Array(0);
 
-function candidates(group: Group, run: IndexedRun): Int32Array {
+/** Whose packet it is, as long as its source is what it came with. */
+function audienceOf({ peer, frame }: IndexedRun): Audience | null {
+  const audience = peer?.audience;
+  if (!audience || frame.isReply || !frame.hasPorts || frame.family !== audience.family)
+    return null;
+  return peer.isPeer(frame.tuple.source) ? audience : null;
+}
+
+function candidates(
+  group: Group,
+  run: IndexedRun,
+  audience: Audience | null,
+  sourcesOf: SourcesOf,
+): Int32Array {
   const { values } = run;
   const { family, protocol, before } = group;
   if (family) {
@@ -143,7 +165,8 @@ function candidates(group: Group, run: IndexedRun): Int32Array {
   if (protocol && values.of(protocol.field, run) !== protocol.key) return nobody;
   const key = values.of(group.field, run);
   if (key === UNCERTAIN) return group.all;
-  if (values.isPort(group.field)) run.peer?.port?.asks(group);
+  if (values.isPort(group.field))
+    run.peer?.port?.asks(audience ? audience.question(group, sourcesOf) : group);
   return key === ABSENT ? nobody : group.at(key);
 }
 

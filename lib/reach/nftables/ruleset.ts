@@ -7,13 +7,17 @@ import { chainsOf } from '../xtables/legacy.js';
 import { printRule as printIptables } from '../xtables/print/rule.js';
 import { type RuleTool, toolOf } from '../xtables/tool.js';
 import { changesPacket, compile, hasEffect, type Names } from './compile.js';
-import { type ConditionTable, leadingConditions } from './conditions.js';
-import { CrowdIndexes, type RuleConditions } from './crowd-indexes.js';
+import {
+  type Condition,
+  type ConditionTable,
+  leadingConditions,
+  sourcesAskedFor,
+} from './conditions.js';
 import { Fields } from './field.js';
 import { printRule } from './print/rule.js';
 import { loadsWhatItReads } from './reads.js';
 import { RuleIndex } from './rule-index.js';
-import type { Evaluate, Run } from './run.js';
+import type { Evaluate } from './run.js';
 import { CompiledSet } from './sets.js';
 import { trackedFamilies } from './tracking.js';
 
@@ -84,8 +88,6 @@ export class CompiledChain {
   #rules: readonly CompiledRule[] | null = null;
   #index: RuleIndex | null | undefined;
   #indexBesidePeers: RuleIndex | null | undefined;
-  #indexForCrowds: CrowdIndexes | null = null;
-  #conditions: readonly RuleConditions[] | null = null;
   #name: string | null = null;
   #asked = 0;
 
@@ -102,40 +104,40 @@ export class CompiledChain {
   }
 
   /** Its index, once it is asked often; who watches peers asks for many. */
-  whenAsked({ peer, frame }: Pick<Run, 'peer' | 'frame'>): RuleIndex | null {
-    if (!peer) return ++this.#asked <= leastAsked ? null : this.index;
-    const { source, destination } = frame.tuple;
-    const isSource = peer.isPeer(source);
-    const isAny = isSource || peer.isPeer(destination);
-    if (!peer.crowd || !isAny || !this.#isIndexed) return this.indexBesidePeers;
-    this.#indexForCrowds ??= new CrowdIndexes(this.#leading, besidePeers);
-    return this.#indexForCrowds.of(peer.crowd, frame.family, isSource ? 'source' : 'destination');
+  whenAsked(watchesPeer: boolean): RuleIndex | null {
+    if (watchesPeer) return this.indexBesidePeers;
+    return ++this.#asked <= leastAsked ? null : this.index;
   }
 
   /** Which rules to hold a packet against; `null` where it has to be all of them. */
   get index(): RuleIndex | null {
-    if (this.#index === undefined)
-      this.#index = this.#isIndexed ? new RuleIndex(this.#leading) : null;
+    if (this.#index === undefined) {
+      const conditions = this.#leading();
+      this.#index = conditions && new RuleIndex(conditions);
+    }
     return this.#index;
   }
 
   /** The same, but that every rule which asks only for addresses is held against the packet. */
   get indexBesidePeers(): RuleIndex | null {
-    if (this.#indexBesidePeers === undefined)
-      this.#indexBesidePeers = this.#isIndexed ? besidePeers(this.#leading) : null;
+    if (this.#indexBesidePeers === undefined) {
+      const conditions = this.#leading();
+      const others = conditions?.map(
+        (all) => all?.filter(({ field }) => !field.mayBePeers) ?? null,
+      );
+      const sources = conditions?.map((all) => sourcesAskedFor(all ?? []));
+      this.#indexBesidePeers = others ? new RuleIndex(others, sources) : null;
+    }
     return this.#indexBesidePeers;
   }
 
-  get #isIndexed(): boolean {
-    return this.chain.rules.length >= leastIndexed && this.tables.loadsWhatItReads;
-  }
-
-  /** What each rule begins with. */
-  get #leading(): readonly RuleConditions[] {
-    this.#conditions ??= this.rules.map(({ steps, expressions }) =>
-      steps.length === 0 ? null : leadingConditions(expressions, this.tables),
+  /** The conditions that each rule begins with; `null` for a chain that is gone through. */
+  #leading(): (Condition[] | null)[] | null {
+    const { rules, tables } = this;
+    if (rules.length < leastIndexed || !tables.loadsWhatItReads) return null;
+    return rules.map(({ steps, expressions }) =>
+      steps.length === 0 ? null : leadingConditions(expressions, tables),
     );
-    return this.#conditions;
   }
 
   /** `inet filter input`, `iptables-legacy filter INPUT`. */
@@ -145,13 +147,6 @@ export class CompiledChain {
     this.#name ??= `${tool === 'nft' ? family : tool} ${table} ${name}`;
     return this.#name;
   }
-}
-
-/** No rule is passed over for the address that it asks for. */
-function besidePeers(rules: readonly RuleConditions[]): RuleIndex {
-  return new RuleIndex(
-    rules.map((conditions) => conditions?.filter(({ field }) => !field.mayBePeers) ?? null),
-  );
 }
 
 /** What stands at a hook, in the order in which a packet meets it. */

@@ -15,6 +15,7 @@ import type { Frame } from '../nftables/frame.js';
 import type { RoutingAnswer } from '../policy.js';
 import { isReady, selectOnDevice, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
+import { leadsNowhere } from './nowhere.js';
 import { sourceFor, staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
 
@@ -290,6 +291,8 @@ function depart(course: Course, key: RouteKey, found: Found): Way {
       'lo is down',
     );
   }
+  if (leadsNowhere(found))
+    return lost(course, noWay(course), `${describeRoute(found)} leads nowhere`);
   const { route, nexthop, device } = found;
   if (route.type !== 'unicast' || !device) {
     const what = `the answer to ${packet.sourceText}, for which the route is ${describeRoute(found)}`;

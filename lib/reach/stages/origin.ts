@@ -19,9 +19,11 @@ import { unknownUser } from '../policy.js';
 import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Symptom } from '../verdict.js';
 import { passEgressPrograms, passHook } from './firewall.js';
+import { discard, leadsNowhere } from './nowhere.js';
 import { adopt, requestFrame } from './packets.js';
 import { describeRoute, refusalOf } from './routing.js';
 import { stopped } from './stopped.js';
+import { takenWay } from './ways.js';
 
 const limitedBroadcast = -1; // 255.255.255.255
 
@@ -55,7 +57,8 @@ export function passOrigin(course: Course): Fate | null {
   const frame = out && requestFrame(course, out.link.mtu);
   const martian = stays ? null : martianSource(course, chosen, 'EINVAL');
   if (martian) return martian;
-  if (!stays && !frame) return leaves(course, chosen);
+  if (!stays && !frame)
+    return leadsNowhere(chosen) ? discard(course, chosen) : leaves(course, chosen);
   const sent = frame ? passOutput(course, frame, chosen, out!) : chosen;
   if ('outcome' in sent) return sent;
   return staysHere(packet.family, sent) ? overLoopback(course, sent) : leaves(course, sent);
@@ -73,8 +76,9 @@ function passOutput(course: Course, frame: Frame, chosen: Found, out: Device): F
   adopt(course, frame);
   if (stop) {
     // It was routed again at once, before the chain that stops it was asked.
-    const lost = frame.isRerouted ? reroute(course, frame) : null;
-    return lost && 'outcome' in lost ? lost : stopped(course, stop, frame);
+    const routed = frame.isRerouted ? reroute(course, frame) : chosen;
+    if ('outcome' in routed) return routed;
+    return stopped(course, stop, frame, staysHere(packet.family, routed));
   }
   if (frame.isRerouted) {
     const answer = reroute(course, frame);
@@ -85,6 +89,7 @@ function passOutput(course: Course, frame: Frame, chosen: Found, out: Device): F
     device = next;
     frame.output = device;
   }
+  if (leadsNowhere(found)) return discard(course, found);
   course.requestAtRouting = { ...frame.tuple };
   for (const hook of ['postrouting', 'egress'] as const) {
     const late = passHook(course, hook, frame, 'request', device);
@@ -120,10 +125,11 @@ function reroute(course: Course, frame: Frame): Found | Fate {
   });
   if (answer.kind === 'found') {
     const symptom = packet.protocol === 'udp' ? 'EINVAL' : 'ETIMEDOUT';
-    const martian = martianSource(course, answer.found, symptom);
+    const found = strict ? answer.found : takenWay(course, answer.found);
+    const martian = martianSource(course, found, symptom);
     if (martian) return martian;
-    course.step('routing', 'pass', `${describeRoute(answer.found)}: routed again`);
-    return answer.found;
+    course.step('routing', 'pass', `${describeRoute(found)}: routed again`);
+    return found;
   }
   const error = answer.kind === 'refused' ? answer.error : 'ENETUNREACH';
   const symptom = packet.protocol === 'udp' ? error : 'ETIMEDOUT';
@@ -188,7 +194,7 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
       const error = answer.kind === 'refused' ? answer.error : 'ENETUNREACH';
       return refusalOf(course, 'routing', answer, 'request', error, packet.destinationText);
     }
-    const { found } = answer;
+    const found = link === 0 ? takenWay(course, answer.found) : answer.found;
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
     if (looks > 0) return found;
     const source = sourceFor(host, packet.destination, found);

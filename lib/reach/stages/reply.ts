@@ -27,6 +27,7 @@ import { bridgeAsks } from './bridge.js';
 import { passEgressPrograms, passEntrance, passHook } from './firewall.js';
 import { replyFrame } from './packets.js';
 import { stopped } from './stopped.js';
+import { takenExit } from './ways.js';
 
 const ETHERNET = 1; // ARPHRD_ETHER
 const NO_HEADER = 0xfffe; // ARPHRD_NONE
@@ -110,14 +111,16 @@ export function withAnswer(
   // What rules have translated is answered from where it was sent to, and so is a reset.
   const fromAsked = asked && (reset || asked.destination !== course.packet.destination);
   if (fromAsked && isNoSource(course, asked.destination)) return 'ETIMEDOUT';
-  // By which link an answer to such a peer leaves from a translated address is not followed.
-  if (!course.fromHere && isTranslated(course) && isLinkLocal(course.packet.source)) return null;
+  if (!course.fromHere && isTranslated(course, SRC_NAT) && isLinkLocal(course.packet.source)) {
+    const what = `by which link an answer leaves to ${course.packet.sourceText} from a translated address`;
+    return course.cannotSee({ code: 'not-evaluated', what });
+  }
   if (!reset && isNetworkItself(course)) return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
-  if (lost) return lost.outcome === 'unknown' ? null : 'ETIMEDOUT';
-  return symptom;
+  if (lost?.outcome === 'unknown') return course.cannotSee(lost.cause!);
+  return lost ? 'ETIMEDOUT' : symptom;
 }
 
 /**
@@ -134,11 +137,9 @@ function isNetworkItself({ host, packet, fromHere }: Course): boolean {
   return isFirst && prefixLength < 127 && (nexthop?.gateway ?? null) === null;
 }
 
-function isTranslated({ request }: Course): boolean {
+function isTranslated({ request }: Course, status = SRC_NAT | DST_NAT): boolean {
   const tracking = request?.tracking ?? null;
-  return (
-    tracking !== null && tracking !== 'untracked' && tracking.connection.has(SRC_NAT | DST_NAT)
-  );
+  return tracking !== null && tracking !== 'untracked' && tracking.connection.has(status);
 }
 
 /** From 255.255.255.255, and from ::1, no other host takes anything (ip_route_input_slow, ip6_rcv_core). */
@@ -262,7 +263,8 @@ function answerOfKernel(
   const about = answer === 'route-error' ? (refused ?? course.request) : refused;
   if (!about) return frame;
   const { tracking } = about;
-  if (tracking !== null && tracking !== 'untracked')
+  if (tracking === 'untracked') frame.speaksOfUntracked = true;
+  else if (tracking !== null)
     frame.tracking = { connection: tracking.connection, state: 'related', direction: 'reply' };
   return frame;
 }
@@ -270,7 +272,7 @@ function answerOfKernel(
 /** The way out: the hooks, the device's own, and for what goes over lo those of its arrival. */
 function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fate {
   course.wayBack = way;
-  let { device } = way;
+  let device = frame ? takenExit(course, [way.device, ...way.others]) : way.device;
   let taken = way;
   if (frame) frame.output = device;
   const stopAt = passHook(course, 'output', frame, 'reply', device);
@@ -280,7 +282,7 @@ function leave(course: Course, way: WayBack, frame: Frame | null): WayBack | Fat
     if ('lost' in other) return other.lost;
     taken = other;
     course.wayBack = other;
-    device = other.device;
+    device = takenExit(course, [other.device, ...other.others]);
     frame.output = device;
   }
   if (frame && course.fromHere && !device.link.loopback) {

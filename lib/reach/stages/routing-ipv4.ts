@@ -12,6 +12,7 @@ import {
   notReady,
   refusalOf,
 } from './routing.js';
+import { takenWay } from './ways.js';
 
 const limitedBroadcast = -1; // 255.255.255.255
 
@@ -52,7 +53,7 @@ export function routeIncomingIpv4(course: Course): Fate | null {
     return null;
   }
   // A broadcast is sent on where bc_forwarding says so, whatever forwarding says.
-  if (type === 'broadcast') return validateOnward(course, key, found) ?? forwarded(course, found);
+  if (type === 'broadcast') return onward(course, key, found);
   const unready = notReady(course);
   if (unready) return unready;
   if (!device.forwardsIpv4) {
@@ -61,7 +62,7 @@ export function routeIncomingIpv4(course: Course): Fate | null {
     return notOurs(course, 'ETIMEDOUT', why);
   }
   if (type !== 'unicast') return martianDestination(course, null);
-  return validateOnward(course, key, found) ?? forwarded(course, found);
+  return onward(course, key, found);
 }
 
 /** TCP never answers a broadcast; UDP delivers it to whoever stands on the port. */
@@ -170,21 +171,9 @@ function validateSource(course: Course, request: RouteKey, out: Device | null = 
   return mode === 1 ? reversePath(course, back?.name ?? null) : null;
 }
 
-/** Of a multipath route any way may be taken, and rules that look at it may tell them apart. */
-function validateOnward(course: Course, request: RouteKey, found: Found): Fate | null {
-  const { devices } = course.host;
-  const fate = validateSource(course, request, found.device);
-  const others = found.route.nexthops.map((nexthop) => devices.get(nexthop.interface ?? ''));
-  for (const other of new Set(others)) {
-    if (!other || other === found.device) continue;
-    const steps = course.steps.length;
-    const differs = (validateSource(course, request, other) === null) !== (fate === null);
-    course.steps.length = steps;
-    if (!differs) continue;
-    const what = `which way of ${describeRoute(found)} the packet takes: its source is checked by that`;
-    return course.cannotTell('routing', { code: 'not-evaluated', what }, what);
-  }
-  return fate;
+function onward(course: Course, request: RouteKey, found: Found): Fate {
+  const way = takenWay(course, found);
+  return validateSource(course, request, way.device) ?? forwarded(course, way);
 }
 
 function sourceIsOurs(course: Course): Fate {

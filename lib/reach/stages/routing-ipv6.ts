@@ -8,6 +8,7 @@ import {
 import type { Course, Fate, Packet } from '../course.js';
 import type { Found } from '../fib.js';
 import type { Device } from '../host.js';
+import { discard, leadsNowhere } from './nowhere.js';
 import { withAnswer } from './reply.js';
 import {
   describeRoute,
@@ -20,6 +21,7 @@ import {
   refusalOf,
 } from './routing.js';
 import { multicast, notUnicast } from './routing-ipv4.js';
+import { takenWay } from './ways.js';
 
 /** Which end of a packet no packet may have (ip6_rcv_core in net/ipv6/ip6_input.c). */
 export function martianEnd(
@@ -86,6 +88,7 @@ export function routeIncomingIpv6(course: Course): Fate | null {
     course.step('routing', 'pass', `${describeRoute(found)}: for this host`);
     return null;
   }
+  if (leadsNowhere(found)) return discard(course, found);
   // A router sends it on to the link, as it does with any address that is not its own (yet).
   const unready = device.forwardsIpv6 ? null : notReady(course);
   if (unready) return unready;
@@ -114,7 +117,8 @@ function wrongScope(course: Course): Fate | null {
 
 function onward(course: Course, found: Found): Fate {
   const { packet, device, host } = course;
-  if (device.forwardsIpv6 && !isLinkLocal(packet.destination)) return forwarded(course, found);
+  if (device.forwardsIpv6 && !isLinkLocal(packet.destination))
+    return forwarded(course, takenWay(course, found));
   if (host.owners(packet.destinationText).some((own) => own.device === device))
     return notOurs(course, 'ETIMEDOUT', `${describeRoute(found)} comes before the local one`);
   const why = `${packet.destinationText} is not an address of this host, and it does not forward`;

@@ -176,8 +176,7 @@ function linkLocalSource(course: Course, { device }: Found): Fate | null {
   return course.fails(
     'routing',
     { code: 'wrong-scope', address, interface: arrival.name },
-    // Whether the ICMP error reaches the peer is not followed.
-    null,
+    course.cannotSee({ code: 'not-evaluated', what: 'whether the ICMP error reaches the peer' }),
     `${address} is a link-local address: what it sends is not passed on to ${device.name}`,
   );
 }

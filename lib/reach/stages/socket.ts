@@ -97,8 +97,8 @@ function takersOf(course: Course, candidates: readonly Receiver[]): Receiver[] |
 
 /**
  * The best sockets and those with SO_REUSEPORT beside them, any of which may take it instead. The
- * kernel does not tell the option, but sockets of one user that stand on the very same address, one
- * of them without a device, can hardly do so otherwise. A group pays no heed to devices
+ * kernel does not tell the option, but sockets that stand on the very same address, one of them
+ * without a device, can hardly do so otherwise. A group is one user's and pays no heed to devices
  * (inet_reuseport_add_sock, udp_reuseport_add_sock), and the first with a group that is met ends
  * the look-up, even if a better one stood behind it (udp4_lib_lookup2, inet_lhash2_lookup).
  */
@@ -107,14 +107,28 @@ function withGroup(course: Course, best: Receiver[], candidates: readonly Receiv
   const address = sideFor(course, best[0]!);
   if (candidates.length === 1 || best[0]!.remote || !address) return best;
   const group = candidates.filter((one) => {
-    if (one.remote !== null || one.socket.uid !== socket.uid) return false;
-    const alike = one.socket.family === socket.family && one.socket.v6only === socket.v6only;
+    if (one.remote !== null) return false;
+    const { family, v6only, uid } = one.socket;
+    if (uid !== socket.uid && !mayShare(best[0]!, one, candidates)) return false;
+    const alike = family === socket.family && v6only === socket.v6only && uid === socket.uid;
     if (!alike && !deviceFits(course, one)) return false;
     const side = sideFor(course, one);
     return side !== null && sameAddress(side, address);
   });
   if (group.length < 2 || !group.some((one) => one.device === 0)) return best;
   return [...best, ...group.filter((one) => !best.includes(one))];
+}
+
+/**
+ * Two users' UDP sockets have SO_REUSEPORT on one port only where a third of one of them stood there
+ * first: a bind asks no further than the first socket that shares (udp_lib_lport_inuse).
+ */
+function mayShare(one: Receiver, other: Receiver, candidates: readonly Receiver[]): boolean {
+  const users = [one.socket.uid, other.socket.uid];
+  return (
+    one.socket.protocol === 'udp' &&
+    candidates.some((third) => third !== one && third !== other && users.includes(third.socket.uid))
+  );
 }
 
 /** A connected socket takes from its peer alone. */

@@ -26,11 +26,19 @@ const ipv6Codes: Record<number, readonly [symptom: Symptom, hard: boolean]> = {
   6: ['EACCES', true],
 };
 
-/** A rule, or a chain's policy, ends the packet: what its sender sees of that. */
-export function stopped(course: Course, stop: Stop, frame: Frame): Fate {
+/**
+ * A rule, or a chain's policy, ends the packet: what its sender sees of that. `stays`: it is routed to
+ * this host itself, which is not to be seen by its interface where it was routed anew at output.
+ */
+export function stopped(
+  course: Course,
+  stop: Stop,
+  frame: Frame,
+  stays = frame.output?.link.loopback === true,
+): Fate {
   const direction = directionOf(frame);
   const { hook, chain, rule } = stop;
-  const symptom = symptomOf(course, stop, frame);
+  const symptom = symptomOf(course, stop, frame, stays);
   const stage = frame.isReply ? 'reply' : stageOf[hook];
   const detail = rule ? says(rule) : `${chain.name}: policy drop`;
   return course.fails(stage, causeOf(stop, direction), symptom, detail, direction);
@@ -48,7 +56,7 @@ function causeOf({ hook, chain, rule, refusal }: Stop, direction: 'request' | 'r
     : { code: 'rule-drop', rule: reference, hook, direction };
 }
 
-function symptomOf(course: Course, stop: Stop, frame: Frame): Symptom | null {
+function symptomOf(course: Course, stop: Stop, frame: Frame, stays: boolean): Symptom | null {
   const { hook, chain, refusal } = stop;
   if (frame.isReply) return 'ETIMEDOUT';
   const sending = course.fromHere && (hook === 'output' || hook === 'postrouting');
@@ -66,7 +74,7 @@ function symptomOf(course: Course, stop: Stop, frame: Frame): Symptom | null {
   const broadcast = frame.family === 'ipv4' && course.destinationType === 'broadcast';
   if (frame.packetType !== 0 || (broadcast && hook === 'input')) return 'ETIMEDOUT';
   // icmp_send answers from the address asked, where that is one of this host's own.
-  const local = hook === 'input' || frame.output?.link.loopback === true;
+  const local = hook === 'input' || stays;
   return withAnswer(course, symptom, local ? 'port-unreachable' : 'route-error', frame, by);
 }
 
@@ -79,5 +87,7 @@ function ofAcknowledgement(
 ): Symptom | null {
   if (refusal?.with !== 'tcp-reset') return 'ETIMEDOUT';
   const by = chain.chain.family === 'netdev' ? 'device' : 'route';
-  return sending ? null : withAnswer(course, 'ECONNRESET', 'reject-reset', frame, by);
+  if (!sending) return withAnswer(course, 'ECONNRESET', 'reject-reset', frame, by);
+  const what = 'whether the reset meets a connection that stands already';
+  return course.cannotSee({ code: 'not-evaluated', what });
 }

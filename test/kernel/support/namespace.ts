@@ -17,6 +17,11 @@ export class Namespace {
   readonly path = `/run/netns/${this.name}`;
 
   constructor() {
+    this.add();
+  }
+
+  /** Makes it, and after `remove()` another of its name. */
+  add(): void {
     execFileSync('ip', ['netns', 'add', this.name], { env: SYSTEM_ENVIRONMENT });
   }
 

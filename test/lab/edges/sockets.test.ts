@@ -1,7 +1,7 @@
 import { type LabFlow, withLab } from '../harness.js';
 import { labTest } from '../lab-test.js';
 import { both, everyFlow, LAN4, LAN6, lan, twoFeet } from '../networks.js';
-import { holdAgainstKernel } from '../witness.js';
+import { compareWithKernel, holdAgainstKernel } from '../witness.js';
 
 /* Sockets that stand where one would not expect them. */
 
@@ -146,5 +146,24 @@ test('a socket bound to a device answers without a route whoever ARP has found t
       after.map(({ verdict }) => verdict.outcome),
       ['reachable', 'reachable'],
     );
+  });
+});
+
+test('of UDP sockets with SO_REUSEPORT the first that is met takes a packet, though another user stands closer', async (t) => {
+  await withLab(lan, async (lab) => {
+    const shared = { protocol: 'udp', port: 80, reusePort: true } as const;
+    // The first lets the third one pass: the kernel asks no further than a socket that shares.
+    lab.listen([
+      { ...shared, address: LAN4, reuseAddress: true },
+      { ...shared, address: '::', v6only: false, reuseAddress: true, uid: 1000 },
+      { ...shared, address: '::', device: 'eth0' },
+    ]);
+    const [told] = await compareWithKernel(lab, [
+      { from: 'neighbour', protocol: 'udp', destination: { address: LAN6, port: 80 } },
+    ]);
+    // Who shares the port by which option the kernel does not tell: either of them may take it.
+    t.is(told!.verdict.outcome, 'reachable');
+    t.is(told!.result.takers[0]?.spec.device, undefined);
+    t.regex(told!.verdict.steps.map(({ detail }) => detail).join('\n'), /1 more stand on the same/);
   });
 });

@@ -385,7 +385,7 @@ class Run {
       deadlines_.pop();
       Client& client = clients_[index];
       bool unheard = client.phase == Phase::asking && flows_[index].protocol == IPPROTO_UDP &&
-                     !results_[index].takers.empty() && results_[index].answerError == 0;
+                     results_[index].answerSent;
       if (!unheard || !askUnconnected(index)) finish(index, ETIMEDOUT, "silence");
     }
   }
@@ -471,7 +471,10 @@ class Run {
         answerFrom(message, false);
         sent = sendmsg(servers_[index].fd, &message, MSG_NOSIGNAL) >= 0;
       }
-      if (!sent) result->answerError = errno;
+      if (sent)
+        result->answerSent = true;
+      else
+        result->answerError = errno;
     }
   }
 

@@ -46,6 +46,8 @@ struct FlowResult {
   uint16_t seenPort = 0;
   /// What the server's send failed with, 0 for sent.
   int answerError = 0;
+  /// Somebody who took it has sent an answer.
+  bool answerSent = false;
   std::string answeredFrom;
   uint16_t answeredPort = 0;
   double elapsedMs = 0;

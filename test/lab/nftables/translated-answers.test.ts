@@ -49,3 +49,29 @@ test('an answer to a translated address needs a route there and no carrier, for 
     t.is(nowhere!.verdict.symptom, 'ETIMEDOUT');
   });
 });
+
+test('what this host sends to itself and a rule sends elsewhere is refused from the way out', async (t) => {
+  const nft = [
+    'add table ip t',
+    'add chain ip t nat { type nat hook output priority -100; }',
+    'add rule ip t nat tcp dport 80 dnat to 192.0.2.10:81',
+    'add chain ip t out { type filter hook output priority 0; }',
+    'add rule ip t out meta l4proto tcp reject with icmp admin-prohibited',
+  ].join('\n');
+  await withLab({ ...lan, nft }, async (lab) => {
+    const ask = (address: string, port: number) =>
+      ({ from: 'host', protocol: 'tcp', destination: { address, port } }) as const;
+    const flows = ['192.0.2.1', '192.0.2.10', '127.0.0.1'].flatMap((address) => [
+      ask(address, 80),
+      ask(address, 81),
+    ]);
+    const told = await holdAgainstKernel(lab, flows);
+    t.is(told[0]!.verdict.symptom, 'EHOSTUNREACH');
+    t.true(
+      told.every(
+        ({ verdict }) =>
+          verdict.cause?.code === 'rule-reject' || verdict.cause?.code === 'martian-source',
+      ),
+    );
+  });
+});

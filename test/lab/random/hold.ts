@@ -28,11 +28,12 @@ const patientMs = 400;
  * whatever the limits for ICMP say (ip_error in net/ipv4/route.c). So these are asked again, later.
  */
 const rationMs = 1100;
-const rounds = 4;
+const rounds = 16;
 
-function isRationed({ flow, verdict, result }: Held): boolean {
+function isRationed({ flow, verdict, result, judgement }: Held): boolean {
   const ipv4 = !flow.destination.address.includes(':');
-  return ipv4 && verdict.stage === 'routing' && result.symptom === 'ETIMEDOUT';
+  const silent = judgement === 'wrong' && result.symptom === 'ETIMEDOUT';
+  return ipv4 && silent && verdict.stage === 'routing';
 }
 
 /** Builds the scenario for real, runs every flow, and holds every verdict against what happened. */
@@ -45,10 +46,9 @@ export async function holdScenario(scenario: Scenario): Promise<ScenarioResult> 
     const results = await lab.run(flows.map((flow) => ({ ...flow, timeoutMs: quickMs })));
     const held = judgeAll(lab, state, flows, results);
     for (let round = 0; round < rounds; round++) {
-      const doubtful = held.flatMap(({ judgement }, index) =>
-        judgement === 'wrong' || judgement === 'elsewhere' ? [index] : [],
-      );
-      if (round > 0 && !doubtful.some((index) => isRationed(held[index]!))) break;
+      const isDoubtful = round === 0 ? disagrees : isRationed;
+      const doubtful = held.flatMap((one, index) => (isDoubtful(one) ? [index] : []));
+      if (doubtful.length === 0) break;
       if (round > 0) await sleep(rationMs);
       const again = doubtful.map((index) => ({ ...flows[index]!, timeoutMs: patientMs }));
       const repeated = await lab.run(again);
@@ -60,6 +60,10 @@ export async function holdScenario(scenario: Scenario): Promise<ScenarioResult> 
   } finally {
     lab.close();
   }
+}
+
+function disagrees({ judgement }: Held): boolean {
+  return judgement === 'wrong' || judgement === 'elsewhere';
 }
 
 function judgeAll(lab: Lab, state: HostState, flows: LabFlow[], results: FlowResult[]): Held[] {

@@ -79,12 +79,14 @@ function compare(
   const members = course.takers.map(({ socket }) => socket.inode);
   if (here.some(({ inode }) => !members.includes(inode))) return ['wrong', 'the accepting socket'];
   // The handshake is what is foretold; rules may still drop what is said afterwards.
-  const shaken = flow.protocol === 'tcp' && result.connected && here.length > 0;
+  const shaken = flow.protocol === 'tcp' && result.connected;
   if (outcome === 'reachable' && shaken) return ['agrees', ''];
   if (outcome !== result.outcome) return ['wrong', 'the outcome'];
   if (outcome !== 'reachable' && symptom === null) {
-    const why = followed.undecidedSymptom ?? course.doubts[0]?.cause ?? null;
-    return ['unknown', `the symptom: ${reasonOf(why)}`];
+    const { unsure } = followed.fate;
+    return unsure
+      ? ['unknown', `the symptom: ${reasonOf(unsure)}`]
+      : ['wrong', 'no reason why the symptom is open'];
   }
   if (outcome !== 'reachable') {
     return symptom === result.symptom ? ['agrees', ''] : ['wrong', 'the symptom'];

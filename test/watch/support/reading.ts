@@ -1,6 +1,6 @@
 import type { Change, Watcher } from '#earshot/index.js';
 
-/** The changes that come until one satisfies, that one included; an error after ten seconds. */
+/** The changes that come until one satisfies, that one included; an error after a minute: a busy machine is slow. */
 export async function changesUntil(
   watcher: Watcher,
   satisfies: (change: Change) => boolean,
@@ -22,7 +22,7 @@ export async function changesUntil(
 function timeLimit(what: () => string): { promise: Promise<never>; stop: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const promise = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing came in time, ${what()}`)), 10_000);
+    timer = setTimeout(() => reject(new Error(`nothing came in time, ${what()}`)), 60_000);
   });
   promise.catch(() => {});
   return { promise, stop: () => clearTimeout(timer) };

@@ -1,6 +1,6 @@
 import type { NftData, NftSet } from '../../../model/ruleset.js';
 import { bytesFromBase64, bytesFromHex } from '../bytes.js';
-import { printVerdict } from './rule-text.js';
+import { printVerdict } from './statement-text.js';
 import { printValue, type ValueType } from './values.js';
 
 /** As many elements of an anonymous set as a person reads. */

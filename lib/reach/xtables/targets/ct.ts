@@ -1,3 +1,4 @@
+import type { Frame } from '../../nftables/frame.js';
 import type { Run } from '../../nftables/run.js';
 import { option, options, type Reader } from '../extension.js';
 
@@ -5,8 +6,13 @@ const NOTRACK = 1;
 const ALIAS = 2; // XT_CT_NOTRACK_ALIAS
 const DIRECTED = 4 | 8 | 16; // a zone for one direction, or by the mark
 
+/** What conntrack has seen, or has been prepared for, stays as it is. */
+function isSeen({ tracking, hasTemplate, speaksOfUntracked }: Frame): boolean {
+  return tracking !== null || hasTemplate || speaksOfUntracked;
+}
+
 function leaveUntracked({ frame }: Run): 'continue' {
-  if (frame.tracking === null && !frame.hasTemplate) frame.tracking = 'untracked';
+  if (!isSeen(frame)) frame.tracking = 'untracked';
   return 'continue';
 }
 
@@ -29,8 +35,7 @@ export const ct: Reader = (info, revision) => {
   return {
     evaluate: (run) => {
       if (untracked) return leaveUntracked(run);
-      // What conntrack has seen, or has been prepared for, stays as it is.
-      if (run.frame.tracking !== null || run.frame.hasTemplate) return 'continue';
+      if (isSeen(run.frame)) return 'continue';
       if (directed) return 'unknown';
       run.frame.zone = zone;
       run.frame.hasTemplate = true;
