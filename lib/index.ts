@@ -5,6 +5,17 @@ export { interfaces } from './kernel/interfaces.js';
 export { owners } from './kernel/owners.js';
 export { listeners, listenersSync, sockets, socketsSync, socketTable } from './kernel/sockets.js';
 export type {
+  CongestionFacts,
+  CongestionState,
+  ExtendedFacts,
+  SocketFlag,
+  SocketMemory,
+  SocketTimer,
+  TcpInfo,
+  TcpNumber,
+  TcpOption,
+} from './model/extended.js';
+export type {
   Firewall,
   Hook,
   Nftables,
@@ -51,6 +62,7 @@ export type {
   ReadOptions,
   Socket,
   SocketFilter,
+  SocketOptions,
   SocketState,
   Transport,
 } from './model/socket.js';

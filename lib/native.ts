@@ -4,7 +4,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EarshotError } from './errors.js';
 import type { Family } from './model/socket.js';
-import type { SocketColumns, SocketTableData } from './model/socket-columns.js';
+import {
+  type ColumnBlock,
+  columnsOf,
+  type SocketColumns,
+  type SocketTableData,
+} from './model/socket-columns.js';
 
 /*
  * The only file that names what the addon exports. TypeScript validates, native trusts: every value
@@ -30,12 +35,16 @@ export interface SocketQuery {
   localPrefixLength: number;
   remoteAddress: Uint8Array | null;
   remotePrefixLength: number;
-  /** The name of the device a socket is bound to, or null for any. */
+  /** The name of the device a socket is bound to, '' for bound to none, or null for any. */
   boundInterface: string | null;
   uid: number | null;
   mark: number | null;
-  /** Also tell which peers of a TCP socket must sign; false unless given. */
-  keyedPeers?: boolean;
+  /** The id of a cgroup v2, exactly; any unless given. */
+  cgroup?: number | null;
+  /** What the kernel is to tell beside: bits of idiag_ext. With tcp_info it tells who must sign too. */
+  extensions?: number;
+  /** Also hand over the messages as the kernel sent them. */
+  keepsMessages?: boolean;
   source: 'auto' | 'netlink' | 'procfs';
   /** The path of a network namespace, or null for this thread's own. */
   netns: string | null;
@@ -145,6 +154,10 @@ export interface OwnerQuery {
   inodes: Uint32Array | null;
   /** Where proc(5) is mounted; a parameter so that recorded trees can be read. */
   procRoot: string;
+  /** One descriptor for each inode is enough, whoever has it. */
+  one?: boolean;
+  /** The users of the sockets: where one is enough, their processes are looked at first. */
+  uids?: Uint32Array;
 }
 
 export interface OwnerTable {
@@ -156,6 +169,8 @@ export interface OwnerTable {
   processes: { pid: number; name: string; command: string[]; uid: number }[];
   /** How many processes' descriptors this user may not see. */
   denied: number;
+  /** There are processes that this user is not even told of (proc(5), hidepid). */
+  hidden: boolean;
 }
 
 /** Descriptors of sockets, by row, as an owner table has them. */
@@ -229,6 +244,8 @@ export interface NativeWatch {
 }
 
 interface Addon {
+  /** The id of the cgroup v2 at a path below the mount, `null` where there is none. */
+  cgroupId(path: string): number | null;
   readSockets(query: SocketQuery): Promise<SocketTableData>;
   readSocketsSync(query: SocketQuery): SocketTableData;
   /** What `readSockets` reads by netlink, as the raw messages of each table, for recording. */
@@ -308,13 +325,19 @@ function packageRoot(): string {
   return directory;
 }
 
+const readSockets = promised('readSockets');
+const readSocketsSync = translated('readSocketsSync');
+const decodeSockets = translated('decodeSockets');
+const decodeProcSockets = translated('decodeProcSockets');
+
 /** The addon's functions; an addon error becomes an EarshotError. */
 export const native: Addon = {
-  readSockets: promised('readSockets'),
-  readSocketsSync: translated('readSocketsSync'),
+  readSockets: async (query) => withColumns(await readSockets(query)),
+  readSocketsSync: (query) => withColumns(readSocketsSync(query)),
   dumpSocketsSync: translated('dumpSocketsSync'),
-  decodeSockets: translated('decodeSockets'),
-  decodeProcSockets: translated('decodeProcSockets'),
+  cgroupId: translated('cgroupId'),
+  decodeSockets: (...values) => columnsOf(blockOf(decodeSockets(...values))),
+  decodeProcSockets: (...values) => columnsOf(blockOf(decodeProcSockets(...values))),
   netlink: promised('netlink'),
   netlinkSync: translated('netlinkSync'),
   readSetElements: promised('readSetElements'),
@@ -329,7 +352,8 @@ export const native: Addon = {
     const watch = translated('startWatch')(query);
     const next = async () => {
       try {
-        return await watch.next();
+        const batch = await watch.next();
+        return batch && withColumns(batch);
       } catch (error) {
         throw translate(error, query);
       }
@@ -337,6 +361,14 @@ export const native: Addon = {
     return { next, close: () => watch.close(), setRef: (keeps) => watch.setRef(keeps) };
   },
 };
+
+/** The addon has a block where the columns are to be: views are made sooner here than there. */
+function withColumns<Data extends SocketTableData>(data: Data): Data {
+  data.columns = columnsOf(blockOf(data.columns));
+  return data;
+}
+
+const blockOf = (columns: SocketColumns) => columns as unknown as ColumnBlock;
 
 type Call = (...values: unknown[]) => unknown;
 

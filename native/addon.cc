@@ -19,6 +19,7 @@ Napi::Object exportAll(Napi::Env env, Napi::Object exports) {
   set("readSockets", answer<kReadSockets>);
   set("readSocketsSync", answerSync<kReadSockets>);
   set("dumpSocketsSync", answerSync<kDumpSockets>);
+  set("cgroupId", cgroupId);
   set("decodeSockets", decodeSockets);
   set("decodeProcSockets", decodeProcSockets);
   set("netlink", answer<kNetlink>);

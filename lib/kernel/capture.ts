@@ -164,11 +164,14 @@ async function addOwners(
   joinOptions(sockets, options);
   for (const socket of sockets) socket.owners = owners.get(socket.inode);
   const unseen = sockets.filter(({ owners }) => owners?.length === 0).length;
-  if (owners.denied === 0 || unseen === 0) return options;
+  if ((owners.denied === 0 && !owners.hidden) || unseen === 0) return options;
+  const untold = owners.hidden
+    ? "is not told of others' processes (/proc is mounted with hidepid)"
+    : `may not see the descriptors of ${owners.denied} processes`;
   missing.push({
     what: 'owners',
     reason:
-      `this user may not see the descriptors of ${owners.denied} processes, and ${unseen} of ` +
+      `this user ${untold}, and ${unseen} of ` +
       `${sockets.length} sockets are held by none of those it may see`,
     remedy: privilegeRemedy('CAP_SYS_PTRACE'),
   });

@@ -59,6 +59,10 @@ export class Bytes {
     return new Bytes(view, 0, bytes.byteLength, littleEndian, what);
   }
 
+  get littleEndian(): boolean {
+    return this.#littleEndian;
+  }
+
   get length(): number {
     return this.#end - this.#start;
   }
@@ -78,6 +82,16 @@ export class Bytes {
 
   u32(offset: number): number {
     return this.#view.getUint32(this.#at(offset, 4), this.#littleEndian);
+  }
+
+  /** The nearest number: exact as far as Number.MAX_SAFE_INTEGER. */
+  u64(offset: number): number {
+    const at = this.#at(offset, 8);
+    const [low, high] = this.#littleEndian ? [at, at + 4] : [at + 4, at];
+    const view = this.#view;
+    return (
+      view.getUint32(high, this.#littleEndian) * 2 ** 32 + view.getUint32(low, this.#littleEndian)
+    );
   }
 
   i32(offset: number): number {

@@ -1,6 +1,7 @@
 import { invalid, show } from '../model/arguments.js';
 import type { Process, ReadOptions, Socket } from '../model/socket.js';
-import { native, type OwnerTable } from '../native.js';
+import type { SocketColumns } from '../model/socket-columns.js';
+import { native, type OwnerQuery, type OwnerTable } from '../native.js';
 import { checkReadOptions } from './read-options.js';
 
 const PROC_ROOT = '/proc';
@@ -9,11 +10,14 @@ const PROC_ROOT = '/proc';
 export class Owners {
   /** How many processes' descriptors this user may not see. */
   readonly denied: number;
+  /** There are processes that this user is not even told of (proc(5), hidepid). */
+  readonly hidden: boolean;
   readonly #table: OwnerTable;
   readonly #processes: ReadonlyMap<number, OwnerTable['processes'][number]>;
 
   constructor(table: OwnerTable) {
     this.denied = table.denied;
+    this.hidden = table.hidden;
     this.#table = table;
     this.#processes = new Map(table.processes.map((process) => [process.pid, process]));
   }
@@ -71,7 +75,17 @@ export async function readOwners(inodes: Uint32Array): Promise<Owners> {
   return new Owners(await native.owners({ inodes, procRoot: PROC_ROOT }));
 }
 
-/** As `readOwners`, blocking. */
-export function readOwnersSync(inodes: Uint32Array): Owners {
-  return new Owners(native.ownersSync({ inodes, procRoot: PROC_ROOT }));
+/** The processes that hold the sockets of a table, or of each the first that is found. */
+export async function readHolders(columns: SocketColumns, which: true | 'one'): Promise<Owners> {
+  return new Owners(await native.owners(holdersQuery(columns, which)));
+}
+
+/** As `readHolders`, blocking. */
+export function readHoldersSync(columns: SocketColumns, which: true | 'one'): Owners {
+  return new Owners(native.ownersSync(holdersQuery(columns, which)));
+}
+
+function holdersQuery({ inode, uid }: SocketColumns, which: true | 'one'): OwnerQuery {
+  const query: OwnerQuery = { inodes: inode, procRoot: PROC_ROOT };
+  return which === true ? query : { ...query, one: true, uids: Uint32Array.from(new Set(uid)) };
 }

@@ -1,7 +1,8 @@
 import { checkKeys, checkOneOf, invalid, show } from '../model/arguments.js';
-import type { CaptureOptions, ReadOptions } from '../model/socket.js';
+import type { CaptureOptions, ReadOptions, SocketOptions } from '../model/socket.js';
 
 const KEYS: readonly (keyof ReadOptions)[] = ['netns', 'source', 'owners'];
+const SOCKET_KEYS: readonly (keyof SocketOptions)[] = [...KEYS, 'extended'];
 const SOURCES = ['auto', 'netlink', 'procfs'] as const;
 
 /** Read options that have been checked, with nothing left out. */
@@ -16,15 +17,40 @@ export interface CheckedOptions {
 /** Checks read options; throws `ERR_INVALID_ARGUMENT` that names the key and the value met. */
 export function checkReadOptions(options: ReadOptions = {}): CheckedOptions {
   checkKeys(options, 'options', KEYS);
-  const { netns, source = 'auto', owners } = options;
+  const { owners } = options;
   if (owners !== undefined && typeof owners !== 'boolean') {
     throw invalid(`options.owners is ${show(owners)}, not true or false`);
   }
-  return {
-    netns: netnsPath(netns),
-    source: checkOneOf(source, 'options.source', SOURCES),
-    owners: owners ?? null,
-  };
+  return { ...placeOf(options), owners: owners ?? null };
+}
+
+/** From where it is read. */
+function placeOf({
+  netns,
+  source = 'auto',
+}: ReadOptions): Pick<CheckedOptions, 'netns' | 'source'> {
+  return { netns: netnsPath(netns), source: checkOneOf(source, 'options.source', SOURCES) };
+}
+
+/** Those of a read of sockets, likewise. */
+export interface CheckedSockets extends Omit<CheckedOptions, 'owners'> {
+  /** `null` where the caller did not say. */
+  owners: boolean | 'one' | null;
+  extended: boolean;
+}
+
+/** The same for a read of sockets. */
+export function checkSocketOptions(options: SocketOptions = {}): CheckedSockets {
+  checkKeys(options, 'options', SOCKET_KEYS);
+  const { netns, source, extended = false, owners } = options;
+  if (typeof extended !== 'boolean') {
+    throw invalid(`options.extended is ${show(extended)}, not true or false`);
+  }
+  if (owners !== undefined && owners !== 'one' && typeof owners !== 'boolean') {
+    throw invalid(`options.owners is ${show(owners)}, not true, false or 'one'`);
+  }
+  const place = placeOf({ netns, source } as ReadOptions);
+  return { netns: place.netns, source: place.source, owners: owners ?? null, extended };
 }
 
 /** Those of a capture, likewise. */

@@ -1,8 +1,9 @@
 import { addressToBytes } from '../model/address.js';
+import { invalid, show } from '../model/arguments.js';
 import type { PortRange, SocketFilter, SocketState } from '../model/socket.js';
 import { checkFilter } from '../model/socket-filter.js';
 import { TCP_STATES, UDP_STATES } from '../model/socket-table.js';
-import type { SocketQuery } from '../native.js';
+import { native, type SocketQuery } from '../native.js';
 import type { CheckedOptions } from './read-options.js';
 
 const TCP_NUMBERS = numbersOf(TCP_STATES);
@@ -35,29 +36,39 @@ export const LISTENING_STATES: StateMasks = {
  */
 export function socketQuery(
   filter: SocketFilter = {},
-  options: CheckedOptions,
+  options: Pick<CheckedOptions, 'source' | 'netns'>,
   within: StateMasks | null = null,
 ): SocketQuery {
-  const { transports, families, states, localAddress, remoteAddress, ...rest } =
-    checkFilter(filter);
+  const checked = checkFilter(filter);
+  const { transports, families, states, localAddress, remoteAddress } = checked;
   const asked = states ? masksOf(states) : { tcp: ~0, udp: ~0 };
   const masks = within ?? (states ? { tcp: ~0, udp: ~0 } : ALL_STATES);
   return {
     tcpStates: transports.includes('tcp') ? asked.tcp & masks.tcp : 0,
     udpStates: transports.includes('udp') ? asked.udp & masks.udp : 0,
     families: (families.includes('ipv4') ? 1 : 0) | (families.includes('ipv6') ? 2 : 0),
-    localPorts: portPairs(rest.localPorts),
-    remotePorts: portPairs(rest.remotePorts),
+    localPorts: portPairs(checked.localPorts),
+    remotePorts: portPairs(checked.remotePorts),
     localAddress: localAddress && addressToBytes(localAddress.address),
     localPrefixLength: localAddress?.length ?? 0,
     remoteAddress: remoteAddress && addressToBytes(remoteAddress.address),
     remotePrefixLength: remoteAddress?.length ?? 0,
-    boundInterface: rest.interface,
-    uid: rest.uid,
-    mark: rest.mark,
+    boundInterface: checked.interface,
+    uid: checked.uid,
+    mark: checked.mark,
+    cgroup: cgroupId(checked.cgroup),
     source: options.source,
     netns: options.netns,
   };
+}
+
+function cgroupId(cgroup: string | number | null): number | null {
+  if (typeof cgroup !== 'string') return cgroup;
+  const id = native.cgroupId(cgroup);
+  if (id !== null) return id;
+  throw invalid(
+    `filter.cgroup is ${show(cgroup)}, and there is no such cgroup v2: one that was removed has an id still, which can be given instead`,
+  );
 }
 
 function numbersOf(names: readonly (SocketState | undefined)[]): Map<SocketState, number> {

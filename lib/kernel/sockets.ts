@@ -1,12 +1,17 @@
 import { EarshotError } from '../errors.js';
-import type { ReadOptions, Socket, SocketFilter } from '../model/socket.js';
+import type { Socket, SocketFilter, SocketOptions } from '../model/socket.js';
 import { RowFlag, type SocketTableData } from '../model/socket-columns.js';
 import { SocketTable } from '../model/socket-table.js';
 import { native, type SocketQuery } from '../native.js';
-import { readOwners, readOwnersSync } from './owners.js';
-import { type CheckedOptions, checkReadOptions } from './read-options.js';
+import { KeptFacts } from './kept-facts.js';
+import { readHolders, readHoldersSync } from './owners.js';
+import { type CheckedOptions, type CheckedSockets, checkSocketOptions } from './read-options.js';
 import { privilegeRemedy } from './refusal.js';
 import { LISTENING_STATES, type StateMasks, socketQuery } from './socket-filter.js';
+
+/** Bits of idiag_ext, 1 << (INET_DIAG_* - 1): tcp_info, and all there are but INET_DIAG_MEMINFO, which SKMEMINFO repeats. */
+const TCP_INFO = 1 << 1;
+const EXTENDED = 0xfe;
 
 /** What a read that asks for no state at all gives, without asking the kernel. */
 const NOTHING: SocketTableData = {
@@ -50,7 +55,7 @@ const NOTHING: SocketTableData = {
  * for (const { remote, sendQueue } of visitors) console.log(remote?.address, sendQueue, 'bytes');
  * ```
  */
-export async function sockets(filter?: SocketFilter, options?: ReadOptions): Promise<Socket[]> {
+export async function sockets(filter?: SocketFilter, options?: SocketOptions): Promise<Socket[]> {
   return (await socketTable(filter, options)).toArray();
 }
 
@@ -63,9 +68,9 @@ export async function sockets(filter?: SocketFilter, options?: ReadOptions): Pro
  * console.log(socketsSync({ family: 'ipv6' }).length, 'IPv6 sockets');
  * ```
  */
-export function socketsSync(filter?: SocketFilter, options?: ReadOptions): Socket[] {
-  const checked = checkReadOptions(options);
-  return readSync(socketQuery(filter, checked), checked.owners ?? false).toArray();
+export function socketsSync(filter?: SocketFilter, options?: SocketOptions): Socket[] {
+  const checked = checkSocketOptions(options);
+  return readSync(socketsQuery(filter, checked), checked.owners ?? false).toArray();
 }
 
 /**
@@ -80,9 +85,9 @@ export function socketsSync(filter?: SocketFilter, options?: ReadOptions): Socke
  * }
  * ```
  */
-export async function listeners(filter?: SocketFilter, options?: ReadOptions): Promise<Socket[]> {
-  const checked = checkReadOptions(options);
-  const query = socketQuery(filter, checked, LISTENING_STATES);
+export async function listeners(filter?: SocketFilter, options?: SocketOptions): Promise<Socket[]> {
+  const checked = checkSocketOptions(options);
+  const query = socketsQuery(filter, checked, LISTENING_STATES);
   return (await read(query, checked.owners ?? true)).toArray();
 }
 
@@ -96,9 +101,9 @@ export async function listeners(filter?: SocketFilter, options?: ReadOptions): P
  * console.log(ports.includes(3000) ? 'port 3000 is taken' : 'port 3000 is free');
  * ```
  */
-export function listenersSync(filter?: SocketFilter, options?: ReadOptions): Socket[] {
-  const checked = checkReadOptions(options);
-  const query = socketQuery(filter, checked, LISTENING_STATES);
+export function listenersSync(filter?: SocketFilter, options?: SocketOptions): Socket[] {
+  const checked = checkSocketOptions(options);
+  const query = socketsQuery(filter, checked, LISTENING_STATES);
   return readSync(query, checked.owners ?? true).toArray();
 }
 
@@ -116,10 +121,19 @@ export function listenersSync(filter?: SocketFilter, options?: ReadOptions): Soc
  */
 export async function socketTable(
   filter?: SocketFilter,
-  options?: ReadOptions,
+  options?: SocketOptions,
 ): Promise<SocketTable> {
-  const checked = checkReadOptions(options);
-  return read(socketQuery(filter, checked), checked.owners ?? false);
+  const checked = checkSocketOptions(options);
+  return read(socketsQuery(filter, checked), checked.owners ?? false);
+}
+
+function socketsQuery(
+  filter: SocketFilter | undefined,
+  checked: CheckedSockets,
+  within: StateMasks | null = null,
+): SocketQuery {
+  const query = socketQuery(filter, checked, within);
+  return checked.extended ? { ...query, extensions: EXTENDED, keepsMessages: true } : query;
 }
 
 /**
@@ -128,7 +142,10 @@ export async function socketTable(
  */
 export function readStates(states: StateMasks, options: CheckedOptions): Promise<SocketTable> {
   const query = socketQuery({}, options);
-  return read({ ...query, tcpStates: states.tcp, udpStates: states.udp, keyedPeers: true }, false);
+  return read(
+    { ...query, tcpStates: states.tcp, udpStates: states.udp, extensions: TCP_INFO },
+    false,
+  );
 }
 
 /** The same for TCP connections, of which there may be very many: no more is asked than is listed. */
@@ -137,39 +154,61 @@ export function readConnections(states: StateMasks, options: CheckedOptions): Pr
   return read({ ...query, tcpStates: states.tcp, udpStates: states.udp }, false);
 }
 
-async function read(query: SocketQuery, withOwners: boolean): Promise<SocketTable> {
+async function read(query: SocketQuery, owners: boolean | 'one'): Promise<SocketTable> {
   const data = asksNothing(query) ? NOTHING : await native.readSockets(query);
   if (isEmptyForUntold(query, data)) refuseUntold(query, await native.readSockets(told(query)));
-  return new SocketTable(data, withOwners ? await readOwners(data.columns.inode) : null);
+  checkUnbound(query, data);
+  const holders = owners ? await readHolders(data.columns, owners) : null;
+  return new SocketTable(data, holders, factsOf(query, data));
 }
 
-function readSync(query: SocketQuery, withOwners: boolean): SocketTable {
+function readSync(query: SocketQuery, owners: boolean | 'one'): SocketTable {
   const data = asksNothing(query) ? NOTHING : native.readSocketsSync(query);
   if (isEmptyForUntold(query, data)) refuseUntold(query, native.readSocketsSync(told(query)));
-  return new SocketTable(data, withOwners ? readOwnersSync(data.columns.inode) : null);
+  checkUnbound(query, data);
+  const holders = owners ? readHoldersSync(data.columns, owners) : null;
+  return new SocketTable(data, holders, factsOf(query, data));
+}
+
+function factsOf(query: SocketQuery, data: SocketTableData): KeptFacts | null {
+  return query.keepsMessages ? new KeptFacts(data) : null;
 }
 
 /** Nothing matched, and it was asked for what this user or this source may not be told. */
 function isEmptyForUntold(query: SocketQuery, { columns }: SocketTableData): boolean {
-  const asks = query.mark !== null || query.boundInterface !== null;
+  const asks =
+    query.mark !== null || query.boundInterface !== null || (query.cgroup ?? null) !== null;
   return columns.length === 0 && asks && !asksNothing(query);
 }
 
-/** The same sockets whatever their mark and device. */
+/** The same sockets whatever their mark, device and cgroup. */
 function told(query: SocketQuery): SocketQuery {
-  return { ...query, mark: null, boundInterface: null };
+  return { ...query, mark: null, boundInterface: null, cgroup: null };
+}
+
+/** "Bound to none" is not what /proc/net tells of its sockets: it does not tell. */
+function checkUnbound(query: SocketQuery, { columns }: SocketTableData): void {
+  if (query.boundInterface !== '' || columns.length === 0) return;
+  if (columns.flags.some((flag) => (flag & RowFlag.procfs) !== 0)) throw notInProcfs(query);
+}
+
+function notInProcfs(query: SocketQuery): EarshotError {
+  const key = query.mark !== null ? 'mark' : query.boundInterface !== null ? 'interface' : 'cgroup';
+  return new EarshotError(
+    'ERR_INVALID_ARGUMENT',
+    `filter.${key} cannot be answered from /proc/net, which does not tell it: read by netlink (options.source is '${query.source}')`,
+  );
 }
 
 /** "No socket has that mark" must not be the answer where no mark was told. */
 function refuseUntold(query: SocketQuery, { columns }: SocketTableData): void {
   const { flags, length } = columns;
   if (length === 0) return;
-  const byProcfs = flags.every((flag) => (flag & RowFlag.procfs) !== 0);
-  if (byProcfs) {
-    const key = query.mark === null ? 'interface' : 'mark';
+  if (flags.every((flag) => (flag & RowFlag.procfs) !== 0)) throw notInProcfs(query);
+  if ((query.cgroup ?? null) !== null && columns.cgroup.every((id) => id === 0n)) {
     throw new EarshotError(
-      'ERR_INVALID_ARGUMENT',
-      `filter.${key} cannot be answered from /proc/net, which does not tell it: read by netlink (options.source is '${query.source}')`,
+      'ERR_KERNEL',
+      'filter.cgroup cannot be answered: this kernel does not tell the cgroups of sockets (Linux 5.8 and later do)',
     );
   }
   if (query.mark !== null && flags.every((flag) => (flag & RowFlag.markKnown) === 0)) {

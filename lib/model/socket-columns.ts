@@ -40,6 +40,37 @@ export interface SocketColumns {
   interfaceSet: Uint32Array;
 }
 
+/** The columns as the addon hands them over: one after the other in one block, the widest first. */
+export interface ColumnBlock {
+  length: number;
+  block: ArrayBuffer;
+}
+
+/** The columns of a block, in the order of native/sockets/table.h. */
+export function columnsOf({ length, block }: ColumnBlock): SocketColumns {
+  const at = (offset: number): number => offset * length;
+  return {
+    length,
+    cookie: new BigUint64Array(block, at(0), length),
+    cgroup: new BigUint64Array(block, at(8), length),
+    localAddress: new Uint8Array(block, at(16), 16 * length),
+    remoteAddress: new Uint8Array(block, at(32), 16 * length),
+    boundInterface: new Uint32Array(block, at(48), length),
+    inode: new Uint32Array(block, at(52), length),
+    uid: new Uint32Array(block, at(56), length),
+    receiveQueue: new Uint32Array(block, at(60), length),
+    sendQueue: new Uint32Array(block, at(64), length),
+    mark: new Uint32Array(block, at(68), length),
+    interfaceSet: new Uint32Array(block, at(72), length),
+    localPort: new Uint16Array(block, at(76), length),
+    remotePort: new Uint16Array(block, at(78), length),
+    protocol: new Uint8Array(block, at(80), length),
+    family: new Uint8Array(block, at(81), length),
+    state: new Uint8Array(block, at(82), length),
+    flags: new Uint8Array(block, at(83), length),
+  };
+}
+
 /** The columns, and the texts that their numbers stand for. */
 export interface SocketTableData {
   columns: SocketColumns;
@@ -52,6 +83,10 @@ export interface SocketTableData {
    * bytes as in the columns.
    */
   keyedPeers?: [row: number, family: number, prefixLength: number, address: Uint8Array][];
+  /** Where they were to be kept: the kernel's messages (less netlink's header) one after the other … */
+  messages?: Uint8Array;
+  /** … and where that of each row ends; rows behind have none. */
+  messageEnds?: Uint32Array;
   /** Paths of the cgroups met, by id; an id that could not be resolved is absent. */
   cgroups: [bigint, string][];
 }

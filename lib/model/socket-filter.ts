@@ -21,6 +21,7 @@ const KEYS: readonly (keyof SocketFilter)[] = [
   'interface',
   'uid',
   'mark',
+  'cgroup',
 ];
 const TRANSPORTS: readonly Transport[] = ['tcp', 'udp'];
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
@@ -40,9 +41,12 @@ export interface CheckedFilter {
   remotePorts: readonly PortRange[];
   localAddress: Prefix | null;
   remoteAddress: Prefix | null;
+  /** '' for bound to none. */
   interface: string | null;
   uid: number | null;
   mark: number | null;
+  /** A path, or an id. */
+  cgroup: string | number | null;
 }
 
 /** Checks a filter: `ERR_INVALID_ARGUMENT` names the key and the value met. */
@@ -59,7 +63,15 @@ export function checkFilter(filter: SocketFilter = {}): CheckedFilter {
     interface: interfaceName(filter.interface),
     uid: word(filter.uid, 'filter.uid'),
     mark: word(filter.mark, 'filter.mark'),
+    cgroup: cgroupOf(filter.cgroup),
   };
+}
+
+/** The same for records, which tell a cgroup by its path alone. */
+export function checkRecordFilter(filter?: SocketFilter): CheckedFilter {
+  const checked = checkFilter(filter);
+  if (typeof checked.cgroup !== 'number') return checked;
+  throw invalid(`filter.cgroup is ${checked.cgroup}: a record tells the path, so give that`);
 }
 
 /** Do all keys of the filter hold for a socket? What the kernel's own filter says, on a record. */
@@ -73,9 +85,10 @@ export function matchesFilter(socket: Socket, filter: CheckedFilter): boolean {
     inPrefix(socket.local.address, filter.localAddress) &&
     (filter.remoteAddress === null ||
       (socket.remote !== null && inPrefix(socket.remote.address, filter.remoteAddress))) &&
-    (filter.interface === null || socket.boundInterface === filter.interface) &&
+    (filter.interface === null || (socket.boundInterface ?? '') === filter.interface) &&
     (filter.uid === null || socket.uid === filter.uid) &&
-    (filter.mark === null || socket.mark === filter.mark)
+    (filter.mark === null || socket.mark === filter.mark) &&
+    (filter.cgroup === null || socket.cgroup === filter.cgroup)
   );
 }
 
@@ -146,6 +159,7 @@ function prefixOf(value: unknown, what: string): Prefix | null {
 
 function interfaceName(value: unknown): string | null {
   if (value === undefined) return null;
+  if (value === null) return '';
   if (typeof value === 'string' && value !== '' && !/[\s/\0]/.test(value)) {
     const bytes = Buffer.byteLength(value);
     if (bytes <= INTERFACE_NAME_LIMIT) return value;
@@ -154,7 +168,22 @@ function interfaceName(value: unknown): string | null {
     );
   }
   throw invalid(
-    `filter.interface is ${show(value)}: give the name of an interface, such as 'eth0'`,
+    `filter.interface is ${show(value)}: give the name of an interface, such as 'eth0', or null for bound to none`,
+  );
+}
+
+/** A path as records have it: from the root of cgroup v2 on, without a slash at its end. */
+function cgroupOf(value: unknown): string | number | null {
+  if (value === undefined) return null;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
+  const isPath =
+    typeof value === 'string' &&
+    value.startsWith('/') &&
+    !/\0|\/\//.test(value) &&
+    !value.split('/').some((part) => part === '.' || part === '..');
+  if (isPath) return value === '/' ? value : value.replace(/\/$/, '');
+  throw invalid(
+    `filter.cgroup is ${show(value)}: give a path below the mount of cgroup v2, such as '/system.slice/ssh.service', or an id`,
   );
 }
 

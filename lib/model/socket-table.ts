@@ -1,6 +1,8 @@
 import { EarshotError } from '../errors.js';
-import { type Address, addressFromBytes, formatAddress, formatPrefix } from './address.js';
+import { addressFromBytes, formatPrefix } from './address.js';
 import { invalid, show } from './arguments.js';
+import { AddressTexts, CookieTexts, wordsOf } from './column-texts.js';
+import type { ExtendedFacts, TcpNumber } from './extended.js';
 import type { Endpoint, Process, Socket, SocketState } from './socket.js';
 import { RowFlag, type SocketColumns, type SocketTableData } from './socket-columns.js';
 
@@ -34,9 +36,6 @@ export const UDP_STATES: readonly (SocketState | undefined)[] = [
   'unconnected',
 ];
 
-/** `::`. */
-const UNSPECIFIED = addressFromBytes(new Uint8Array(16), 0, 'ipv6');
-
 const TCP = 6;
 const TCP_LISTEN = 10;
 
@@ -46,6 +45,12 @@ export type TypedArray = Uint8Array | Uint16Array | Uint32Array | BigUint64Array
 /** Who holds the socket of an inode, as a map has it. */
 export interface OwnersByInode {
   get(inode: number): Process[] | undefined;
+}
+
+/** What was told of each row beside the columns. */
+export interface FactsByRow {
+  at(row: number): ExtendedFacts | null;
+  tcpColumn(name: TcpNumber): Float64Array;
 }
 
 /**
@@ -68,39 +73,54 @@ export class SocketTable implements Iterable<Socket> {
    * address in the first 4), `boundInterface` (index), `inode`, `cookie`, `uid`, `receiveQueue`,
    * `sendQueue` (for a TCP listener its accept queue and the limit of that), `mark`, `cgroup`.
    */
-  readonly columns: Readonly<Omit<SocketColumns, 'length'>>;
+  get columns(): Readonly<Omit<SocketColumns, 'length'>> {
+    // Who asks for records alone never needs it, and asks often.
+    if (!this.#shown) {
+      const { length: _, ...columns } = this.#columns;
+      this.#shown = columns;
+    }
+    return this.#shown;
+  }
 
   readonly #columns: SocketColumns;
+  #shown: Omit<SocketColumns, 'length'> | null = null;
   readonly #interfaceSets: readonly string[][];
   readonly #interfaceNames: ReadonlyMap<number, string>;
   readonly #cgroups: ReadonlyMap<bigint, string>;
   /** Prefixes of peers that must sign, by row. */
   readonly #keyedPeers: ReadonlyMap<number, string[]> | null;
   readonly #owners: OwnersByInode | null;
+  readonly #facts: FactsByRow | null;
   /** What many rows share is made once. */
   readonly #local: AddressTexts;
   readonly #remote: AddressTexts;
-  /** The 64-bit columns word by word, for no BigInt is made where a record needs none. */
-  readonly #cookieWords: Uint32Array;
+  readonly #cookies: CookieTexts;
   readonly #cgroupWords: Uint32Array;
   /** The row whose cgroup `#cgroupText` is: neighbours mostly share theirs. */
   #cgroupRow = -1;
   #cgroupText: string | null = null;
 
-  /** `owners` are the processes by the inode of the socket, or `null` where nobody asked. */
-  constructor(data: SocketTableData, owners: OwnersByInode | null = null) {
-    const { length, ...columns } = data.columns;
-    this.length = length;
-    this.columns = columns;
-    this.#columns = data.columns;
+  /**
+   * `owners` are the processes by the inode of the socket, `facts` what is told beside the columns;
+   * `null` where nobody asked.
+   */
+  constructor(
+    data: SocketTableData,
+    owners: OwnersByInode | null = null,
+    facts: FactsByRow | null = null,
+  ) {
+    const { columns } = data;
+    this.length = columns.length;
+    this.#columns = columns;
     this.#interfaceSets = data.interfaceSets.map((names) => Object.freeze(names) as string[]);
     this.#interfaceNames = new Map(data.interfaceNames);
     this.#cgroups = new Map(data.cgroups);
     this.#keyedPeers = keyedPeersOf(data);
     this.#owners = owners;
+    this.#facts = facts;
     this.#local = new AddressTexts(columns.localAddress);
     this.#remote = new AddressTexts(columns.remoteAddress);
-    this.#cookieWords = wordsOf(columns.cookie);
+    this.#cookies = new CookieTexts(columns.cookie);
     this.#cgroupWords = wordsOf(columns.cgroup);
   }
 
@@ -113,6 +133,26 @@ export class SocketTable implements Iterable<Socket> {
       );
     }
     return this.#record(row);
+  }
+
+  /**
+   * A number of TCP_INFO for each row, NaN where it is not told: `rtt`, `congestionWindow` and so on, in
+   * the units of `TcpInfo`. Throws `ERR_INVALID_ARGUMENT` for another name, and for a table that was
+   * read without `extended`.
+   *
+   * @example
+   * ```js
+   * import { socketTable } from 'earshot';
+   * const table = await socketTable({ protocol: 'tcp', state: 'established' }, { extended: true });
+   * const slow = table.tcpInfo('rtt').filter((milliseconds) => milliseconds > 100);
+   * console.log(slow.length, 'connections with a round trip of more than 100 ms');
+   * ```
+   */
+  tcpInfo(name: TcpNumber): Float64Array {
+    if (!this.#facts) {
+      throw invalid('this table was read without TCP_INFO: read it with { extended: true }');
+    }
+    return this.#facts.tcpColumn(name);
   }
 
   /** Every record, in the order read. */
@@ -180,7 +220,7 @@ export class SocketTable implements Iterable<Socket> {
       boundInterface: this.#boundInterface(row),
       v6only: isIpv4 ? null : told(flags, RowFlag.v6onlyKnown, RowFlag.v6only),
       inode,
-      cookie: this.#cookie(row),
+      cookie: this.#cookies.at(row),
       uid: columns.uid[row]!,
       receiveQueue: isListener ? 0 : receiveQueue,
       sendQueue: isListener ? 0 : sendQueue,
@@ -192,6 +232,7 @@ export class SocketTable implements Iterable<Socket> {
     };
     const keyedPeers = this.#keyedPeers?.get(row);
     if (keyedPeers) socket.keyedPeers = keyedPeers;
+    if (this.#facts) socket.extended = this.#facts.at(row);
     if (this.#owners) socket.owners = this.#owners.get(inode) ?? [];
     return socket;
   }
@@ -208,13 +249,6 @@ export class SocketTable implements Iterable<Socket> {
     return index === 0 ? null : (this.#interfaceNames.get(index) ?? `if${index}`);
   }
 
-  #cookie(row: number): string | null {
-    const low = this.#cookieWords[2 * row + LOW]!;
-    const high = this.#cookieWords[2 * row + 1 - LOW]!;
-    if (low === 0 && high === 0) return null;
-    return (high === 0 ? '00000000' : wordText(high)) + wordText(low);
-  }
-
   #cgroup(row: number): string | null {
     const words = this.#cgroupWords;
     const last = this.#cgroupRow;
@@ -227,69 +261,6 @@ export class SocketTable implements Iterable<Socket> {
       this.#cgroupText = this.#cgroups.get(this.#columns.cgroup[row]!) ?? null;
     }
     return this.#cgroupText;
-  }
-}
-
-/** The place of the lower half of a 64-bit number, in words. */
-const LOW = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 0 : 1;
-
-function wordsOf(column: BigUint64Array): Uint32Array {
-  return new Uint32Array(column.buffer, column.byteOffset, 2 * column.length);
-}
-
-/** 00 to ff: a number's own toString() is several times slower. */
-const BYTE_TEXTS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-/** 32 bits as 8 hexadecimal digits. */
-function wordText(word: number): string {
-  return (
-    BYTE_TEXTS[word >>> 24]! +
-    BYTE_TEXTS[(word >>> 16) & 0xff]! +
-    BYTE_TEXTS[(word >>> 8) & 0xff]! +
-    BYTE_TEXTS[word & 0xff]!
-  );
-}
-
-/** The texts of a column of addresses: what many rows share is made once. */
-class AddressTexts {
-  readonly #column: Uint8Array;
-  readonly #ipv4 = new Map<number, string>();
-  #lastIpv6: Address = UNSPECIFIED;
-  #lastIpv6Text = '::';
-
-  constructor(column: Uint8Array) {
-    this.#column = column;
-  }
-
-  at(row: number, isIpv4: boolean): string {
-    return isIpv4 ? this.#ipv4At(16 * row) : this.#ipv6At(16 * row);
-  }
-
-  #ipv4At(at: number): string {
-    const bytes = this.#column;
-    const key =
-      (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-    let text = this.#ipv4.get(key);
-    if (text === undefined) {
-      text = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
-      this.#ipv4.set(key, text);
-    }
-    return text;
-  }
-
-  #ipv6At(at: number): string {
-    const address = addressFromBytes(this.#column, at, 'ipv6');
-    const last = this.#lastIpv6;
-    if (
-      address.d !== last.d ||
-      address.c !== last.c ||
-      address.b !== last.b ||
-      address.a !== last.a
-    ) {
-      this.#lastIpv6 = address;
-      this.#lastIpv6Text = formatAddress(address);
-    }
-    return this.#lastIpv6Text;
   }
 }
 

@@ -1,3 +1,5 @@
+import type { ExtendedFacts } from './extended.js';
+
 /** The transport protocol of a socket or a flow. */
 export type Transport = 'tcp' | 'udp';
 
@@ -93,6 +95,11 @@ export interface Socket {
   reuseAddress?: boolean;
   /** SO_REUSEPORT, told where `reuseAddress` is. */
   reusePort?: boolean;
+  /**
+   * What is told only when asked for (`SocketOptions.extended`): TCP_INFO, memory and more; `null` where
+   * it was read from /proc/net.
+   */
+  extended?: ExtendedFacts | null;
   /** Where this record was read from. */
   source: 'netlink' | 'procfs';
   /** The processes that hold it, when asked for; `[]` means nobody visible to this user. */
@@ -126,12 +133,21 @@ export interface SocketFilter {
   localAddress?: string;
   /** An address or a prefix in CIDR notation. An IPv4 one also matches its v4-mapped IPv6 form. */
   remoteAddress?: string;
-  /** The name of the device the socket is bound to (SO_BINDTODEVICE). */
-  interface?: string;
+  /**
+   * The name of the device the socket is bound to (SO_BINDTODEVICE), `null` for bound to none. With both
+   * its addresses and ports, a connection of this device, or of none, is looked up in a few microseconds;
+   * without, the kernel must look through all where it has one, for another may have the same ends.
+   */
+  interface?: string | null;
   /** The user that owns the socket, by number. */
   uid?: number;
   /** SO_MARK, exactly; reading marks needs CAP_NET_ADMIN. */
   mark?: number;
+  /**
+   * The cgroup v2 in which the socket was made, and none below it: its path below the mount of cgroup v2,
+   * as `'/system.slice/ssh.service'`, or its id (the inode number of that directory).
+   */
+  cgroup?: string | number;
 }
 
 /** How to read the kernel. */
@@ -145,6 +161,22 @@ export interface ReadOptions {
   source?: 'auto' | 'netlink' | 'procfs';
   /** Also resolve the processes that hold each socket. Default false for tables, true for listeners(). */
   owners?: boolean;
+}
+
+/** How to read sockets. */
+export interface SocketOptions extends Omit<ReadOptions, 'owners'> {
+  /**
+   * Also resolve the processes that hold each socket; with `'one'` the first that is found, by one of its
+   * descriptors. Others may have the same socket, by inheritance or handed on, so all are known only when
+   * every process was looked at: some milliseconds for each thousand descriptors on the host. One is found
+   * sooner, and sooner still where it was asked for before. Default false for tables, true for listeners().
+   */
+  owners?: boolean | 'one';
+  /**
+   * Also read what a socket says of itself beyond its ends: TCP_INFO, memory, congestion control, timers,
+   * options. It costs about twice the time and ten times the memory. Default false.
+   */
+  extended?: boolean;
 }
 
 /** How to make a capture. */

@@ -10,7 +10,7 @@ import {
 import type { HostState } from '../model/host-state.js';
 import { addressFromNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
-import { checkFilter, matchesFilter } from '../model/socket-filter.js';
+import { checkRecordFilter, matchesFilter } from '../model/socket-filter.js';
 import { DoorGroups } from './door-groups.js';
 import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
 import type { Flow } from './flow.js';
@@ -43,7 +43,7 @@ import { rowRemedies } from './remedies/row.js';
  */
 export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[] {
   const host = hostOf(state);
-  const wanted = checkFilter(filter);
+  const wanted = checkRecordFilter(filter);
   const behind = spacesOf(host);
   const doorGroups = new DoorGroups(host);
   return state.sockets

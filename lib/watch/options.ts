@@ -50,6 +50,7 @@ export function checkWatchOptions(options: WatchOptions = {}): CheckedWatch {
     filter.state === undefined &&
     filter.uid === undefined &&
     filter.mark === undefined &&
+    filter.cgroup === undefined &&
     read.source !== 'procfs';
   return {
     query: { ...sockets, intervalMs, existing: flag(existing, 'existing', false), fleeting },

@@ -15,7 +15,7 @@ import { type CheckedWatch, checkWatchOptions } from './options.js';
  * having been there; listeners have always been looked at by then. And of what happens between two polls the outcome is told, not
  * each step: a socket that changed its state twice has changed once. A TCP connection or UDP socket that
  * opened and closed between two polls is told as both, by the kernel's word of its end, unless the filter
- * has `state`, `uid` or `mark`, which that does not tell; a listener that did so is not, a connection that
+ * has `state`, `uid`, `mark` or `cgroup`, which that does not tell; a listener that did so is not, a connection that
  * was refused is not, and one that was reset is only if its descriptor was closed within ten seconds.
  *
  * Who reads slowly is told the difference when they read again: nothing piles up but the word of sockets

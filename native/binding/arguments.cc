@@ -46,6 +46,10 @@ uint32_t numberArgument(const Napi::CallbackInfo& info, size_t at) {
   return toNumber(info[at], position(at));
 }
 
+std::string stringArgument(const Napi::CallbackInfo& info, size_t at) {
+  return toString(info[at], position(at));
+}
+
 bool booleanArgument(const Napi::CallbackInfo& info, size_t at) {
   if (!info[at].IsBoolean()) refuse(info.Env(), position(at), "a boolean");
   return info[at].As<Napi::Boolean>().Value();

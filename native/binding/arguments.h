@@ -16,6 +16,7 @@ namespace earshot::binding {
 Napi::Object objectArgument(const Napi::CallbackInfo& info, size_t at);
 std::span<const uint8_t> bytesArgument(const Napi::CallbackInfo& info, size_t at);
 uint32_t numberArgument(const Napi::CallbackInfo& info, size_t at);
+std::string stringArgument(const Napi::CallbackInfo& info, size_t at);
 bool booleanArgument(const Napi::CallbackInfo& info, size_t at);
 
 uint32_t number(const Napi::Object& object, const char* key);

@@ -5,7 +5,7 @@
 namespace earshot::binding {
 namespace {
 
-files::Query query(const Napi::CallbackInfo& info) {
+files::Query fileQuery(const Napi::CallbackInfo& info) {
   const Napi::Object object = objectArgument(info, 0);
   files::Query query;
   const Napi::Array paths = array(object, "paths");
@@ -30,7 +30,7 @@ Napi::Value present(Napi::Env env, std::vector<files::Content>& contents) {
 
 }  // namespace
 
-const Question<files::Query, std::vector<files::Content>> kReadFiles{query, files::readAll,
+const Question<files::Query, std::vector<files::Content>> kReadFiles{fileQuery, files::readAll,
                                                                      present};
 
 }  // namespace earshot::binding

@@ -21,7 +21,7 @@ Napi::Object toRefusal(Napi::Env env, const netlink::Refusal& refusal) {
 
 namespace {
 
-NetlinkQuery query(const Napi::CallbackInfo& info) {
+NetlinkQuery netlinkQuery(const Napi::CallbackInfo& info) {
   const Napi::Object object = objectArgument(info, 0);
   NetlinkQuery asked;
   netlink::Query& query = asked.query;
@@ -61,6 +61,6 @@ Napi::Value present(Napi::Env env, netlink::Answer& answer) {
 
 }  // namespace
 
-const Question<NetlinkQuery, netlink::Answer> kNetlink{query, ask, present};
+const Question<NetlinkQuery, netlink::Answer> kNetlink{netlinkQuery, ask, present};
 
 }  // namespace earshot::binding

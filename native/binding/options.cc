@@ -13,7 +13,7 @@ std::vector<uint32_t> column(const Napi::Object& object, const char* key, size_t
   return column;
 }
 
-processes::Descriptors query(const Napi::CallbackInfo& info) {
+processes::Descriptors descriptors(const Napi::CallbackInfo& info) {
   const Napi::Object object = objectArgument(info, 0);
   const auto inodes = optionalLongs(object, "inode");
   const size_t length = inodes ? inodes->size() : 0;
@@ -26,6 +26,6 @@ Napi::Value present(Napi::Env env, std::vector<uint8_t>& options) { return toByt
 }  // namespace
 
 const Question<processes::Descriptors, std::vector<uint8_t>> kSocketOptions{
-    query, processes::socketOptions, present};
+    descriptors, processes::socketOptions, present};
 
 }  // namespace earshot::binding

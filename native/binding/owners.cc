@@ -8,7 +8,7 @@
 namespace earshot::binding {
 namespace {
 
-processes::Query query(const Napi::CallbackInfo& info) {
+processes::Query ownersQuery(const Napi::CallbackInfo& info) {
   const Napi::Object object = objectArgument(info, 0);
   processes::Query query;
   if (const auto inodes = optionalLongs(object, "inodes")) {
@@ -19,6 +19,12 @@ processes::Query query(const Napi::CallbackInfo& info) {
     if (!wanted.empty() && wanted.front() == 0) wanted.erase(wanted.begin());
   }
   query.procRoot = string(object, "procRoot");
+  query.one = object.Get("one").ToBoolean();
+  if (const Napi::Value uids = object.Get("uids"); uids.IsTypedArray()) {
+    const auto each = *optionalLongs(object, "uids");
+    query.uids.assign(each.begin(), each.end());
+    std::ranges::sort(query.uids);
+  }
   return query;
 }
 
@@ -49,11 +55,13 @@ Napi::Value present(Napi::Env env, processes::Owners& owners) {
   result.Set("fd", column(env, owners.fd));
   result.Set("processes", processes);
   result.Set("denied", Napi::Number::New(env, owners.denied));
+  result.Set("hidden", Napi::Boolean::New(env, owners.hidden));
   return result;
 }
 
 }  // namespace
 
-const Question<processes::Query, processes::Owners> kOwners{query, processes::findOwners, present};
+const Question<processes::Query, processes::Owners> kOwners{ownersQuery, processes::findOwners,
+                                                            present};
 
 }  // namespace earshot::binding

@@ -16,7 +16,7 @@ nftables::Shape toShape(const Napi::Object& object) {
           object.Get("verdicts").ToBoolean(), object.Get("ranges").ToBoolean()};
 }
 
-SetElementsQuery query(const Napi::CallbackInfo& info) {
+SetElementsQuery setElementsQuery(const Napi::CallbackInfo& info) {
   const Napi::Object object = objectArgument(info, 0);
   const Napi::Array sets = array(object, "sets");
   SetElementsQuery query;
@@ -93,7 +93,8 @@ Napi::Value present(Napi::Env env, SetElementsAnswer& answer) {
 
 }  // namespace
 
-const Question<SetElementsQuery, SetElementsAnswer> kReadSetElements{query, read, present};
+const Question<SetElementsQuery, SetElementsAnswer> kReadSetElements{setElementsQuery, read,
+                                                                     present};
 
 Napi::Value packSetElements(const Napi::CallbackInfo& info) {
   const auto bytes = bytesArgument(info, 0);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "binding/arguments.h"
+#include "processes/cgroups.h"
 #include "sockets/diag.h"
 #include "sockets/procfs.h"
 
@@ -50,7 +51,10 @@ sockets::Query toSocketQuery(const Napi::Object& object) {
   query.boundInterface = optionalString(object, "boundInterface");
   query.uid = optionalNumber(object, "uid");
   query.mark = optionalNumber(object, "mark");
-  query.keyedPeers = object.Get("keyedPeers").ToBoolean();
+  const Napi::Value cgroup = object.Get("cgroup");
+  if (cgroup.IsNumber()) query.cgroup = cgroup.As<Napi::Number>().Int64Value();
+  query.extensions = static_cast<uint8_t>(object.Get("extensions").ToNumber().Uint32Value());
+  query.keepsMessages = object.Get("keepsMessages").ToBoolean();
   const std::string source = string(object, "source");
   query.source = source == "netlink"  ? sockets::Source::kNetlink
                  : source == "procfs" ? sockets::Source::kProcfs
@@ -61,7 +65,7 @@ sockets::Query toSocketQuery(const Napi::Object& object) {
 
 namespace {
 
-sockets::Query query(const Napi::CallbackInfo& info) {
+sockets::Query socketQuery(const Napi::CallbackInfo& info) {
   return toSocketQuery(objectArgument(info, 0));
 }
 
@@ -87,39 +91,13 @@ Napi::ArrayBuffer toArrayBuffer(Napi::Env env, Table::Block block, size_t size) 
   return copy;
 }
 
-/** One column, as a view on the block. */
-template <class Column, class Array>
-void setColumn(Napi::Object& columns, const char* name, const Napi::ArrayBuffer& block,
-               size_t length) {
-  using Element = std::remove_reference_t<decltype(Array().Data()[0])>;
-  constexpr size_t kPerRow = sizeof(typename Column::Type) / sizeof(Element);
-  columns.Set(name, Array::New(columns.Env(), length * kPerRow, block, Column::offset * length));
-}
-
+/** The columns as one block: lib/native.ts, which knows their order, makes views of it sooner. */
 Napi::Object toColumns(Napi::Env env, Table& table) {
   table.pack();
   const size_t length = table.length();
-  const auto block = toArrayBuffer(env, table.release(), length * Table::kRowSize);
   auto columns = Napi::Object::New(env);
   columns.Set("length", Napi::Number::New(env, static_cast<double>(length)));
-  using Napi::BigUint64Array, Napi::Uint16Array, Napi::Uint32Array, Napi::Uint8Array;
-  setColumn<Table::Protocol, Uint8Array>(columns, "protocol", block, length);
-  setColumn<Table::Family, Uint8Array>(columns, "family", block, length);
-  setColumn<Table::State, Uint8Array>(columns, "state", block, length);
-  setColumn<Table::Flags, Uint8Array>(columns, "flags", block, length);
-  setColumn<Table::LocalPort, Uint16Array>(columns, "localPort", block, length);
-  setColumn<Table::RemotePort, Uint16Array>(columns, "remotePort", block, length);
-  setColumn<Table::LocalAddress, Uint8Array>(columns, "localAddress", block, length);
-  setColumn<Table::RemoteAddress, Uint8Array>(columns, "remoteAddress", block, length);
-  setColumn<Table::BoundInterface, Uint32Array>(columns, "boundInterface", block, length);
-  setColumn<Table::Inode, Uint32Array>(columns, "inode", block, length);
-  setColumn<Table::Cookie, BigUint64Array>(columns, "cookie", block, length);
-  setColumn<Table::Uid, Uint32Array>(columns, "uid", block, length);
-  setColumn<Table::ReceiveQueue, Uint32Array>(columns, "receiveQueue", block, length);
-  setColumn<Table::SendQueue, Uint32Array>(columns, "sendQueue", block, length);
-  setColumn<Table::Mark, Uint32Array>(columns, "mark", block, length);
-  setColumn<Table::Cgroup, BigUint64Array>(columns, "cgroup", block, length);
-  setColumn<Table::InterfaceSet, Uint32Array>(columns, "interfaceSet", block, length);
+  columns.Set("block", toArrayBuffer(env, table.release(), length * Table::kRowSize));
   return columns;
 }
 
@@ -160,6 +138,14 @@ Napi::Object toSocketTableData(Napi::Env env, sockets::Reading& reading) {
     keyedPeers.Set(at++, entry);
   }
   auto result = Napi::Object::New(env);
+  if (const auto& [bytes, ends] = reading.table.messages(); !ends.empty()) {
+    result.Set("messages", toBytes(env, bytes));
+    const auto endsBytes =
+        toBytes(env, {reinterpret_cast<const uint8_t*>(ends.data()), 4 * ends.size()});
+    result.Set("messageEnds",
+               Napi::Uint32Array::New(env, ends.size(),
+                                      endsBytes.As<Napi::Uint8Array>().ArrayBuffer(), 0));
+  }
   result.Set("keyedPeers", keyedPeers);
   result.Set("columns", toColumns(env, reading.table));
   result.Set("interfaceSets", sets);
@@ -202,9 +188,16 @@ Napi::Value decoded(Napi::Env env, auto decode) {
 
 }  // namespace
 
-const Question<sockets::Query, sockets::Reading> kReadSockets{query, sockets::read, presentReading};
-const Question<sockets::Query, std::vector<sockets::Recording>> kDumpSockets{query, sockets::record,
-                                                                             presentRecordings};
+const Question<sockets::Query, sockets::Reading> kReadSockets{socketQuery, sockets::read,
+                                                              presentReading};
+const Question<sockets::Query, std::vector<sockets::Recording>> kDumpSockets{
+    socketQuery, sockets::record, presentRecordings};
+
+Napi::Value cgroupId(const Napi::CallbackInfo& info) {
+  const auto id = processes::cgroupId(stringArgument(info, 0));
+  return id ? Napi::Value(Napi::Number::New(info.Env(), static_cast<double>(*id)))
+            : info.Env().Null();
+}
 
 Napi::Value decodeSockets(const Napi::CallbackInfo& info) {
   const auto bytes = bytesArgument(info, 0);

@@ -14,6 +14,9 @@ Napi::Object toSocketTableData(Napi::Env env, sockets::Reading& reading);
 extern const Question<sockets::Query, sockets::Reading> kReadSockets;
 extern const Question<sockets::Query, std::vector<sockets::Recording>> kDumpSockets;
 
+/** The id of the cgroup at a path, or null. */
+Napi::Value cgroupId(const Napi::CallbackInfo& info);
+
 Napi::Value decodeSockets(const Napi::CallbackInfo& info);
 Napi::Value decodeProcSockets(const Napi::CallbackInfo& info);
 

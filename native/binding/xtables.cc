@@ -7,7 +7,7 @@ namespace {
 
 using Tables = std::vector<std::variant<xtables::Table, int>>;
 
-xtables::Query query(const Napi::CallbackInfo& info) {
+xtables::Query tablesQuery(const Napi::CallbackInfo& info) {
   const Napi::Object object = objectArgument(info, 0);
   xtables::Query query;
   query.ipv6 = string(object, "family") == "ipv6";
@@ -36,6 +36,6 @@ Napi::Value present(Napi::Env env, Tables& tables) {
 
 }  // namespace
 
-const Question<xtables::Query, Tables> kReadXtables{query, xtables::readTables, present};
+const Question<xtables::Query, Tables> kReadXtables{tablesQuery, xtables::readTables, present};
 
 }  // namespace earshot::binding

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <mutex>
-#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -94,6 +93,14 @@ std::vector<std::pair<uint64_t, std::string>> cgroupPaths(const std::vector<uint
     if (!path.empty()) found.emplace_back(id, path);
   }
   return found;
+}
+
+std::optional<uint64_t> cgroupId(const std::string& path) {
+  const std::string root = mountPoint();
+  struct stat status {};
+  if (root.empty() || stat((root + path).c_str(), &status) < 0) return std::nullopt;
+  if (!S_ISDIR(status.st_mode)) return std::nullopt;
+  return status.st_ino;
 }
 
 }  // namespace earshot::processes

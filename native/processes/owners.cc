@@ -1,6 +1,9 @@
 #include "processes/owners.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <string_view>
 #include <tuple>
@@ -9,6 +12,7 @@
 #include "files/read.h"
 #include "parallel.h"
 #include "processes/directory.h"
+#include "processes/found_before.h"
 
 namespace earshot::processes {
 namespace {
@@ -57,20 +61,22 @@ std::vector<std::string> arguments(std::string_view line) {
   return command;
 }
 
-/** Who a process is; nothing when it ended meanwhile. */
-std::optional<Process> describe(int proc, const char* pid) {
-  const std::string base(pid);
+/**
+ * Who the process is that a directory of descriptors is of; nothing when it has ended. By that
+ * directory and not by its number, which another process may have by now.
+ */
+std::optional<Process> describe(int descriptors, uint32_t pid) {
   std::vector<uint8_t> name, command, status;
-  if (files::readAt(proc, (base + "/comm").c_str(), name) ||
-      files::readAt(proc, (base + "/status").c_str(), status)) {
+  if (files::readAt(descriptors, "../comm", name) ||
+      files::readAt(descriptors, "../status", status)) {
     return std::nullopt;
   }
   // Of a zombie, or of one who hides it, the command line is empty.
-  files::readAt(proc, (base + "/cmdline").c_str(), command);
+  files::readAt(descriptors, "../cmdline", command);
   const auto uid = realUid(text(status));
   if (!uid) return std::nullopt;
   if (!name.empty() && name.back() == '\n') name.pop_back();
-  return Process{*number(pid), std::string(text(name)), arguments(text(command)), *uid};
+  return Process{pid, std::string(text(name)), arguments(text(command)), *uid};
 }
 
 bool isDenial(int error) { return error == EACCES || error == EPERM; }
@@ -89,57 +95,138 @@ struct Candidate {
   std::optional<Process> process;
 };
 
+/** The wanted sockets of which one owner is enough: each is taken by the first who finds it. */
+class Unfound {
+ public:
+  explicit Unfound(const std::vector<uint32_t>& inodes)
+      : inodes_(inodes), taken_(inodes.size()), left_(inodes.size()) {}
+
+  bool take(uint32_t inode) {
+    const auto place = std::ranges::lower_bound(inodes_, inode) - inodes_.begin();
+    if (taken_[static_cast<size_t>(place)].exchange(true)) return false;
+    left_--;
+    return true;
+  }
+  bool none() const { return left_ == 0; }
+
+ private:
+  const std::vector<uint32_t>& inodes_;
+  std::vector<std::atomic<bool>> taken_;
+  std::atomic<size_t> left_;
+};
+
 class Search {
  public:
   explicit Search(const Query& query) : query_(query), proc_(AT_FDCWD, query.procRoot.c_str()) {
-    Directory::Entry entry;
-    while (proc_.next(entry)) {
-      if (number(entry.name)) candidates_.push_back({entry.name, {}, false, {}});
-    }
-    if (proc_.error()) {
-      throw Failure{Operation::kKernel, "open", proc_.error(), "reading " + query.procRoot};
-    }
+    if (proc_.error()) refuse();
+    if (query.one && query.inodes) unfound_.emplace(*query.inodes);
   }
 
-  /** Looks at every descriptor of every process: a socket may have any number of owners. */
   std::vector<Candidate> run() {
-    parallel(candidates_.size(), [&](size_t at) {
-      Candidate& candidate = candidates_[at];
-      lookAt(candidate);
-      if (!candidate.holdings.empty()) {
-        candidate.process = describe(proc_.get(), candidate.pid.c_str());
-      }
-    });
+    if (unfound_) lookWhereFoundBefore();
+    if (!unfound_ || !unfound_->none()) lookEverywhere();
     std::erase_if(candidates_,
                   [](const Candidate& one) { return one.holdings.empty() && !one.denied; });
     return std::move(candidates_);
   }
 
+  bool hidden() const { return hidden_; }
+
  private:
-  void lookAt(Candidate& candidate) const {
+  [[noreturn]] void refuse() const {
+    throw Failure{Operation::kKernel, "open", proc_.error(), "reading " + query_.procRoot};
+  }
+
+  void lookWhereFoundBefore() {
+    for (const uint32_t inode : *query_.inodes) {
+      const auto before = foundBefore(inode);
+      if (!before) continue;
+      Candidate candidate{std::to_string(before->pid), {}, false, {}};
+      const Directory descriptors(proc_.get(), (candidate.pid + "/fd").c_str());
+      if (descriptors.error()) continue;
+      look(candidate, descriptors.get(), std::to_string(before->fd).c_str());
+      candidates_.push_back(std::move(candidate));
+    }
+  }
+
+  /** Looks at every descriptor of every process: a socket may have any number of owners. */
+  void lookEverywhere() {
+    const size_t start = candidates_.size();
+    hidden_ = true;
+    Directory::Entry entry;
+    while (proc_.next(entry)) {
+      const auto pid = number(entry.name);
+      if (!pid) continue;
+      // Every PID namespace has a first process.
+      if (*pid == 1) hidden_ = false;
+      candidates_.push_back({entry.name, {}, false, {}});
+    }
+    if (proc_.error()) refuse();
+    if (unfound_) sortByLikelihood(start);
+    parallel(candidates_.size() - start, [&](size_t at) {
+      Candidate& candidate = candidates_[start + at];
+      if (unfound_ && unfound_->none()) return;
+      lookAt(candidate);
+    });
+  }
+
+  /** The sockets' own users first; and who has few descriptors, by which all are soon looked at. */
+  void sortByLikelihood(size_t start) {
+    using Place = std::tuple<bool, off_t, size_t>;
+    std::vector<Place> order;
+    for (size_t at = start; at < candidates_.size(); at++) {
+      struct stat status {};
+      fstatat(proc_.get(), (candidates_[at].pid + "/fd").c_str(), &status, 0);
+      // The size is the number of descriptors (Linux 6.2).
+      order.emplace_back(!std::ranges::binary_search(query_.uids, status.st_uid), status.st_size,
+                         at);
+    }
+    std::sort(order.begin(), order.end());
+    std::vector<Candidate> sorted(
+        std::move_iterator(candidates_.begin()),
+        std::move_iterator(candidates_.begin() + static_cast<ptrdiff_t>(start)));
+    for (const Place& place : order) sorted.push_back(std::move(candidates_[std::get<2>(place)]));
+    candidates_ = std::move(sorted);
+  }
+
+  void lookAt(Candidate& candidate) {
     Directory descriptors(proc_.get(), (candidate.pid + "/fd").c_str());
     candidate.denied = isDenial(descriptors.error());
     Directory::Entry entry;
-    while (descriptors.next(entry)) look(candidate, descriptors.get(), entry.name);
+    while (!(unfound_ && unfound_->none()) && descriptors.next(entry)) {
+      look(candidate, descriptors.get(), entry.name);
+    }
   }
 
   /** Takes the descriptor in if it holds a wanted socket. */
-  void look(Candidate& candidate, int descriptors, const char* name) const {
-    char link[32];
-    const ssize_t length = readlinkat(descriptors, name, link, sizeof link);
-    if (length < 0) {
+  void look(Candidate& candidate, int descriptors, const char* name) {
+    const auto inode = linkAt(descriptors, name);
+    if (!inode) {
       if (isDenial(errno)) candidate.denied = true;
       return;
     }
-    const auto inode = socketInode({link, static_cast<size_t>(length)});
-    if (!inode) return;
     if (query_.inodes && !std::ranges::binary_search(*query_.inodes, *inode)) return;
+    if (!candidate.process) candidate.process = describe(descriptors, *number(candidate.pid));
+    // It has ended: another may hold the socket still.
+    if (!candidate.process) return;
+    if (unfound_ && !unfound_->take(*inode)) return;
     candidate.holdings.push_back({*inode, number(name).value_or(0)});
+  }
+
+  /** The inode of the socket that a link leads to; nothing, and errno, where it leads to none. */
+  static std::optional<uint32_t> linkAt(int directory, const char* path) {
+    char link[32];
+    errno = 0;
+    const ssize_t length = readlinkat(directory, path, link, sizeof link);
+    if (length < 0) return std::nullopt;
+    return socketInode({link, static_cast<size_t>(length)});
   }
 
   const Query& query_;
   Directory proc_;
   std::vector<Candidate> candidates_;
+  std::optional<Unfound> unfound_;
+  bool hidden_ = false;
 };
 
 }  // namespace
@@ -147,27 +234,25 @@ class Search {
 Owners findOwners(const Query& query) {
   Owners owners;
   if (query.inodes && query.inodes->empty()) return owners;
-  struct Row {
-    Holding holding;
-    uint32_t pid;
-  };
-  std::vector<Row> rows;
-  for (Candidate& candidate : Search(query).run()) {
+  std::vector<Holder> holders;
+  Search search(query);
+  for (Candidate& candidate : search.run()) {
     if (candidate.denied) owners.denied++;
-    // One without a description ended while it was looked at: so did its hold on the sockets.
-    if (!candidate.process) continue;
-    for (const Holding& holding : candidate.holdings) {
-      rows.push_back({holding, candidate.process->pid});
-    }
-    owners.processes.push_back(std::move(*candidate.process));
+    if (candidate.holdings.empty()) continue;
+    const uint32_t pid = candidate.process->pid;
+    for (const auto& [inode, fd] : candidate.holdings) holders.push_back({inode, pid, fd});
+    const bool isKnown = std::ranges::any_of(
+        owners.processes, [&](const Process& known) { return query.one && known.pid == pid; });
+    if (!isKnown) owners.processes.push_back(std::move(*candidate.process));
   }
-  std::ranges::sort(rows, {}, [](const Row& row) {
-    return std::tuple(row.holding.inode, row.pid, row.holding.fd);
-  });
-  for (const Row& row : rows) {
-    owners.inode.push_back(row.holding.inode);
-    owners.pid.push_back(row.pid);
-    owners.fd.push_back(row.holding.fd);
+  owners.hidden = search.hidden();
+  if (query.one) rememberFound(holders);
+  std::ranges::sort(holders, {},
+                    [](const Holder& one) { return std::tuple(one.inode, one.pid, one.fd); });
+  for (const Holder& holder : holders) {
+    owners.inode.push_back(holder.inode);
+    owners.pid.push_back(holder.pid);
+    owners.fd.push_back(holder.fd);
   }
   return owners;
 }

@@ -17,8 +17,8 @@ namespace earshot::sockets::diag {
 namespace {
 
 // INET_DIAG_*, of which the older headers that this builds with lack some. The kernel tells these
-// without being asked (inet_diag_msg_attrs_fill), so a request mostly has no extension bits: those
-// would add tcp_info and the like, which nobody here reads.
+// without being asked (inet_diag_msg_attrs_fill), so a request mostly has no extension bits: what
+// those add, tcp_info and the like, is only passed on as it is.
 enum : uint16_t {
   kSkV6only = 11,  // on IPv6 sockets in LISTEN and CLOSE only
   kMark = 15,      // to CAP_NET_ADMIN only
@@ -26,8 +26,6 @@ enum : uint16_t {
   kCgroupId = 21,  // Linux 5.8
   kSockopt = 22,   // Linux 5.10
 };
-
-constexpr uint8_t kInfoExtension = 1 << (INET_DIAG_INFO - 1);
 
 /** struct tcp_diag_md5sig (linux/tcp.h) up to the key, which is none of our business. */
 struct Md5Signature {
@@ -152,32 +150,38 @@ void decode(const netlink::Message& message, uint8_t protocol, Row& row) {
 }
 
 std::optional<netlink::Refusal> dump(netlink::Socket& socket, TableName name, uint32_t states,
-                                     bool keyedPeers, const Filter& filter, netlink::Sink& sink) {
+                                     uint8_t extensions, const Filter& filter,
+                                     netlink::Sink& sink) {
   inet_diag_req_v2 request{};
-  if (keyedPeers && name.protocol == IPPROTO_TCP) request.idiag_ext = kInfoExtension;
+  request.idiag_ext = extensions;
   request.sdiag_family = name.family == 4 ? AF_INET : AF_INET6;
   request.sdiag_protocol = name.protocol;
   request.idiag_states = states;
+  request.id.idiag_sport = htons(filter.localPort());
+  request.id.idiag_dport = htons(filter.remotePort());
   std::vector<uint8_t> payload;
   netlink::put(payload, request);
   return ask(socket, SOCK_DIAG_BY_FAMILY, std::move(payload), filter, sink);
 }
 
-std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states, bool keyedPeers,
-                                        const Filter& filter, netlink::Sink& sink) {
+std::optional<netlink::Refusal> dumpTcp(netlink::Socket& socket, uint32_t states,
+                                        uint8_t extensions, const Filter& filter,
+                                        netlink::Sink& sink) {
   inet_diag_req request{};
-  if (keyedPeers) request.idiag_ext = kInfoExtension;
+  request.idiag_ext = extensions;
   request.idiag_states = states;
+  request.id.idiag_sport = htons(filter.localPort());
+  request.id.idiag_dport = htons(filter.remotePort());
   std::vector<uint8_t> payload;
   netlink::put(payload, request);
   return ask(socket, TCPDIAG_GETSOCK, std::move(payload), filter, sink);
 }
 
 std::optional<netlink::Refusal> lookUp(netlink::Socket& socket, const Connection& connection,
-                                       uint32_t device, bool keyedPeers, netlink::Sink& sink,
+                                       uint32_t device, uint8_t extensions, netlink::Sink& sink,
                                        std::optional<uint64_t> cookie) {
   inet_diag_req_v2 request{};
-  if (keyedPeers) request.idiag_ext = kInfoExtension;
+  request.idiag_ext = extensions;
   request.sdiag_family = connection.family == 4 ? AF_INET : AF_INET6;
   request.sdiag_protocol = IPPROTO_TCP;
   request.idiag_states = ~uint32_t{0};

@@ -47,6 +47,9 @@ bool sameFront(const uint8_t* one, const uint8_t* other, unsigned bits) {
  */
 constexpr uint16_t kRefuse = 0;
 
+/** INET_DIAG_BC_CGROUP_COND, of Linux 5.8: the headers that this builds with may lack it. */
+constexpr uint8_t kCgroupCondition = 13;
+
 /** Where in the program an operation waits for its distance to the refusal. */
 using Pending = std::vector<size_t>;
 
@@ -126,7 +129,8 @@ Filter::Filter(const Query& query, std::optional<uint32_t> boundIndex)
       remote_(query.remote),
       boundIndex_(boundIndex),
       uid_(query.uid),
-      mark_(query.mark) {
+      mark_(query.mark),
+      cgroup_(query.cgroup) {
   Pending pending;
   portConditions(program_, pending, localPorts_, INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE);
   portConditions(program_, pending, remotePorts_, INET_DIAG_BC_D_GE, INET_DIAG_BC_D_LE);
@@ -137,6 +141,7 @@ Filter::Filter(const Query& query, std::optional<uint32_t> boundIndex)
     const inet_diag_markcond exact{*mark_, ~uint32_t{0}};
     condition(program_, pending, INET_DIAG_BC_MARK_COND, bytesOf(exact));
   }
+  if (cgroup_) condition(program_, pending, kCgroupCondition, bytesOf(*cgroup_));
   for (const size_t at : pending) {
     const auto distance = static_cast<uint16_t>(program_.size() + sizeof(inet_diag_bc_op) - at);
     std::memcpy(program_.data() + at + offsetof(inet_diag_bc_op, no), &distance, sizeof distance);
@@ -152,6 +157,7 @@ bool Filter::matches(const Row& row) const {
   if (uid_ && row.uid != *uid_) return false;
   // A mark that is not told is not known to be this one.
   if (mark_ && (!(row.flags & kMarkKnown) || row.mark != *mark_)) return false;
+  if (cgroup_ && row.cgroup != *cgroup_) return false;
   return true;
 }
 

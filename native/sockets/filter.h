@@ -15,15 +15,26 @@ namespace earshot::sockets {
  */
 class Filter {
  public:
-  /** `boundIndex`: the index of the query's device; it must have one if it names one. */
+  /** `boundIndex`: that of the query's device, 0 for "bound to none"; it must have one if it asks.
+   */
   Filter(const Query& query, std::optional<uint32_t> boundIndex);
 
   bool matches(const Row& row) const;
+
+  std::optional<uint32_t> boundIndex() const { return boundIndex_; }
+
+  /** The one port at that end that is asked for, 0 for any: the kernel looks at it first of all. */
+  uint16_t localPort() const { return onlyPort(localPorts_); }
+  uint16_t remotePort() const { return onlyPort(remotePorts_); }
 
   /** INET_DIAG_REQ_BYTECODE; empty: the kernel has nothing to check. */
   const std::vector<uint8_t>& program() const { return program_; }
 
  private:
+  static uint16_t onlyPort(const std::vector<PortRange>& ranges) {
+    return ranges.size() == 1 && ranges[0].from == ranges[0].to ? ranges[0].from : 0;
+  }
+
   std::vector<PortRange> localPorts_;
   std::vector<PortRange> remotePorts_;
   std::optional<Prefix> local_;
@@ -31,6 +42,7 @@ class Filter {
   std::optional<uint32_t> boundIndex_;
   std::optional<uint32_t> uid_;
   std::optional<uint32_t> mark_;
+  std::optional<uint64_t> cgroup_;
   std::vector<uint8_t> program_;
 };
 

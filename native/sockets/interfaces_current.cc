@@ -1,7 +1,6 @@
 #include "sockets/interfaces_current.h"
 
 #include <linux/rtnetlink.h>
-#include <sys/stat.h>
 
 #include <mutex>
 #include <optional>
@@ -12,8 +11,7 @@ namespace earshot::sockets {
 namespace {
 
 struct Known {
-  dev_t device;
-  ino_t inode;
+  NamespaceId where;
   /** Heard nothing since before the list was read: notifications are queued before the change is
    * done for whoever made it. */
   netlink::Socket listener;
@@ -22,25 +20,20 @@ struct Known {
 
 }  // namespace
 
-InterfaceList currentInterfaces() {
+InterfaceList currentInterfaces(const NamespaceId& here) {
   // Never destroyed: a worker may still read while the process ends.
   static std::mutex& mutex = *new std::mutex;
   static std::optional<Known>& known = *new std::optional<Known>;
 
-  struct stat here {};
-  if (stat("/proc/thread-self/ns/net", &here) < 0) return readInterfacesByNetlink();
   const std::lock_guard lock(mutex);
-  if (known && known->device == here.st_dev && known->inode == here.st_ino &&
-      !known->listener.heard()) {
-    return known->list;
-  }
+  if (known && known->where == here && !known->listener.heard()) return known->list;
   known.reset();
   netlink::Socket listener(NETLINK_ROUTE);
   for (const uint32_t group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR}) {
     listener.join(group);
   }
   InterfaceList list = readInterfacesByNetlink();
-  known.emplace(Known{here.st_dev, here.st_ino, std::move(listener), list});
+  known.emplace(Known{here, std::move(listener), list});
   return list;
 }
 

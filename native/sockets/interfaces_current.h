@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sockets/interface_list.h"
+#include "sockets/kept_socket.h"
 
 namespace earshot::sockets {
 
@@ -9,6 +10,6 @@ namespace earshot::sockets {
  * told of a change since, or the thread is in another namespace than the last one that asked. Keeps
  * one socket open that listens to the kernel.
  */
-InterfaceList currentInterfaces();
+InterfaceList currentInterfaces(const NamespaceId& here);
 
 }  // namespace earshot::sockets

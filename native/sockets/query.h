@@ -34,11 +34,16 @@ struct Query {
   std::vector<PortRange> remotePorts;
   std::optional<Prefix> local;
   std::optional<Prefix> remote;
+  /** Empty: bound to none. */
   std::optional<std::string> boundInterface;
   std::optional<uint32_t> uid;
   std::optional<uint32_t> mark;
-  /** Also tell which peers of a TCP socket must sign (Row::keyedPeers). */
-  bool keyedPeers = false;
+  /** The cgroup v2 of the process that made the socket, by its id. */
+  std::optional<uint64_t> cgroup;
+  /** What the kernel is to tell beside (idiag_ext); with tcp_info it tells Row::keyedPeers too. */
+  uint8_t extensions = 0;
+  /** Keep the kernel's messages as they are beside the rows (Table::messages). */
+  bool keepsMessages = false;
   Source source = Source::kAuto;
   std::optional<std::string> netns;
 };

@@ -19,10 +19,10 @@ namespace {
 
 /** The interfaces, kept where they are of this process's own namespace, which is asked about most.
  */
-InterfaceList readInterfaces(const Query& query) {
+InterfaceList readInterfaces(const Query& query, const std::optional<NamespaceId>& own) {
   if (query.source == Source::kProcfs) return readInterfacesByProcfs();
   try {
-    return query.netns ? readInterfacesByNetlink() : currentInterfaces();
+    return own ? currentInterfaces(*own) : readInterfacesByNetlink();
   } catch (const Failure& failure) {
     if (query.source == Source::kNetlink || !isUnavailable(failure.code)) throw;
     return readInterfacesByProcfs();
@@ -48,10 +48,12 @@ std::vector<uint64_t> cgroupsOf(Table& table) {
 Reading read(const Query& query) {
   Reading reading;
   namespaces::run(query.netns, [&] {
-    Interfaces interfaces(readInterfaces(query));
+    // Another namespace is asked about now and then, and mostly from a thread made for that.
+    const auto own = query.netns ? std::nullopt : currentNamespace();
+    Interfaces interfaces(readInterfaces(query, own));
     Table& table = reading.table;
     if (const auto filter = filterOf(query, interfaces)) {
-      Reader(query).read(*filter, interfaces, table);
+      Reader(query, own).read(*filter, interfaces, table);
     }
     joinInterfaces(reading, interfaces);
   });
@@ -85,7 +87,7 @@ std::vector<Recording> record(const Query& query) {
       if (!isWanted(query, name)) continue;
       netlink::Recorder recorder;
       const auto refusal =
-          diag::dump(socket, name, statesOf(query, name), query.keyedPeers, *filter, recorder);
+          diag::dump(socket, name, statesOf(query, name), query.extensions, *filter, recorder);
       if (refusal) {
         throw Failure{Operation::kKernel, socket.name(), refusal->code, refusal->detail};
       }

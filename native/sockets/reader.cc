@@ -3,7 +3,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "error.h"
 #include "sockets/diag.h"
@@ -13,6 +13,7 @@ namespace earshot::sockets {
 namespace {
 
 constexpr TableName kTcp4{IPPROTO_TCP, 4};
+constexpr uint8_t kTcpListen = 10;
 constexpr TableName kTcp6{IPPROTO_TCP, 6};
 
 /** The one TCP connection that is asked for, if it is one: all four of its ends are given. */
@@ -53,7 +54,9 @@ class RowSink : public netlink::Sink {
     diag::decode(message, protocol_, row_);
     const bool isWanted = (row_.family == 4 ? query_.ipv4 : query_.ipv6) &&
                           hasState(statesOf(query_, {protocol_, row_.family}), row_.state);
-    if (isWanted && filter_.matches(row_)) table_.append(row_);
+    if (!isWanted || !filter_.matches(row_)) return;
+    table_.append(row_);
+    if (query_.keepsMessages) table_.keep(message.payload);
   }
 
  private:
@@ -63,6 +66,32 @@ class RowSink : public netlink::Sink {
   const uint8_t protocol_;
   const size_t start_;
   Row row_;
+};
+
+/** Takes the sockets that a look-up in the scope of a device finds, if it is bound to that. */
+class FoundSink : public RowSink {
+ public:
+  FoundSink(RowSink sink, uint32_t device, bool alone)
+      : RowSink(sink), device_(device), alone_(alone) {}
+
+  void message(const netlink::Message& message) override {
+    Row row;
+    diag::decode(message, IPPROTO_TCP, row);
+    if (row.state == kTcpListen) return;  // it would take the connection's first packet
+    if (row.boundInterface != device_ || (device_ == 0 && !alone_))
+      mayHide_ = true;
+    else
+      RowSink::message(message);
+  }
+
+  /** Has one been found in whose place there may be another? */
+  bool mayHide() const { return mayHide_; }
+
+ private:
+  const uint32_t device_;
+  /** Nobody asks for those of another device. */
+  const bool alone_;
+  bool mayHide_ = false;
 };
 
 }  // namespace
@@ -83,6 +112,7 @@ bool isWanted(const Query& query, TableName name) {
 
 std::optional<Filter> filterOf(const Query& query, const Interfaces& interfaces) {
   if (!query.boundInterface) return Filter(query, std::nullopt);
+  if (query.boundInterface->empty()) return Filter(query, 0);
   const uint32_t index = interfaces.indexOf(*query.boundInterface);
   if (index == 0) return std::nullopt;
   return Filter(query, index);
@@ -105,6 +135,11 @@ bool isUnavailable(int code) {
   }
 }
 
+Reader::~Reader() {
+  // What was not read to its end has been closed where it failed.
+  if (shared_ && socket_) leaveSocket(*shared_, std::move(*socket_));
+}
+
 void Reader::read(const Filter& filter, const Interfaces& interfaces, Table& table) {
   if (lookUp(filter, interfaces, table)) return;
   const bool bothTcp = isWanted(query_, kTcp4) && isWanted(query_, kTcp6);
@@ -123,35 +158,36 @@ void Reader::read(const Filter& filter, const Interfaces& interfaces, Table& tab
 }
 
 /**
- * Asks for one connection instead of dumping all, in the scope of every device, since a socket that
- * is bound to one is in no other's. False where it cannot be done, for whatever reason.
+ * Asks for one connection instead of dumping all, in the scope of every device that it may be bound
+ * to, since a socket that is bound to one is in no other's. False where it cannot be done, for
+ * whatever reason; and where there is one that is bound to none and such a one was not asked for
+ * alone: made later, it stands before those that are bound and have the same ends, and is found in
+ * the place of each (__inet_lookup_established, inet_ehash_insert).
  */
 bool Reader::lookUp(const Filter& filter, const Interfaces& interfaces, Table& table) {
   const auto connection = connectionOf(query_);
   if (!connection || query_.source == Source::kProcfs) return false;
   const size_t start = table.length();
+  bool mayHide = false;
   const auto ask = [&](uint32_t device) {
-    const size_t before = table.length();
-    const auto failure =
-        readNetlink(IPPROTO_TCP, filter, table, [&](netlink::Socket& socket, netlink::Sink& sink) {
-          return diag::lookUp(socket, *connection, device, query_.keyedPeers, sink);
-        });
-    // One that is bound to no device is found in the scope of each.
-    const uint64_t* cookies = table.column<Table::Cookie>();
-    if (table.length() > before &&
-        std::find(cookies + start, cookies + before, cookies[before]) != cookies + before) {
-      table.truncate(before);
-    }
-    return !failure || failure->code == ENOENT;
+    FoundSink sink(RowSink(table, filter, query_, IPPROTO_TCP), device,
+                   filter.boundIndex().has_value());
+    const auto failure = converse(table, [&](netlink::Socket& socket) {
+      return diag::lookUp(socket, *connection, device, query_.extensions, sink);
+    });
+    mayHide = mayHide || sink.mayHide();
+    return !mayHide && (!failure || failure->code == ENOENT);
   };
-  bool asked = ask(0);
-  for (const auto& [index, name] : interfaces.names()) asked = asked && ask(index);
+  bool asked = ask(filter.boundIndex().value_or(0));
+  if (!filter.boundIndex()) {
+    for (const auto& [index, name] : interfaces.names()) asked = asked && ask(index);
+  }
   // ENOENT is also the answer of a kernel that cannot tell at all: of no state it tells nothing.
   if (asked && table.length() == start) {
-    asked =
-        !readNetlink(IPPROTO_TCP, filter, table, [&](netlink::Socket& socket, netlink::Sink& sink) {
-          return diag::dumpTcp(socket, 0, false, Filter({}, std::nullopt), sink);
-        });
+    RowSink sink(table, filter, query_, IPPROTO_TCP);
+    asked = !converse(table, [&](netlink::Socket& socket) {
+      return diag::dumpTcp(socket, 0, 0, Filter({}, std::nullopt), sink);
+    });
   }
   if (!asked) table.truncate(start);
   return asked;
@@ -164,7 +200,7 @@ void Reader::find(const Filter& filter, const Table& table, size_t row, Table& f
       table.column<Table::LocalPort>()[row], table.column<Table::RemoteAddress>()[row],
       table.column<Table::RemotePort>()[row]};
   readNetlink(IPPROTO_TCP, filter, found, [&](netlink::Socket& socket, netlink::Sink& sink) {
-    return diag::lookUp(socket, connection, table.column<Table::BoundInterface>()[row], false, sink,
+    return diag::lookUp(socket, connection, table.column<Table::BoundInterface>()[row], 0, sink,
                         table.column<Table::Cookie>()[row]);
   });
 }
@@ -173,7 +209,7 @@ void Reader::find(const Filter& filter, const Table& table, size_t row, Table& f
 bool Reader::readTcpTogether(const Filter& filter, Table& table) {
   return !readNetlink(
       IPPROTO_TCP, filter, table, [&](netlink::Socket& socket, netlink::Sink& sink) {
-        return diag::dumpTcp(socket, query_.tcpStates, query_.keyedPeers, filter, sink);
+        return diag::dumpTcp(socket, query_.tcpStates, query_.extensions, filter, sink);
       });
 }
 
@@ -181,7 +217,7 @@ void Reader::readTable(TableName name, const Filter& filter, Table& table) {
   if (query_.source == Source::kProcfs) return readProcfs(name, filter, table);
   const auto failure =
       readNetlink(name.protocol, filter, table, [&](netlink::Socket& socket, netlink::Sink& sink) {
-        return diag::dump(socket, name, statesOf(query_, name), query_.keyedPeers, filter, sink);
+        return diag::dump(socket, name, statesOf(query_, name), query_.extensions, filter, sink);
       });
   if (!failure) return;
   if (failure->code == ENOENT && name.family == 6 && procfs::lacksIpv6()) return;
@@ -194,11 +230,16 @@ void Reader::readTable(TableName name, const Filter& filter, Table& table) {
 /** Reads what `dump` asks for, or says why not and leaves none of it behind. */
 std::optional<Failure> Reader::readNetlink(uint8_t protocol, const Filter& filter, Table& table,
                                            auto dump) {
+  RowSink sink(table, filter, query_, protocol);
+  return converse(table, [&](netlink::Socket& socket) { return dump(socket, sink); });
+}
+
+std::optional<Failure> Reader::converse(Table& table, auto ask) {
   const size_t start = table.length();
   try {
+    if (!socket_ && shared_) socket_.emplace(takeSocket(*shared_));
     if (!socket_) socket_.emplace(NETLINK_SOCK_DIAG);
-    RowSink sink(table, filter, query_, protocol);
-    const std::optional<netlink::Refusal> refusal = dump(*socket_, sink);
+    const std::optional<netlink::Refusal> refusal = ask(*socket_);
     if (!refusal) return std::nullopt;
     return Failure{Operation::kKernel, socket_->name(), refusal->code,
                    refusal->detail.empty() ? "reading the sockets; /proc/net may still tell them"
@@ -207,6 +248,9 @@ std::optional<Failure> Reader::readNetlink(uint8_t protocol, const Filter& filte
     table.truncate(start);
     socket_.reset();
     return failure;
+  } catch (...) {
+    socket_.reset();
+    throw;
   }
 }
 

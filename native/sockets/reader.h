@@ -6,6 +6,7 @@
 #include "netlink/socket.h"
 #include "sockets/filter.h"
 #include "sockets/interfaces.h"
+#include "sockets/kept_socket.h"
 #include "sockets/query.h"
 #include "sockets/table.h"
 
@@ -36,6 +37,13 @@ class Reader {
   /** The query must outlive it. */
   explicit Reader(const Query& query) : query_(query) {}
 
+  /** One that has its netlink socket of others of this namespace, the calling thread's, and leaves
+   * it to them. */
+  Reader(const Query& query, std::optional<NamespaceId> shared) : query_(query), shared_(shared) {}
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader();
+
   /** Appends the sockets that match. */
   void read(const Filter& filter, const Interfaces& interfaces, Table& table);
 
@@ -51,9 +59,11 @@ class Reader {
   void readTable(TableName name, const Filter& filter, Table& table);
   std::optional<Failure> readNetlink(uint8_t protocol, const Filter& filter, Table& table,
                                      auto dump);
+  std::optional<Failure> converse(Table& table, auto ask);
   void readProcfs(TableName name, const Filter& filter, Table& table);
 
   const Query& query_;
+  const std::optional<NamespaceId> shared_;
   std::optional<netlink::Socket> socket_;
 };
 

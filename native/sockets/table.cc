@@ -59,6 +59,16 @@ void Table::append(const Table& other, size_t row) {
 void Table::truncate(size_t length) {
   length_ = length;
   std::erase_if(keyedPeers_, [&](const Keyed& keyed) { return keyed.row >= length; });
+  if (messages_.ends.size() <= length) return;
+  messages_.ends.resize(length);
+  messages_.bytes.resize(length == 0 ? 0 : messages_.ends.back());
+}
+
+void Table::keep(std::span<const uint8_t> message) {
+  // Rows before that have none end where the last one that has one does.
+  messages_.ends.resize(length_ - 1, static_cast<uint32_t>(messages_.bytes.size()));
+  messages_.bytes.insert(messages_.bytes.end(), message.begin(), message.end());
+  messages_.ends.push_back(static_cast<uint32_t>(messages_.bytes.size()));
 }
 
 void Table::reserve(size_t capacity) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace earshot::sockets {
@@ -103,6 +104,17 @@ class Table {
   };
   const std::vector<Keyed>& keyedPeers() const { return keyedPeers_; }
 
+  /** Keeps a message as it is beside the row that was appended last. */
+  void keep(std::span<const uint8_t> message);
+
+  /** What was kept, in the order of the rows, one after the other. */
+  struct Messages {
+    std::vector<uint8_t> bytes;
+    /** Where that of each row ends, up to the last row that has one. */
+    std::vector<uint32_t> ends;
+  };
+  const Messages& messages() const { return messages_; }
+
   template <class C>
   typename C::Type* column() {
     return reinterpret_cast<typename C::Type*>(block_.get() + C::offset * capacity_);
@@ -129,6 +141,7 @@ class Table {
 
   Block block_;
   std::vector<Keyed> keyedPeers_;
+  Messages messages_;
   size_t capacity_ = 0;
   size_t length_ = 0;
 };

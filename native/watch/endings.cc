@@ -22,7 +22,7 @@ constexpr uint16_t kProtocol = 10;  // INET_DIAG_PROTOCOL
 constexpr uint8_t kTcpClose = 7;
 
 /** A kernel message of some hundred bytes takes over a kilobyte of this. */
-constexpr int kRoom = 8 * 1024 * 1024;
+constexpr int kEndingsRoom = 8 * 1024 * 1024;
 
 /** How long a socket that was closed without a TIME-WAIT may be held before its end is told. */
 constexpr milliseconds kHeld{10'000};
@@ -58,7 +58,7 @@ Ending endingOf(const netlink::Message& message) {
 
 }  // namespace
 
-Endings::Endings(const sockets::Query& query) : listener_(NETLINK_SOCK_DIAG, kRoom) {
+Endings::Endings(const sockets::Query& query) : listener_(NETLINK_SOCK_DIAG, kEndingsRoom) {
   const auto join = [&](bool wanted, uint32_t group) {
     if (wanted && !listener_.join(group)) throwErrno("setsockopt", "listening to ends of sockets");
   };

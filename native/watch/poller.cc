@@ -14,7 +14,7 @@ namespace {
 using sockets::Table;
 
 /** More changes than this in one batch would hold up the event loop that takes them. */
-constexpr size_t kMostChanges = 256;
+constexpr size_t kMostChanges = 64;
 
 constexpr uint8_t kTcp = 6;
 constexpr uint8_t kSynReceived = 3;

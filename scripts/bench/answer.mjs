@@ -29,7 +29,7 @@ const answers = {
   async port() {
     const { listeners } = await earshot();
     return async () => {
-      const found = await listeners({ protocol: 'tcp', localPort: port });
+      const found = await listeners({ protocol: 'tcp', localPort: port }, { owners: 'one' });
       return found.flatMap(({ owners }) => owners ?? []).length;
     };
   },

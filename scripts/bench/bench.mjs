@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { inRoot } from '../support/paths.mjs';
@@ -12,10 +12,11 @@ import { questions } from './questions.mjs';
 import { table } from './table.mjs';
 
 /*
- * `npm run bench [-- SIZE… [--rounds N] [--check]]` asks earshot, the kernel alone and other programs
+ * `npm run bench [-- SIZE… [--rounds N] [--check] [--write]]` asks earshot, the kernel alone and other programs
  * and packages the same questions about so many TCP sockets over loopback, 1,000 and 100,000 unless
  * given, in a network namespace of their own. The answerers take turns, so that a machine that is
- * slower for a while is so for all. With --check it fails where a ratio is not kept.
+ * slower for a while is so for all. With --check it fails where a ratio is not kept; with --write the
+ * tables of the last size go into README.md, with the date and the machine.
  */
 
 const SLOW_ROUNDS = 3;
@@ -36,6 +37,7 @@ await main(async () => {
     options: {
       rounds: { type: 'string', default: '9' },
       check: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
       inside: { type: 'boolean', default: false },
     },
   });
@@ -45,11 +47,26 @@ await main(async () => {
   );
   if (!values.inside) return inNamespaceOfItsOwn();
   await run('ip', ['link', 'set', 'lo', 'up']);
-  say(
-    `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}`,
-  );
-  for (const size of sizes) await measure(size, rounds, values.check);
+  const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}`;
+  say(machine);
+  const [load = 0] = loadavg();
+  let tables = '';
+  for (const size of sizes) tables = await measure(size, rounds, values.check);
+  if (values.write) await write(sizes.at(-1) ?? 0, machine, load, tables);
 });
+
+/** @param {number} size @param {string} machine @param {number} load before it began @param {string} tables */
+async function write(size, machine, load, tables) {
+  const [begin, end] = ['<!-- bench -->', '<!-- /bench -->'];
+  const text = readFileSync(inRoot('README.md'), 'utf8');
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) throw new StepError(`README.md has no ${begin}`, 'put it back');
+  const date = new Date().toISOString().slice(0, 10);
+  const said = `${size.toLocaleString('en')} TCP sockets over loopback, ${date}: ${machine}; the load of other programs was ${load.toFixed(1)}.`;
+  const whole = `${text.slice(0, from + begin.length)}\n\n${said}\n\n${tables}\n${text.slice(to)}`;
+  writeFileSync(inRoot('README.md'), whole);
+  await run('npx', ['biome', 'format', '--write', inRoot('README.md')]);
+}
 
 /** @param {string} text @param {string} what @param {number} least */
 function wholeNumber(text, what, least) {
@@ -85,8 +102,12 @@ async function install() {
   stamp('bench-packages', inputs);
 }
 
-/** @param {number} size @param {number} rounds @param {boolean} check */
+/**
+ * @param {number} size @param {number} rounds @param {boolean} check
+ * @returns {Promise<string>} the tables
+ */
 async function measure(size, rounds, check) {
+  const tables = [];
   const load = spawn(inRoot('build/bench/load'), [String(size)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -104,6 +125,7 @@ async function measure(size, rounds, check) {
       const results = await takeTurns(installed, rounds);
       const { text, broken } = table(what, installed, results);
       console.log(text);
+      tables.push(text);
       if (size < PROMISED) continue;
       if (check && broken.length > 0) process.exitCode = 1;
       for (const ratio of broken) say(`not kept: ${ratio}`);
@@ -112,6 +134,7 @@ async function measure(size, rounds, check) {
     load.stdin.end();
     await ended;
   }
+  return tables.join('\n');
 }
 
 /** @param {Answerer} answerer */

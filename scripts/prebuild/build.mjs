@@ -57,11 +57,13 @@ export async function buildBinary(target, { work, cache, out, jobs }) {
     ...(cache === undefined ? {} : { ZIG_GLOBAL_CACHE_DIR: cache }),
     ZIG_LOCAL_CACHE_DIR: join(work, 'cache'),
     CC: `${zig} cc ${flags}`,
-    CXX: `${zig} c++ ${flags}`,
-    LINK: `${zig} c++ ${flags}`,
+    CXX: `${zig} c++ ${flags} -flto`,
+    LINK: `${zig} c++ ${flags} -flto`,
     AR: `${zig} ar`,
-    LDFLAGS: '-O2 -s',
-    GYP_DEFINES: 'strict=true',
+    // For size what is of the C++ runtime; the linker strips (-s), since the machine's own strip knows
+    // one architecture.
+    LDFLAGS: '-Os -s',
+    GYP_DEFINES: 'strict=true units=together',
     npm_config_nodedir: headers,
     npm_config_loglevel: 'error',
     JOBS: `${jobs ?? 'max'}`,
@@ -75,7 +77,6 @@ export async function buildBinary(target, { work, cache, out, jobs }) {
     // Before the libraries, so that of these nothing is taken that is here.
     env.LDFLAGS += ` ${object}`;
   }
-  // The linker strips (-s), since the machine's own strip knows one architecture.
   await succeed(
     target,
     process.execPath,
@@ -148,6 +149,8 @@ export function buildSettings() {
     paths: [
       'binding.gyp',
       'native/headers.mjs',
+      'native/sources.json',
+      'native/units.mjs',
       ...scripts.map((name) => `scripts/prebuild/${name}`),
     ],
     versions: [

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setUp } from '../setup.mjs';
+import { processors, sideBySide } from '../support/side-by-side.mjs';
 import { main, run, StepError, say } from '../support/step.mjs';
 import { provideTools } from '../system-tools.mjs';
 import { buildBinary } from './build.mjs';
@@ -41,10 +42,10 @@ await main(async () => {
     );
   }
   for (const target of targets) await inspect(target);
-  for (const target of targets) {
+  await sideBySide(targets, processors, async (target) => {
     for (const what of await load(target)) print(target, what);
-  }
-  for (const target of again) await rebuild(target);
+  });
+  await sideBySide(again, processors, rebuild);
 });
 
 /** @param {Target} target @param {string} what */

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setUp } from '../setup.mjs';
 import { inRoot, root } from '../support/paths.mjs';
+import { processors, sideBySide } from '../support/side-by-side.mjs';
 import { main, StepError, say } from '../support/step.mjs';
 import { isAsked } from './asked.mjs';
 import { buildBinary } from './build.mjs';
@@ -22,17 +23,20 @@ await main(async () => {
     throw new StepError(`no such binary: ${unknown}`, `name ${targets.map(nameOf).join(', ')}`);
   }
   await setUp();
-  const wanted = targets.filter((target) => names.length === 0 || names.includes(nameOf(target)));
-  for (const target of wanted) {
-    if (!force && objection(target) === null) continue;
-    const source = sourceHash();
+  const wanted = targets
+    .filter((target) => names.length === 0 || names.includes(nameOf(target)))
+    .filter((target) => force || objection(target) !== null);
+  const source = sourceHash();
+  // Each is two files to compile, and then linked by one thread.
+  await sideBySide(wanted, processors, async (target) => {
     const began = performance.now();
     rmSync(binaryPath(target), { force: true });
     await buildBinary(target, {
       work: inRoot('build/prebuild', nameOf(target)),
       out: root,
+      jobs: Math.max(1, Math.floor(processors / wanted.length)),
     });
     record(target, source);
     say(`built prebuilds/${target.file} in ${((performance.now() - began) / 1000).toFixed(0)} s`);
-  }
+  });
 });

@@ -79,6 +79,9 @@ export const runtimeVersions = Object.entries(releases).flatMap(([key, { version
   /^node-|\/bun-/.test(key) ? [version] : [],
 );
 
+/** All that the binaries are made by and loaded with. */
+export const releaseKeys = Object.keys(releases);
+
 /** @param {string} key */
 export function releaseOf(key) {
   const release = releases[key];
@@ -89,11 +92,21 @@ export function releaseOf(key) {
   );
 }
 
+/** What is being fetched, so that whoever else asks for it waits. @type {Map<string, Promise<string>>} */
+const fetching = new Map();
+
 /**
  * @param {string} key a package, with its major where there are several releases
  * @returns {Promise<string>} the directory it is in
  */
-export async function provide(key) {
+export function provide(key) {
+  const fetched = fetching.get(key) ?? fetch(key);
+  fetching.set(key, fetched);
+  return fetched;
+}
+
+/** @param {string} key @returns {Promise<string>} */
+async function fetch(key) {
   const { version, integrity } = releaseOf(key);
   const name = key.replace(/(?<=.)@.*$/, '');
   const directory = inRoot('build', 'packages', `${name}-${version}`);

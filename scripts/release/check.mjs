@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { build } from '../build.mjs';
 import { binaryPath } from '../prebuild/record.mjs';
-import { runtimeVersions } from '../prebuild/registry.mjs';
+import { provide, releaseKeys, runtimeVersions } from '../prebuild/registry.mjs';
 import { targets } from '../prebuild/targets.mjs';
 import { setUp } from '../setup.mjs';
 import { inRoot, root } from '../support/paths.mjs';
@@ -29,6 +29,19 @@ async function script(args, more = {}) {
   if (status !== 0) throw new StepError(`${args.join(' ')} failed`, 'see above');
 }
 
+/** @param {number} began */
+const seconds = (began) => `${((performance.now() - began) / 1000).toFixed(0)} s`;
+
+/** Does it, and says how long that took. @param {string} what @param {() => Promise<void>} work */
+async function timed(what, work) {
+  const began = performance.now();
+  try {
+    await work();
+  } finally {
+    say(`${what}: ${seconds(began)}`);
+  }
+}
+
 /** What is in the version that would be published, and what it was tested on, is told. */
 async function checkTexts() {
   const { version } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
@@ -49,14 +62,19 @@ async function checkTexts() {
 
 await main(async () => {
   const options = process.argv.slice(2);
+  const began = performance.now();
   await setUp();
   await build({ tests: true });
+  // While processors compile, the network brings what the binaries are loaded with later. Whoever needs
+  // what did not come will say so.
+  const fetching = Promise.allSettled(releaseKeys.map(provide));
   if (!targets.some((target) => existsSync(binaryPath(target)))) {
     say('no binaries are there: making them');
-    await script(['scripts/prebuild/prebuild.mjs']);
+    await timed('the binaries', () => script(['scripts/prebuild/prebuild.mjs']));
   }
+  await fetching;
   // Nothing else is worth knowing of a package whose binaries are not right.
-  await script(['scripts/prebuild/check.mjs', ...options]);
+  await timed('prebuild:check', () => script(['scripts/prebuild/check.mjs', ...options]));
 
   let tarball = '';
   /** @type {[string, () => Promise<void>][]} */
@@ -81,7 +99,7 @@ await main(async () => {
   const failed = [];
   for (const [name, check] of checks) {
     say(`checking ${name}`);
-    await check().catch((error) => {
+    await timed(name, check).catch((error) => {
       if (!(error instanceof StepError)) throw error;
       failed.push(error);
       process.stderr.write(`${error.output.trimEnd()}\nearshot: ${error.message}\n`);
@@ -93,5 +111,5 @@ await main(async () => {
       failed.map(({ remedy }) => remedy).join('; '),
     );
   }
-  say(`${tarball.slice(root.length + 1)} may be published`);
+  say(`${tarball.slice(root.length + 1)} may be published (${seconds(began)})`);
 });

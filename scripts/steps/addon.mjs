@@ -69,7 +69,10 @@ async function buildAddon(target) {
   const args = ['configure', 'build', '--jobs', 'max', '--loglevel', 'error', ...headers()];
   const { status, output } = await runNode(inRoot('node_modules/node-gyp/bin/node-gyp.js'), args, {
     cwd: inRoot(target.directory),
-    env: { ...process.env, GYP_DEFINES: `${process.env.GYP_DEFINES ?? ''} strict=true` },
+    env: {
+      ...process.env,
+      GYP_DEFINES: `${process.env.GYP_DEFINES ?? ''} strict=true units=together`,
+    },
   });
   if (status !== 0)
     throw new StepError(`compiling the ${target.name} failed`, remedy(output), output);

@@ -1,8 +1,18 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
+import { minify } from 'terser';
 import { inRoot, root } from '../support/paths.mjs';
+import { fingerprint } from '../support/stamp.mjs';
 import { StepError } from '../support/step.mjs';
 
 /**
@@ -123,6 +133,32 @@ const commandOverLibrary = {
 };
 
 /**
+ * Names of variables are made short. Those of functions and classes stay, for errors and profiles tell
+ * them; lines are short enough to find the place that an error tells. Terser takes seconds for all, so
+ * that what it made of a text is kept.
+ * @param {string} text
+ */
+async function withShortNames(text) {
+  // esbuild writes a class as the value of a variable, whose name is the class's.
+  const reserved = [...text.matchAll(/([\w$]+)=class\b/g)].map(([, name = '']) => name);
+  const settings = {
+    module: true,
+    mangle: { reserved },
+    compress: false,
+    keep_fnames: true,
+    keep_classnames: true,
+    format: { ecma: /** @type {const} */ (2020), max_line_len: 120 },
+  };
+  const hash = fingerprint(['node_modules/terser/package.json'], [JSON.stringify(settings), text]);
+  const kept = inRoot('build/short-names', hash);
+  if (existsSync(kept)) return readFileSync(kept, 'utf8');
+  const { code = '' } = await minify(text, settings);
+  mkdirSync(dirname(kept), { recursive: true });
+  writeFileSync(kept, code);
+  return code;
+}
+
+/**
  * @param {{ entryPoints: Record<string, string>, chunks: string }} bundle
  * @param {esbuild.Plugin[]} plugins
  */
@@ -134,10 +170,8 @@ const build = ({ entryPoints, chunks }, plugins = []) =>
     bundle: true,
     splitting: true,
     chunkNames: chunks,
-    // Names stay, and lines are short enough to find the place that an error tells.
     minifyWhitespace: true,
     minifySyntax: true,
-    lineLimit: 120,
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
@@ -174,7 +208,7 @@ export async function bundle() {
       ...(path === inRoot('dist/earshot.js') ? ['#!/usr/bin/env node'] : []),
       ...(/\bvar __require ?= ?/.test(text) ? [requireForModules] : []),
     ];
-    writeFileSync(path, [...head, text].join('\n'));
+    writeFileSync(path, [...head, await withShortNames(text)].join('\n'));
   }
   chmodSync(inRoot('dist/earshot.js'), 0o755);
   writeFileSync(

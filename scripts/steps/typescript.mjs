@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { inRoot } from '../support/paths.mjs';
 import { filesUnder, fingerprint, isStamped, stamp } from '../support/stamp.mjs';
 import { runNode, StepError } from '../support/step.mjs';
+import { gatherTypes } from './types.mjs';
 
 const common = [
   'package-lock.json',
@@ -27,6 +28,7 @@ const lib = {
     'dist/earshot.js',
     'dist/earshot.licenses.txt',
     'dist/earshot.1',
+    'dist/types/index.d.ts',
     ...['index', 'reach', 'library'].map((name) => `dist/bundle/${name}.js`),
   ],
 };
@@ -52,6 +54,7 @@ export async function compile({ tests }) {
     // Loaded on need: esbuild is not there before the packages are, and takes time to load.
     const { bundle } = await import('./bundle.mjs');
     await bundle();
+    gatherTypes();
     const { writeManPage } = await import('../docs/man-page.mjs');
     await writeManPage();
     stamp(lib.name, libInputs);
@@ -84,8 +87,8 @@ function prepare(project) {
   const wanted = new Set([...outputs(project), ...project.more]);
   const present = filesUnder(project.output);
   for (const path of present) {
-    // The bundler clears its own directory, in which names follow from contents.
-    if (!wanted.has(path) && !path.startsWith('dist/bundle/')) rmSync(inRoot(path));
+    // Steps clear their own directories, in which names follow from contents.
+    if (!wanted.has(path) && !/^dist\/(bundle|types)\//.test(path)) rmSync(inRoot(path));
   }
   const compiled = new Set(present);
   if ([...outputs(project)].some((path) => !compiled.has(path))) {

@@ -65,7 +65,7 @@ const REFUSED_OPTIONS: [unknown, RegExp][] = [
   [{ netns: 'a\0b' }, /options\.netns/],
   [{ netns: {} }, /options\.netns is \{\}/],
   [{ source: 'proc' }, /options\.source is 'proc'.*there are auto, netlink, procfs/],
-  [{ owners: 'yes' }, /options\.owners is 'yes', not true or false/],
+  [{ owners: 'yes' }, /options\.owners is 'yes', not true, false or 'one'/],
 ];
 
 for (const [value, message] of REFUSED_OPTIONS) {

@@ -180,6 +180,18 @@ live(
   },
 );
 
+live("an ordinary user from whom others' processes are hidden is told so", async (t) => {
+  const here = namespaceFor(t);
+  const crowd = await openCrowd(here, namespaceFor(t), 10);
+  t.teardown(() => crowd.close());
+  const script = fileURLToPath(new URL('support/capture-as-nobody.js', import.meta.url));
+  const hidden = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"';
+  const command = ['--mount', 'sh', '-c', hidden, 'sh', process.execPath, script];
+  const state = parseState(here.run('unshare', ...command));
+  const untold = state.missing.find(({ what }) => what === 'owners');
+  t.regex(untold!.reason, /is not told of others' processes \(\/proc is mounted with hidepid\)/);
+});
+
 live('an ordinary user may not enter another namespace, and is told so', (t) => {
   const here = namespaceFor(t);
   const other = namespaceFor(t);

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
 import { listeners, listenersSync, sockets, socketsSync, socketTable } from '#earshot/index.js';
 import { parseAddress, parsePrefix, prefixHolds } from '#earshot/model/address.js';
@@ -51,6 +53,54 @@ live('thousands of sockets in every state are what ss(8) says they are', async (
     Array.from({ length: 20 }, (_, number) => [5000 + number, null]),
   );
 });
+
+/** Two connections with the same ends: the first is bound to `lo`, the second, made later, to nothing. */
+const TWINS = `
+import socket, sys
+listener = socket.socket(); listener.bind(("127.0.0.1", 4000)); listener.listen()
+kept = []
+for device in b"lo", None:
+    one = socket.socket(); kept.append(one)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if device: one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+    one.bind(("127.0.0.1", 5000)); one.setblocking(False)
+    one.connect_ex(("127.0.0.1", 4000))
+print("ready", flush=True)
+sys.stdin.read()
+`;
+
+live(
+  'a connection that is bound to a device is not hidden by one with the same ends',
+  async (t) => {
+    const here = namespaceFor(t);
+    here.ip('link set lo up');
+    const child = spawn('ip', ['netns', 'exec', here.name, 'python3', '-c', TWINS], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    t.teardown(async () => {
+      child.stdin.end();
+      await ended;
+    });
+    await Promise.race([once(child.stdout, 'data'), ended]);
+    const twins: SocketFilter = {
+      ...{ protocol: 'tcp', localAddress: '127.0.0.1', localPort: 5000 },
+      ...{ remoteAddress: '127.0.0.1', remotePort: 4000 },
+    };
+    const bound = (filter: SocketFilter) =>
+      socketsSync(filter, { netns: here.path })
+        .map(({ boundInterface }) => boundInterface)
+        .sort();
+    t.deepEqual(bound(twins), ['lo', null]);
+    t.deepEqual(bound({ ...twins, interface: 'lo' }), ['lo']);
+    t.deepEqual(bound({ ...twins, interface: null }), [null]);
+    t.deepEqual(bound({ protocol: 'tcp', interface: null, localPort: 5000 }), [null]);
+    t.deepEqual(bound({ ...twins, remotePort: 4001 }), []);
+    t.throws(() => socketsSync({ interface: null }, { netns: here.path, source: 'procfs' }), {
+      message: /filter\.interface cannot be answered from \/proc\/net/,
+    });
+  },
+);
 
 live('a connection asked for by both its ends is told as the whole table tells it', async (t) => {
   const here = await crowded(t, 200);

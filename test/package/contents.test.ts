@@ -22,10 +22,6 @@ function filesUnder(directory: string): string[] {
 }
 
 test.serial('exactly this is packed: types, bundles, binaries and their source', (t) => {
-  const types = filesUnder('lib')
-    .filter((path) => /\.ts$/.test(path) && !path.startsWith('lib/cli/'))
-    .filter((path) => !/\.d\.ts$/.test(path))
-    .map((path) => path.replace(/^lib/, 'dist').replace(/\.ts$/, '.d.ts'));
   const binaries = released
     ? ['x64', 'arm64'].flatMap((arch) =>
         ['glibc', 'musl'].map((libc) => `prebuilds/linux-${arch}/earshot.${libc}.node`),
@@ -44,10 +40,23 @@ test.serial('exactly this is packed: types, bundles, binaries and their source',
     ...binaries,
     ...filesUnder('dist/bundle'),
     ...filesUnder('docs'),
+    ...filesUnder('dist/types'),
     ...filesUnder('native'),
-    ...types,
   ];
   t.deepEqual(consumer.files, expected.sort());
+});
+
+test.serial('of the types those are packed that what is public leads to', (t) => {
+  const packed = consumer.files.filter((path) => /\.d\.ts$/.test(path));
+  const imported = packed.flatMap((path) => {
+    const text = readFileSync(join(consumer.staged, path), 'utf8');
+    return [...text.matchAll(/['"](\.{1,2}\/[^'"]+)\.js['"]/g)].map(([, to = '']) =>
+      join(dirname(path), `${to}.d.ts`),
+    );
+  });
+  const faces = ['dist/types/index.d.ts', 'dist/types/reach/index.d.ts'];
+  t.deepEqual([...new Set([...faces, ...imported])].sort(), packed);
+  t.false(packed.some((path) => path.startsWith('dist/types/cli/')));
 });
 
 test.serial('unpacked it has less than 3 MB', (t) => {

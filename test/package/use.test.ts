@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import * as esbuild from 'esbuild';
@@ -114,6 +114,28 @@ for (const { name, test, binary, flags } of forbidding) {
     t.is(status, 0);
   });
 }
+
+test.serial(
+  'what is bundled keeps the names of functions and classes, and has short lines',
+  (t) => {
+    const { stdout } = consumer.run(
+      'names.mjs',
+      `import { socketsSync, trace } from 'earshot';
+     try {
+       socketsSync({ protocl: 'tcp' });
+     } catch (error) {
+       console.log(error.constructor.name, /at checkFilter/.test(error.stack), trace.name);
+     }`,
+    );
+    t.is(stdout, 'EarshotError true trace\n');
+    const bundle = join(consumer.directory, 'node_modules/earshot/dist/bundle');
+    // Of the library: the command's packages have expressions of thousands of characters.
+    for (const file of readdirSync(bundle).filter((name) => name.endsWith('.js'))) {
+      const lines = readFileSync(join(bundle, file), 'utf8').split('\n');
+      t.true(Math.max(...lines.map(({ length }) => length)) < 2000, file);
+    }
+  },
+);
 
 const bundling = { write: true, bundle: true, platform: 'node', logLevel: 'silent' } as const;
 
