@@ -1,5 +1,5 @@
 import type { Address } from '../model/address.js';
-import type { Family, Socket, Transport } from '../model/socket.js';
+import type { Endpoint, Family, Socket, Transport } from '../model/socket.js';
 import { Choices } from './choices.js';
 import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
@@ -51,6 +51,8 @@ export interface Fate {
   readonly assuming?: Assumption;
   /** Why `symptom` is null, though the flow fails for certain. */
   readonly unsure?: Cause;
+  /** Who gets it from this host, and whose answer this host passes back: surely one of these. */
+  readonly letThroughTo?: readonly Endpoint[];
 }
 
 /** Something on the way that could not be evaluated; the packet is followed as if it had passed. */
@@ -67,6 +69,12 @@ export interface WayBack {
   readonly gateway: string | null;
   /** Other devices of a multipath route, any of which it may leave by instead. */
   readonly others: readonly Device[];
+}
+
+/** That rules send it on is not said where that itself is not known. */
+function doubtful(fate: Fate, { stage, cause }: Doubt): Fate {
+  if (fate.cause?.code !== 'forwarded' || fate.cause.translatedTo === null) return fate;
+  return { outcome: 'unknown', stage, cause, symptom: null };
 }
 
 /** The course of one flow through the host: what each stage leaves for the next. */
@@ -179,7 +187,7 @@ export class Course {
   /** The fate after everything that was doubtful on the way is taken into account. */
   settle(fate: Fate): Fate {
     const first = this.doubts[0];
-    if (fate.outcome === 'unknown') return fate;
+    if (fate.outcome === 'unknown') return first ? doubtful(fate, first) : fate;
     if (!first) {
       const unsure = fate.outcome === 'unreachable' && fate.symptom === null && this.#unsure;
       return unsure ? { ...fate, unsure } : fate;

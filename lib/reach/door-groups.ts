@@ -1,6 +1,6 @@
 import type { Socket } from '../model/socket.js';
 import type { Host, Receiver } from './host.js';
-import type { Door, SocketFate } from './knock.js';
+import type { Door, SocketFate, Target } from './knock.js';
 import { PortWatch } from './nftables/port-watch.js';
 import { groupHere, groupPeers, type PeerGroup } from './peer-groups.js';
 import type { PeerSpace } from './peer-space.js';
@@ -31,17 +31,17 @@ export class DoorGroups {
   }
 
   /** `space`: the peers behind the door's interface; `null` where this host itself asks. */
-  at(socket: Socket, door: Door, space: PeerSpace | null): readonly PeerGroup[] {
+  at(target: Target, door: Door, space: PeerSpace | null): readonly PeerGroup[] {
     const { host } = this;
-    const trees = this.#treesOf(socket);
-    const find = (port: PortWatch | null) =>
-      space ? groupPeers(host, socket, door, space, port) : groupHere(host, socket, door, port);
+    const { protocol, port } = target;
+    const trees = this.#treesOf(target);
+    const find = (watch: PortWatch | null) =>
+      space ? groupPeers(host, target, door, space, watch) : groupHere(host, target, door, watch);
     if (trees === null) return find(null);
-    const { port } = socket.local;
     const name = `${door.device.name} ${door.address}`;
     const tree = trees.get(name) ?? new PortTree<Found>();
     trees.set(name, tree);
-    const receivers = host.receivers(socket.protocol, port);
+    const receivers = host.receivers(protocol, port);
     const known = tree.find(port);
     if (known)
       return known.groups.map((group) => ({
@@ -55,20 +55,20 @@ export class DoorGroups {
   }
 
   /** What is known of sockets of its kind; `null` where its kind cannot be told. */
-  #treesOf(socket: Socket): Map<string, PortTree<Found>> | null {
-    const known = this.#kindOf.get(socket);
+  #treesOf({ protocol, port, socket }: Target): Map<string, PortTree<Found>> | null {
+    const known = socket ? this.#kindOf.get(socket) : undefined;
     if (known !== undefined) return known;
     const { host } = this;
-    const { port } = socket.local;
-    const receivers = host.receivers(socket.protocol, port);
+    const receivers = host.receivers(protocol, port);
     const isLonely =
       this.#routesByPort ||
       port === host.unnamedPort ||
       receivers.some(({ remote }) => remote !== null);
-    const kind = `${receivers.findIndex((one) => one.socket === socket)} ${receivers.map(nameOf).join(' + ')}`;
+    const place = receivers.findIndex((one) => one.socket === socket);
+    const kind = `${protocol} ${place} ${receivers.map(nameOf).join(' + ')}`;
     const trees = isLonely ? null : (this.#kinds.get(kind) ?? new Map());
     if (trees) this.#kinds.set(kind, trees);
-    this.#kindOf.set(socket, trees);
+    if (socket) this.#kindOf.set(socket, trees);
     return trees;
   }
 }

@@ -1,4 +1,6 @@
 import { formatAddress } from '../model/address.js';
+import { formatEndpoint } from '../model/endpoint.js';
+import type { Endpoint } from '../model/socket.js';
 import type { Course, Fate } from './course.js';
 import { describe } from './stages/socket.js';
 import type { Cause, Direction, RuleReference, Symptom } from './verdict.js';
@@ -26,16 +28,16 @@ export function explain(course: Course, fate: Fate): string {
   const { packet, fromHere, asked } = course;
   const from = fromHere ? 'This host' : asked ? formatAddress(asked.source) : packet.sourceText;
   const to = asked
-    ? endpoint(formatAddress(asked.destination), asked.destinationPort)
-    : endpoint(packet.destinationText, packet.destinationPort);
+    ? formatEndpoint({ address: formatAddress(asked.destination), port: asked.destinationPort })
+    : formatEndpoint({ address: packet.destinationText, port: packet.destinationPort });
   const protocol = packet.protocol === 'tcp' ? 'TCP' : 'UDP';
   if (!fate.cause) {
     const taker = course.socket ? describe(course.socket) : 'a socket';
     return `${from} reaches ${to} (${protocol}): ${taker} takes it, and the answer gets back.`;
   }
-  const sentOn = fate.cause.code === 'forwarded' ? fate.cause.translatedTo : null;
-  if (sentOn && fate.outcome === 'unknown') {
-    const there = endpoint(sentOn.address, sentOn.port);
+  const sentOn = fate.letThroughTo ?? translatedTo(fate.cause);
+  if (sentOn.length > 0 && fate.outcome === 'unknown') {
+    const there = sentOn.map(formatEndpoint).join(' or ');
     return `${from} is let through to ${there} where it asks for ${to} (${protocol}): ${reasonFor(fate.cause)}. Whether that answers is known there alone.`;
   }
   const reason = reasonFor(fate.cause);
@@ -45,13 +47,13 @@ export function explain(course: Course, fate: Fate): string {
   return `${from} does not reach ${to} (${protocol}): ${reason}.${seen(fate)}`;
 }
 
+function translatedTo(cause: Cause): readonly Endpoint[] {
+  return cause.code === 'forwarded' && cause.translatedTo ? [cause.translatedTo] : [];
+}
+
 function seen({ symptom, unsure }: Fate): string {
   if (symptom) return ` It sees: ${symptomInWords(symptom)}.`;
   return unsure ? ` What it sees of that is not known: ${reasonFor(unsure)}.` : '';
-}
-
-function endpoint(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function ruleName({ family, table, chain, handle, tool, line }: RuleReference): string {

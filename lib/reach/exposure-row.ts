@@ -13,7 +13,10 @@ export interface Remedy {
   summary: string;
   /** The line to type for it, for sh(1); `null` where no line does all of it. */
   command: string | null;
-  /** The flow's verdict on the changed state. */
+  /**
+   * The flow's verdict on the changed state: `reachable`; or `unknown`, with the cause `forwarded`, where it
+   * is let through to somebody else, whose answer gets back.
+   */
   proof: Verdict;
 }
 
@@ -29,7 +32,10 @@ export interface Reach {
   peers: string[];
   /** What to type into a browser or a client; `null` where no peer could use one. */
   url: string | null;
-  /** ADDRESS:PORT the flow is forwarded to, or `null` where it ends here. */
+  /**
+   * ADDRESS:PORT that rules send the flow on to, or `null` where it ends here. This host lets it, its
+   * answer and what follows through; whether somebody there answers is known there alone.
+   */
   forwardedTo: string | null;
 }
 
@@ -59,7 +65,10 @@ export interface Untold extends Blocked, Reach {
 export interface Exposure {
   /** The port that peers ask for. */
   endpoint: { protocol: Transport; port: number };
-  /** `null`: nobody here listens, the port is forwarded elsewhere. */
+  /**
+   * `null`: nobody here listens, the port is forwarded elsewhere. Of a port that nobody stands on, and
+   * rules redirect to this host, who takes it.
+   */
   socket: Socket | null;
   /** The farthest who get in. */
   scope: Scope;

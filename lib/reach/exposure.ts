@@ -1,25 +1,19 @@
-import {
-  type Address,
-  formatAddress,
-  fromV4Mapped,
-  isLinkLocal,
-  isUnspecified,
-  isV4Mapped,
-  parseAddress,
-} from '../model/address.js';
+import { formatAddress } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import { addressFromNumber, rangesToPrefixes } from '../model/prefix-set.js';
 import type { Family, Socket, SocketFilter } from '../model/socket.js';
 import { checkRecordFilter, matchesFilter } from '../model/socket-filter.js';
 import { DoorGroups } from './door-groups.js';
+import { doors } from './doors.js';
 import type { Blocked, Exposure, Reach, Scope, Untold } from './exposure-row.js';
 import type { Flow } from './flow.js';
 import { type Device, type Host, hostOf } from './host.js';
-import type { Door } from './knock.js';
+import type { Door, Target } from './knock.js';
 import { blockedRow, type Makes, reachRow, untoldRow } from './lazy-rows.js';
 import { firstOf, type PeerPart } from './peer-parts.js';
 import { PeerSpace } from './peer-space.js';
 import { type Piece, piecesOf } from './peers.js';
+import { isKnockedAt, publishedPorts } from './published.js';
 import { rowRemedies } from './remedies/row.js';
 
 /**
@@ -27,11 +21,13 @@ import { rowRemedies } from './remedies/row.js';
  *
  * For every interface that is up, and every address of it (and the one the socket is bound to),
  * the space of peers is divided as anything on the host tells two peers apart, and one flow for each
- * part is traced. Pure, like `trace`.
+ * part is traced. A port that nobody stands on, and rules send on, as those of containers, has a record
+ * too, unless there are more than 1,024 such in a row. Pure, like `trace`.
  *
  * @param state what `capture()` or `parseState()` gave
  * @param filter which sockets; listening TCP and unconnected UDP are looked at, nothing else
- * @returns a record for each socket, in the order of the state
+ * @returns a record for each socket, in the order of the state, and then one for each port that rules
+ * alone publish
  * @throws EarshotError `ERR_INVALID_STATE`, `ERR_INVALID_ARGUMENT`
  * @example
  * ```js
@@ -44,12 +40,27 @@ import { rowRemedies } from './remedies/row.js';
 export function exposure(state: HostState, filter: SocketFilter = {}): Exposure[] {
   const host = hostOf(state);
   const wanted = checkRecordFilter(filter);
-  const behind = spacesOf(host);
-  const doorGroups = new DoorGroups(host);
-  return state.sockets
-    .filter((socket) => socket.state === 'listen' || socket.state === 'unconnected')
+  const asking = { host, behind: spacesOf(host), doorGroups: new DoorGroups(host) };
+  const listening = state.sockets
+    .filter(isKnockedAt)
     .filter((socket) => matchesFilter(socket, wanted))
-    .map((socket) => exposureOf(host, socket, behind, doorGroups));
+    .map((socket) => exposureOf(asking, targetOf(socket)).exposure);
+  const published = publishedPorts(host, wanted)
+    .map((target) => exposureOf(asking, target))
+    .filter(({ isSentOn }) => isSentOn)
+    .map(({ exposure }) => exposure);
+  return [...listening, ...published];
+}
+
+/** What all questions about one host share. */
+interface Asking {
+  readonly host: Host;
+  readonly behind: PeersBehind;
+  readonly doorGroups: DoorGroups;
+}
+
+function targetOf(socket: Socket): Target {
+  return { protocol: socket.protocol, port: socket.local.port, socket };
 }
 
 export type { Blocked, Exposure, Reach, Remedy, Scope, Untold } from './exposure-row.js';
@@ -72,56 +83,69 @@ function spacesOf(host: Host): PeersBehind {
   };
 }
 
+/** `isSentOn`: rules send some peers elsewhere than they asked to go. */
 function exposureOf(
-  host: Host,
-  socket: Socket,
-  behind: PeersBehind,
-  doorGroups: DoorGroups,
-): Exposure {
+  { host, behind, doorGroups }: Asking,
+  target: Target,
+): { exposure: Exposure; isSentOn: boolean } {
+  const { protocol, port, socket } = target;
   const reach: Reach[] = [];
   const blocked: Blocked[] = [];
   const unknown: Untold[] = [];
   let scope: Scope = 'nobody';
   let perhaps: Scope = 'nobody';
+  const sentTo = new Set<Socket | null>();
   for (const door of doors(host, socket)) {
     const { device, family } = door;
     const local = device.link.loopback;
     const space = local ? null : behind(device, family);
-    for (const { fate, parts, beyond } of doorGroups.at(socket, door, space)) {
+    for (const group of doorGroups.at(target, door, space)) {
+      const { fate, parts, beyond } = group;
+      if (group.sentTo !== undefined) sentTo.add(group.sentTo);
       const peers = () =>
         space
           ? space.prefixes(parts, door.linkOnly)
           : parts.flatMap(({ region }) => rangesToPrefixes(region.ranges, family));
       const remedies = (row: Blocked) => {
-        const flow = firstPacket(socket, door, space ? parts[0]! : null);
-        return rowRemedies(host.state, { socket, flow, row }, (changed, protocol, localPort) =>
+        const flow = firstPacket(target, door, space ? parts[0]! : null);
+        return rowRemedies(host.state, { target, flow, row }, (changed, protocol, localPort) =>
           exposure(changed, { protocol, localPort }),
         );
       };
       const makes: Makes = { peers, remedies };
       const distance = local ? 'host' : beyond ? 'routed' : 'link';
-      if (fate.outcome === 'reachable') {
-        reach.push(reachRow(socket, door, makes));
+      if (fate.outcome === 'reachable' || fate.letThroughTo) {
+        const targets = fate.letThroughTo ?? [null];
+        reach.push(...targets.map((sentOnTo) => reachRow(target, door, makes, sentOnTo)));
         scope = farther(scope, distance);
       } else if (fate.outcome === 'unknown') {
-        unknown.push(untoldRow(socket, door, fate, makes));
+        unknown.push(untoldRow(target, door, fate, makes));
         perhaps = farther(perhaps, distance);
       } else blocked.push(blockedRow(door, fate, makes));
     }
   }
-  const endpoint = { protocol: socket.protocol, port: socket.local.port };
   if (farther(scope, perhaps) !== scope) scope = 'unknown';
-  return { endpoint, socket, scope, reach, blocked, unknown };
+  const [taker = null, ...others] = [...sentTo].filter((one) => one !== null);
+  return {
+    exposure: {
+      endpoint: { protocol, port },
+      socket: socket ?? (others.length === 0 ? taker : null),
+      scope,
+      reach,
+      blocked,
+      unknown,
+    },
+    isSentOn: sentTo.size > 0,
+  };
 }
 
 /** The first packet of the first of some peers; of this host itself where there are none. */
 function firstPacket(
-  socket: Socket,
+  { protocol, port }: Target,
   { device, address, family }: Door,
   part: PeerPart | null,
 ): Flow {
-  const { protocol, local } = socket;
-  const destination = { address, port: local.port };
+  const destination = { address, port };
   if (!part) return { protocol, ingress: device.name, destination };
   const source = { address: formatAddress(addressFromNumber(firstOf(part)!, family)) };
   return { protocol, ingress: device.name, source, destination };
@@ -131,51 +155,4 @@ const order: readonly Scope[] = ['nobody', 'host', 'link', 'routed'];
 
 function farther(one: Scope, other: Scope): Scope {
   return order.indexOf(other) > order.indexOf(one) ? other : one;
-}
-
-/** Where a peer would knock: an interface's own addresses, and the one the socket is bound to. */
-function doors(host: Host, socket: Socket): Door[] {
-  const entrances = entrancesOf(host);
-  const bound = boundTo(socket);
-  if (!bound || isUnspecified(bound) || isLinkLocal(bound))
-    return entrances.flatMap(({ own }) => own);
-  const address = formatAddress(bound);
-  return entrances.flatMap(({ device, own }) =>
-    own.some((door) => door.address === address)
-      ? own
-      : [...own, { device, address, family: bound.family, linkOnly: false }],
-  );
-}
-
-/** An interface by which packets come in, and the addresses of its own. */
-interface Entrance {
-  readonly device: Device;
-  readonly own: readonly Door[];
-}
-
-const entrances = new WeakMap<Host, readonly Entrance[]>();
-
-function entrancesOf(host: Host): readonly Entrance[] {
-  const known = entrances.get(host);
-  if (known) return known;
-  // What a port of a bridge or bond receives, its master answers; a VRF's ports answer for it.
-  const made = [...host.devices.values()]
-    .filter((device) => device.link.up && device.seenAs === device && device.link.vrfTable === null)
-    .map((device) => ({
-      device,
-      own: device.link.addresses.flatMap((entry) => doorAt(device, entry.address)),
-    }));
-  entrances.set(host, made);
-  return made;
-}
-
-function doorAt(device: Device, address: string): Door[] {
-  const parsed = parseAddress(address);
-  return parsed ? [{ device, address, family: parsed.family, linkOnly: isLinkLocal(parsed) }] : [];
-}
-
-/** The address a socket is bound to; an IPv4 one for its v4-mapped form. */
-function boundTo(socket: Socket): Address | null {
-  const address = parseAddress(socket.local.address);
-  return address && isV4Mapped(address) ? fromV4Mapped(address) : address;
 }

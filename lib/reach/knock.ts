@@ -1,4 +1,4 @@
-import type { Family, Socket } from '../model/socket.js';
+import type { Family, Socket, Transport } from '../model/socket.js';
 import type { Device, Host, Receiver } from './host.js';
 import type { PeerWatch } from './nftables/peer-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
@@ -15,13 +15,21 @@ export interface Door {
   readonly linkOnly: boolean;
 }
 
+/** What is asked for: a port, and whose answer counts. */
+export interface Target {
+  readonly protocol: Transport;
+  readonly port: number;
+  /** `null`: whoever takes it, or whom rules send it on to. */
+  readonly socket: Socket | null;
+}
+
 /** How a flow ends, as one socket sees it. */
 export type SocketFate = Omit<Followed['fate'], 'stage'>;
 
 /** One peer asks at one door; null where the answer says nothing about this socket. */
 export function knock(
   host: Host,
-  socket: Socket,
+  { protocol, port, socket }: Target,
   door: Door,
   peer: string | undefined,
   watch: PeerWatch<CompiledRule> | null = null,
@@ -29,18 +37,17 @@ export function knock(
   const followed = follow(
     host,
     {
-      protocol: socket.protocol,
+      protocol,
       ingress: door.device.name,
       ...(peer === undefined ? {} : { source: { address: peer } }),
-      destination: { address: door.address, port: socket.local.port },
+      destination: { address: door.address, port },
     },
     watch,
   );
   const { course, fate } = followed;
   const { takers } = course;
-  const mine = host
-    .receivers(socket.protocol, socket.local.port)
-    .find((receiver) => receiver.socket === socket);
+  const mine =
+    socket && host.receivers(protocol, port).find((receiver) => receiver.socket === socket);
   if (!mine || takers.includes(mine)) return { followed, fate };
   if (takers.length === 0) return { followed, fate: asSeenBy(mine, followed) };
   const mineToo = covers(course, mine);

@@ -1,5 +1,6 @@
 import { isLinkLocal, parseAddress } from '../model/address.js';
-import type { Socket } from '../model/socket.js';
+import { formatEndpoint } from '../model/endpoint.js';
+import type { Endpoint, Transport } from '../model/socket.js';
 import type { Blocked, Reach, Remedy, Untold } from './exposure-row.js';
 import type { Door, SocketFate } from './knock.js';
 import type { Cause } from './verdict.js';
@@ -14,7 +15,18 @@ export interface Makes {
   readonly remedies: (row: Blocked) => Remedy[];
 }
 
-export function reachRow(socket: Socket, { device, address }: Door, { peers }: Makes): Reach {
+/** The port that peers ask for. */
+interface Asked {
+  readonly protocol: Transport;
+  readonly port: number;
+}
+
+export function reachRow(
+  asked: Asked,
+  { device, address }: Door,
+  { peers }: Makes,
+  sentOnTo: Endpoint | null = null,
+): Reach {
   return {
     interface: device.name,
     address,
@@ -24,9 +36,9 @@ export function reachRow(socket: Socket, { device, address }: Door, { peers }: M
     set peers(value) {
       put(this, 'peers', value);
     },
-    port: socket.local.port,
-    url: urlFor(socket, address),
-    forwardedTo: null,
+    port: asked.port,
+    url: urlFor(asked, address),
+    forwardedTo: sentOnTo && formatEndpoint(sentOnTo),
   };
 }
 
@@ -52,7 +64,7 @@ export function blockedRow({ device, address }: Door, fate: SocketFate, makes: M
 }
 
 export function untoldRow(
-  socket: Socket,
+  asked: Asked,
   { device, address }: Door,
   fate: SocketFate,
   makes: Makes,
@@ -66,8 +78,8 @@ export function untoldRow(
     set peers(value) {
       put(this, 'peers', value);
     },
-    port: socket.local.port,
-    url: urlFor(socket, address),
+    port: asked.port,
+    url: urlFor(asked, address),
     forwardedTo: null,
     cause: fate.cause as Cause,
     symptom: fate.symptom,
@@ -82,7 +94,7 @@ export function untoldRow(
 }
 
 /** Longer lists are made again when they are asked for again: rows differ, and there may be thousands. */
-const longestHeld = 65_536;
+const longestHeld = 4_096;
 
 function held<Value extends readonly unknown[]>(
   row: object,
@@ -98,11 +110,10 @@ function put<Value>(row: object, key: 'peers' | 'remedies', value: Value): Value
 }
 
 /** What to type; a link-local address needs a zone, which no URL can carry everywhere. */
-function urlFor(socket: Socket, address: string): string | null {
-  if (socket.protocol !== 'tcp') return null;
+function urlFor({ protocol, port }: Asked, address: string): string | null {
+  if (protocol !== 'tcp') return null;
   const parsed = parseAddress(address);
   if (!parsed || isLinkLocal(parsed)) return null;
-  const { port } = socket.local;
   const secure = port === 443 || port === 8443;
   const host = address.includes(':') ? `[${address}]` : address;
   const standard = port === (secure ? 443 : 80);

@@ -2,12 +2,13 @@ import { formatAddress, unspecified } from '../model/address.js';
 import { addressFromNumber, addressToNumber } from '../model/prefix-set.js';
 import type { Socket } from '../model/socket.js';
 import type { Host } from './host.js';
-import { type Door, knock, type SocketFate } from './knock.js';
+import { type Door, knock, type SocketFate, type Target } from './knock.js';
 import { PeerWatch } from './nftables/peer-watch.js';
 import type { PortWatch } from './nftables/port-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import { divide, firstOf, type PeerPart, Region } from './peer-parts.js';
 import type { PeerSpace } from './peer-space.js';
+import type { Followed } from './trace.js';
 
 /** Peers with one fate at one door. */
 export interface PeerGroup {
@@ -15,20 +16,22 @@ export interface PeerGroup {
   readonly parts: PeerPart[];
   /** Some of them stand beyond the link. */
   beyond: boolean;
+  /** Where it was asked for another address or port than it came to, who took it; `null` for nobody. */
+  readonly sentTo?: Socket | null;
 }
 
 /** This host itself, from the source that the kernel selects. */
 export function groupHere(
   host: Host,
-  socket: Socket,
+  target: Target,
   door: Door,
   port: PortWatch | null,
 ): PeerGroup[] {
   const watch = port && new PeerWatch<CompiledRule>(unspecified(door.family), port);
-  const asked = knock(host, socket, door, undefined, watch);
+  const asked = knock(host, target, door, undefined, watch);
   if (!asked) return [];
   const itself = addressToNumber(asked.followed.course.packet.source);
-  return [{ fate: asked.fate, parts: [single(itself)], beyond: false }];
+  return [{ fate: asked.fate, parts: [single(itself)], beyond: false, ...wayOf(asked.followed) }];
 }
 
 /** Rules that tell more sets of peers apart than this are not followed to the end. */
@@ -40,7 +43,7 @@ const mostParts = 4096;
  */
 export function groupPeers(
   host: Host,
-  socket: Socket,
+  target: Target,
   door: Door,
   space: PeerSpace,
   port: PortWatch | null,
@@ -55,7 +58,7 @@ export function groupPeers(
       const address = addressFromNumber(firstOf(part)!, door.family);
       const text = formatAddress(address);
       const watch = watches ? new PeerWatch<CompiledRule>(address, port, space.audience) : null;
-      const asked = knock(host, socket, door, text, watch);
+      const asked = knock(host, target, door, text, watch);
       const tooMany = watches && count >= mostParts;
       let taken = part;
       if (watch && !tooMany) {
@@ -67,13 +70,22 @@ export function groupPeers(
       const fate =
         tooMany || watch?.blurredBy ? forAll(taken, asked.fate, watch?.blurredBy) : asked.fate;
       const key = keyOf(fate, text);
-      const group = groups.get(key) ?? { fate, parts: [], beyond: false };
+      const group = groups.get(key) ?? { fate, parts: [], beyond: false, ...wayOf(asked.followed) };
       groups.set(key, group);
       group.parts.push(taken);
       if (!start.onLink) group.beyond = true;
     }
   }
   return [...groups.values()];
+}
+
+/** Did rules send it elsewhere than it was asked to go, and to which socket of this host? */
+function wayOf({ course: { asked, packet, socket } }: Followed): Pick<PeerGroup, 'sentTo'> {
+  const { destination, destinationPort } = packet;
+  const plain =
+    asked === null ||
+    (asked.destination === destination && asked.destinationPort === destinationPort);
+  return plain ? {} : { sentTo: socket };
 }
 
 /** One peer was asked about for many: where a rule makes something else of each, it stands for itself alone. */
@@ -93,8 +105,12 @@ function isSingle({ region: { ranges }, holes }: PeerPart): boolean {
 }
 
 /** Fates that a person would give one reason for; the peer's own address is not part of it. */
-function keyOf({ outcome, symptom, cause, assuming }: SocketFate, peer: string): string {
-  const key = `${outcome} ${symptom}`;
+function keyOf(
+  { outcome, symptom, cause, assuming, letThroughTo }: SocketFate,
+  peer: string,
+): string {
+  const targets = letThroughTo?.map(({ address, port }) => `>${address} ${port}`).join(' ') ?? '';
+  const key = `${outcome} ${symptom} ${targets}`;
   if (cause === null && !assuming) return key;
   return `${key} ${nameOf(cause, peer)} ${assuming ? nameOf(assuming, peer) : ''}`;
 }

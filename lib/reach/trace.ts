@@ -22,11 +22,12 @@ import type { CompiledRule } from './nftables/ruleset.js';
 import { bridgeAsks, passFlood } from './stages/bridge.js';
 import { passDevice, passFamily } from './stages/device.js';
 import { passEntrance, passHook, passPrograms } from './stages/firewall.js';
+import { forwarded } from './stages/forwarding.js';
 import { passAcknowledgement } from './stages/handshake.js';
 import { passOrigin } from './stages/origin.js';
 import { adopt, requestFrame } from './stages/packets.js';
 import { passReply } from './stages/reply.js';
-import { forwarded, incomingKey, routeIncoming } from './stages/routing.js';
+import { incomingKey, routeIncoming } from './stages/routing.js';
 import { passSocket } from './stages/socket.js';
 import { stopped } from './stages/stopped.js';
 import type { Cause, Stage, Verdict } from './verdict.js';
@@ -81,12 +82,13 @@ export function follow(
   peer: PeerWatch<CompiledRule> | null = null,
 ): Followed {
   const choices = new Choices();
-  const first = followOnce(host, flow, choices, peer);
+  let first = followOnce(host, flow, choices, peer);
   let unsure: Cause | undefined;
   for (let fork = choices.next(); fork; fork = choices.next()) {
     const other = fork.exhausted ? null : followOnce(host, flow, choices, peer);
     if (!other || !agree(first, other)) return undecided(first.course, fork);
     if (other.fate.symptom !== first.fate.symptom) unsure ??= fork.cause();
+    first = { ...first, fate: eitherOf(first.fate, other.fate) };
   }
   return unsure ? { ...first, fate: { ...first.fate, symptom: null, unsure } } : first;
 }
@@ -100,6 +102,17 @@ function followOnce(
   const course = courseOf(host, flow, choices, peer);
   const fate = course.settle(notCaptured(course) ?? stages(course));
   return { course, fate };
+}
+
+/** Rules that spread the load send each flow on to one of several. */
+function eitherOf(first: Fate, { letThroughTo: more }: Fate): Fate {
+  const { letThroughTo, ...fate } = first;
+  if (!letThroughTo || !more) return letThroughTo ? fate : first;
+  const added = more.filter(
+    ({ address, port }) =>
+      !letThroughTo.some((known) => known.address === address && known.port === port),
+  );
+  return added.length > 0 ? { ...fate, letThroughTo: [...letThroughTo, ...added] } : first;
 }
 
 /** Do two ways through the rules end alike? What a failing flow's peer sees may still differ. */

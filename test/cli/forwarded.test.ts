@@ -20,15 +20,18 @@ test('a published port is open to whom rules let through, and says where to', (t
   const words = text.replaceAll(/\s+/g, ' ');
   t.true(
     words.startsWith(
-      '8080/tcp is open to anyone via eth0 over IPv4, let through to 172.17.0.2:80.',
+      '8080/tcp is open to 192.0.2.0/24, 172.17.0.2/31, 172.17.0.4/30 and 28 more via eth0, let through to 172.17.0.2:80.',
     ),
   );
-  t.regex(words, /Let through anyone via eth0 over IPv4 Why Rules send it on to 172\.17\.0\.2:80/);
+  t.regex(
+    words,
+    /Let through 192\.0\.2\.0\/24, .* via eth0 Why Rules send it on to 172\.17\.0\.2:80/,
+  );
   t.regex(words, /no rule at input is asked/);
   t.notRegex(words, /Unknown/);
   t.regex(
     listText(state, exposures, view).replaceAll(/\s+/g, ' '),
-    /anyone via eth0 over IPv4, let .*through to 172\.17\.0\.2:80/,
+    /28 more via eth0, let through to 172\.17\.0\.2:80/,
   );
 });
 

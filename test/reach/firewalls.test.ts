@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { parseState } from '#earshot/model/state-check.js';
+import { exposure } from '#earshot/reach/exposure.js';
 import type { Flow } from '#earshot/reach/flow.js';
 import { trace } from '#earshot/reach/trace.js';
 import type { Verdict } from '#earshot/reach/verdict.js';
@@ -69,5 +70,22 @@ for (const backend of ['nft', 'legacy']) {
       steps.some(({ detail }) => detail.includes('ufw')),
       'no rule of ufw decided',
     );
+  });
+}
+
+/** The ports that nobody listens on, as rules of what publishes them have it. */
+const published: Readonly<Record<string, readonly string[]>> = {
+  netavark: ['8080/tcp', '8090/udp', '8091/udp'],
+  'kube-proxy': ['30080/tcp', '30081/tcp', '30082/tcp'],
+  firewalld: ['9009/tcp'],
+};
+
+for (const name of recorded) {
+  test(`${name}: ports that rules alone publish have records`, (t) => {
+    const state = parseState(JSON.stringify(read(name).state));
+    const found = exposure(state)
+      .filter((one) => one.socket?.local.port !== one.endpoint.port)
+      .map(({ endpoint: { port, protocol } }) => `${port}/${protocol}`);
+    t.deepEqual(found, published[name.replace(/-\w+$/, '')] ?? []);
   });
 }

@@ -1,3 +1,4 @@
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { HostState } from '../../model/host-state.js';
 import type { BindCheck, HeldPort } from '../../reach/bind.js';
 import { type Field, fields } from './fields.js';
@@ -6,7 +7,7 @@ import { PeerNames } from './peers.js';
 import { printable } from './printable.js';
 import { holdersText } from './processes.js';
 import { rowsOf } from './rows.js';
-import { endpointText, fold } from './text.js';
+import { fold } from './text.js';
 import { palette, type View } from './view.js';
 import { whoReaches } from './who.js';
 
@@ -43,10 +44,10 @@ export function bindText(state: HostState, check: BindCheck, view: View): string
 
 function socketLine(socket: BindCheck['conflicts'][number]): string {
   const device = socket.boundInterface === null ? '' : ` on ${printable(socket.boundInterface)}`;
-  return `${endpointText(socket.local)}${device}, ${socket.state}: ${holdersText([socket])}`;
+  return `${formatEndpoint(socket.local)}${device}, ${socket.state}: ${holdersText([socket])}`;
 }
 
 function connectionLine({ address, port, timeWait, uid }: HeldPort): string {
   const what = timeWait ? 'closed connections (TIME-WAIT)' : `connections of uid ${uid}`;
-  return `${endpointText({ address, port })}: ${what}`;
+  return `${formatEndpoint({ address, port })}: ${what}`;
 }

@@ -1,7 +1,7 @@
 import type { Blocked, Reach, Remedy, Untold } from '../../reach/exposure-row.js';
+import { byInterface } from './by-interface.js';
 import { type Advice, type CauseWords, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
-import { byInterface } from './who.js';
 
 /** Peers that fail for one reason, with the reason in words. */
 export interface Failure {

@@ -1,3 +1,4 @@
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { Socket } from '../../model/socket.js';
 import type { Cause, RuleReference, RuleTool } from '../../reach/verdict.js';
 import { forwardedWords } from './forwarded.js';
@@ -10,7 +11,7 @@ import {
   queueText,
 } from './listener-words.js';
 import { printable } from './printable.js';
-import { endpointText, enumerate } from './text.js';
+import { enumerate } from './text.js';
 
 /** A cause in words. */
 export interface CauseWords {
@@ -265,13 +266,13 @@ export function causeWords(cause: Cause, advice: Advice): CauseWords {
       };
     case 'connected-to-another':
       return {
-        why: `${owner(cause.socket)} is connected to ${cause.socket.remote === null ? 'another peer' : endpointText(cause.socket.remote)} and takes datagrams from that peer alone.`,
+        why: `${owner(cause.socket)} is connected to ${cause.socket.remote === null ? 'another peer' : formatEndpoint(cause.socket.remote)} and takes datagrams from that peer alone.`,
         brief: 'connected to another peer',
         hint: 'Let the server use an unconnected socket for new peers.',
       };
     case 'shadowed':
       return {
-        why: `${owner(cause.by)} listens on ${endpointText(cause.by.local)}${cause.by.boundInterface === null ? '' : ` on device ${device(cause.by)}`}, which fits more exactly, and takes these connections instead.`,
+        why: `${owner(cause.by)} listens on ${formatEndpoint(cause.by.local)}${cause.by.boundInterface === null ? '' : ` on device ${device(cause.by)}`}, which fits more exactly, and takes these connections instead.`,
         brief: `shadowed by ${owner(cause.by)}`,
         hint: 'Stop that other program, or use another port.',
       };

@@ -1,9 +1,18 @@
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { Cause } from '../../reach/verdict.js';
 import type { CauseWords } from './causes.js';
 import { printable } from './printable.js';
-import { endpointText } from './text.js';
 
 type Forwarded = Extract<Cause, { code: 'forwarded' }>;
+
+/** What is sent on, and its answer too, in words. */
+export function letThroughWords(there: string): CauseWords {
+  return {
+    why: `Rules send it on to ${there}, and let it and its answer through: the destination is translated before the packet is routed, and no rule at input is asked.`,
+    brief: `open, sent on to ${there}`,
+    hint: null,
+  };
+}
 
 /** What is forwarded, in words: what rules have translated, as a published port, this host has let through. */
 export function forwardedWords({ translatedTo, interface: out, gateway }: Forwarded): CauseWords {
@@ -15,7 +24,7 @@ export function forwardedWords({ translatedTo, interface: out, gateway }: Forwar
       hint: 'Ask on the host that it is forwarded to.',
     };
   }
-  const there = endpointText(translatedTo);
+  const there = formatEndpoint(translatedTo);
   return {
     why: `Rules send it on to ${there} and let it through: the destination is translated before the packet is routed, so that it is forwarded ${way}, and no rule at input is asked.`,
     brief: `open, sent on to ${there}`,

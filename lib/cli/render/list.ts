@@ -6,9 +6,10 @@ import { PeerNames } from './peers.js';
 import { printable } from './printable.js';
 import { holdersText } from './processes.js';
 import { countByStanding, hostName, type Row, rowsOf, type Standing, standingOf } from './rows.js';
+import { targetsText } from './sent-on.js';
 import { standsOn } from './stands-on.js';
 import { type Column, table } from './table.js';
-import { count, enumerate, paragraph } from './text.js';
+import { count, paragraph } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 import { standingStyle, whoReaches } from './who.js';
 
@@ -63,10 +64,7 @@ function wordsText(lines: readonly Line[], names: PeerNames, view: View): string
 
 function placeText(row: Row): string {
   if (row.sockets.length > 0) return standsOn(row.sockets);
-  const targets = row.exposures.flatMap(({ reach }) =>
-    reach.flatMap((each) => each.forwardedTo ?? []),
-  );
-  return `to ${enumerate([...new Set(targets)], 2)}`;
+  return `to ${targetsText(row, 2)}`;
 }
 
 const openTo: Readonly<Record<Standing, string>> = {

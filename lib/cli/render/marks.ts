@@ -2,7 +2,7 @@ import { isLinkLocal, parseAddress } from '../../model/address.js';
 import type { Family } from '../../model/socket.js';
 import type { Blocked, Exposure, Reach, Untold } from '../../reach/exposure-row.js';
 import type { PeerNames } from './peers.js';
-import { sentOnTo } from './who.js';
+import { sentOnTo } from './sent-on.js';
 
 /*
  * Who gets in to a row's port by one interface, as one mark for each family: what `exposure` tells of

@@ -5,10 +5,11 @@ import { InterfaceRows, type Mark, type Marks, marksOf, peersOf } from './marks.
 import type { PeerNames } from './peers.js';
 import { printable } from './printable.js';
 import type { Row } from './rows.js';
+import { sentOn } from './sent-on.js';
 import { type Cell, type Column, gap, table } from './table.js';
 import { enumerate, fold, widthOf } from './text.js';
 import { type Palette, palette, type View } from './view.js';
-import { assumed, sentOnTo, untoldBecause } from './who.js';
+import { assumed, untoldBecause } from './who.js';
 
 /*
  * The listeners down, the interfaces across: at each crossing a mark, who gets in there. A row whose
@@ -221,11 +222,8 @@ function partText(
 }
 
 function sentText(name: string, { reach, unknown }: InterfaceRows, names: PeerNames): string {
-  const sent = [
-    ...reach.map((row) => ({ peers: row.peers, to: row.forwardedTo })),
-    ...unknown.map((row) => ({ peers: row.peers, to: sentOnTo(row) })),
-  ].filter(({ to }) => to !== null);
-  const targets = [...new Set(sent.map(({ to }) => to!))];
+  const sent = sentOn(reach, unknown);
+  const targets = [...new Set(sent.map(({ to }) => to))];
   return `${names.describe({ interface: name, peers: peersOf(sent) }, true)}, let through to ${enumerate(targets, 3)}`;
 }
 

@@ -1,3 +1,4 @@
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Remedy } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
@@ -5,7 +6,7 @@ import type { Verdict } from '../../reach/verdict.js';
 import { fields } from './fields.js';
 import { missingText } from './missing.js';
 import { printable } from './printable.js';
-import { endpointText, pad, paragraph, widthOf } from './text.js';
+import { pad, paragraph, widthOf } from './text.js';
 import { verdictFields } from './trace.js';
 import { palette, type View } from './view.js';
 
@@ -30,7 +31,7 @@ export function peerText(
   const by = ingress === 'lo' ? 'which is this host itself' : `arriving on ${printable(ingress)}`;
   const head = [paragraph(`From ${peer}, ${by}:`, view.width)];
   if (chosen !== null) head.push(paragraph(chosen, view.width));
-  const targets = judged.map(({ flow }) => `${endpointText(flow.destination)}/${flow.protocol}`);
+  const targets = judged.map(({ flow }) => `${formatEndpoint(flow.destination)}/${flow.protocol}`);
   const widest = Math.max(...targets.map(widthOf));
   const styles = {
     reachable: colours.calm,

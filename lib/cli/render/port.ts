@@ -13,12 +13,13 @@ import { PeerNames } from './peers.js';
 import { printable } from './printable.js';
 import { commandLine, commandText, holders } from './processes.js';
 import { hostName, type Row, rowsOf, standingOf } from './rows.js';
+import { answeredFrom, letThrough, sentOnTo, targetsText } from './sent-on.js';
 import { reachText, share, shareableAddress } from './share.js';
 import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
 import { symptomWords } from './symptom-words.js';
 import { count, enumerate, fold, paragraph, shorten } from './text.js';
 import { type Palette, palette, type View } from './view.js';
-import { assumed, assumedReach, letThrough, outsiders, sentOnTo, standingStyle } from './who.js';
+import { assumed, assumedReach, outsiders, standingStyle } from './who.js';
 
 /** What was asked: one port, of one protocol or of both. */
 export interface PortQuestion {
@@ -71,12 +72,13 @@ function rowText(row: Row, around: Surrounding): string {
     advice,
   );
   const untold = row.exposures.flatMap((exposure) => exposure.unknown);
-  const sentOn = failures(
+  const perhapsAnswered = failures(
     untold.filter((one) => sentOnTo(one) !== null),
     reach,
     names,
     advice,
   );
+  const answered = answeredFrom(reach, names);
   const open = failures(
     untold.filter((one) => sentOnTo(one) === null),
     reach,
@@ -88,7 +90,11 @@ function rowText(row: Row, around: Surrounding): string {
     '',
     ...fields(listenerFields(row, around), view.width, '  ', colours.faint),
     ...section('Gets in', reachLines(row, around), colours),
-    ...section('Let through', failureLines(sentOn, colours.caution, around), colours),
+    ...section(
+      'Let through',
+      failureLines([...answered, ...perhapsAnswered], colours.caution, around),
+      colours,
+    ),
     ...section('Unknown', failureLines(open, colours.unknown, around), colours),
     ...section('Does not get in', failureLines(closed, colours.danger, around), colours),
   ].join('\n');
@@ -105,10 +111,7 @@ function headline(row: Row, { names, view, colours }: Surrounding): string {
 function headlineText(row: Row, names: PeerNames): string {
   const [likely] = row.uncertain && row.scope !== 'link' ? assumed(row, names) : [];
   if (likely !== undefined) return `is open to ${likely}.`;
-  const through = letThrough(
-    row.exposures.flatMap(({ unknown }) => unknown),
-    names,
-  );
+  const through = letThrough(row, names);
   if (through !== null) {
     const reach = row.exposures.flatMap((exposure) => exposure.reach);
     return `is open to ${enumerate([...outsiders(reach, names), through], 3)}.`;
@@ -135,9 +138,6 @@ function listenerFields(row: Row, around: Surrounding): Field[] {
     row.exposures.flatMap((exposure) => exposure.reach),
     names,
   );
-  const targets = row.exposures.flatMap(({ reach }) =>
-    reach.flatMap((entry) => entry.forwardedTo ?? []),
-  );
   const standing = row.sockets.length > 0;
   return [
     {
@@ -148,7 +148,7 @@ function listenerFields(row: Row, around: Surrounding): Field[] {
     },
     standing
       ? { label: 'Stands on', lines: placeLines(row.sockets, around) }
-      : { label: 'Goes to', lines: [enumerate([...new Set(targets)], 6)] },
+      : { label: 'Goes to', lines: [targetsText(row, 6)] },
     found
       ? { label: 'Share', lines: [found.text], style: colours.link }
       : { label: 'Share', lines: [likelyToShare(row, around)] },
@@ -207,7 +207,9 @@ const mostAddresses = 3;
 function reachLines(row: Row, { state, names, view, colours }: Surrounding): string[] {
   const reach = row.exposures.flatMap((exposure) => exposure.reach);
   const pairs = interfacesByInterest(state).flatMap((device) => {
-    const here = reach.filter((entry) => entry.interface === device.name);
+    const here = reach.filter(
+      (entry) => entry.interface === device.name && entry.forwardedTo === null,
+    );
     const byWho = new Map<string, Set<string>>();
     for (const entry of worthTelling(here, device)) {
       const who = names.describe({ interface: device.name, peers: entry.peers });

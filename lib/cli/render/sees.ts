@@ -1,3 +1,4 @@
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Remedy } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
@@ -7,7 +8,7 @@ import { fields } from './fields.js';
 import { missingText } from './missing.js';
 import { printable } from './printable.js';
 import { symptomWords } from './symptom-words.js';
-import { endpointText, enumerate, paragraph } from './text.js';
+import { enumerate, paragraph } from './text.js';
 import { verdictFields } from './trace.js';
 import { palette, type View } from './view.js';
 
@@ -43,7 +44,7 @@ export function seesText(
   const [first] = open;
   if (first && certain.length === 0) {
     const by = first.ingress === 'lo' ? 'from this host itself' : `on ${printable(first.ingress)}`;
-    const text = `It would get in to ${endpointText(first.destination)}/${first.protocol}, arriving ${by}.`;
+    const text = `It would get in to ${formatEndpoint(first.destination)}/${first.protocol}, arriving ${by}.`;
     parts.push(paragraph(text, view.width));
   }
   if (perhaps.length > 0 && state.missing.length > 0) parts.push(missingText(state, view));
@@ -56,7 +57,7 @@ function suspectText(state: HostState, suspect: RemediedSuspect, view: View): st
   const by = name === 'lo' ? 'from this host itself' : `arriving on ${printable(name)}`;
   const unexpected = expected ? '' : ', where it is not expected';
   const targets = addresses.map((address) =>
-    endpointText({ address, port: flow.destination.port }),
+    formatEndpoint({ address, port: flow.destination.port }),
   );
   const title = `${enumerate(targets, 3)}/${protocol}, ${by}${unexpected}`;
   const style = certain ? colours.danger : colours.unknown;

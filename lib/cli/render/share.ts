@@ -1,10 +1,10 @@
 import { isLinkLocal, isLoopback, parseAddress } from '../../model/address.js';
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Interface } from '../../model/interface.js';
 import type { Reach } from '../../reach/exposure-row.js';
 import { interfacesByInterest } from './interface-names.js';
 import type { PeerNames } from './peers.js';
-import { endpointText } from './text.js';
 
 /** What to give to a colleague. */
 export interface Share {
@@ -51,7 +51,7 @@ export function shareableAddress(state: HostState): string | null {
 
 /** What to type to get in: the URL, and without one the address and port. */
 export function reachText(reach: Reach): string {
-  return reach.url === null || notForBrowsers.has(reach.port) ? endpointText(reach) : reach.url;
+  return reach.url === null || notForBrowsers.has(reach.port) ? formatEndpoint(reach) : reach.url;
 }
 
 /** Ports of well-known services that a browser does not speak to: mail, shells, files, databases, brokers. */

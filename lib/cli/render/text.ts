@@ -55,9 +55,3 @@ export function enumerate(items: readonly string[], most = Number.POSITIVE_INFIN
 export function count(number: number, noun: string, plural = `${noun}s`): string {
   return `${number} ${number === 1 ? noun : plural}`;
 }
-
-/** ADDRESS:PORT, IPv6 in brackets. */
-export function endpointText(endpoint: { address: string; port: number }): string {
-  const { address, port } = endpoint;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}

@@ -1,3 +1,4 @@
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Remedy } from '../../reach/exposure-row.js';
 import type { Flow } from '../../reach/flow.js';
@@ -9,7 +10,7 @@ import { missingText } from './missing.js';
 import { printable } from './printable.js';
 import { shareableAddress } from './share.js';
 import { symptomWords } from './symptom-words.js';
-import { endpointText, fold, pad, paragraph } from './text.js';
+import { fold, pad, paragraph } from './text.js';
 import { type Palette, palette, type View } from './view.js';
 
 /** A flow with how its interface was chosen, where nobody named one. */
@@ -43,13 +44,13 @@ export function traceText(
 
 /** A flow in words. */
 export function flowText({ protocol, ingress, source, destination }: Flow): string {
-  const to = endpointText(destination);
+  const to = formatEndpoint(destination);
   const name = protocol.toUpperCase();
   if (!source) return `${name} from this host to ${to}`;
   const from =
     source.port === undefined
       ? source.address
-      : endpointText({ address: source.address, port: source.port });
+      : formatEndpoint({ address: source.address, port: source.port });
   const by = ingress === 'lo' ? 'from this host itself' : `arriving on ${printable(ingress)}`;
   return `${name} from ${from} to ${to}, ${by}`;
 }

@@ -1,28 +1,17 @@
 import type { Blocked, Reach, Untold } from '../../reach/exposure-row.js';
+import { byInterface } from './by-interface.js';
 import { type Advice, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import type { Row } from './rows.js';
 import { type Standing, standingOf } from './rows.js';
-import { endpointText, enumerate } from './text.js';
+import { letThrough, sentOnTo } from './sent-on.js';
+import { enumerate } from './text.js';
 import type { Palette } from './view.js';
 
-/** Reach or blocked entries of one interface taken together. */
-export function byInterface<T extends { interface: string; peers: string[] }>(
-  entries: readonly T[],
-): { interface: string; peers: string[] }[] {
-  const groups = new Map<string, string[]>();
-  for (const entry of entries) {
-    const peers = groups.get(entry.interface);
-    // One peer list is often shared by many addresses of an interface.
-    if (peers) for (const peer of entry.peers) peers.push(peer);
-    else groups.set(entry.interface, [...entry.peers]);
-  }
-  return [...groups].map(([name, peers]) => ({ interface: name, peers: [...new Set(peers)] }));
-}
-
-/** Who gets in beyond this host, one text for each interface; `['anyone routed here']` says it all. */
+/** Who gets in here from beyond this host, one text for each interface; `['anyone routed here']` says it all. */
 export function outsiders(reach: readonly Reach[], names: PeerNames): string[] {
-  const groups = names.sorted(byInterface(reach.filter((entry) => entry.interface !== 'lo')));
+  const beyond = reach.filter((entry) => entry.interface !== 'lo' && entry.forwardedTo === null);
+  const groups = names.sorted(byInterface(beyond));
   if (groups.some((group) => names.isAnyone(group))) return ['anyone routed here'];
   return groups.map((group) => names.describe(group));
 }
@@ -41,12 +30,9 @@ export function whoReaches(row: Row, names: PeerNames): string[] {
     if (beyond.length > most) lines.push(`and by ${beyond.length - most} more interfaces`);
     if (beyond[0] === 'anyone routed here') return lines;
   }
-  const through = letThrough(
-    row.exposures.flatMap(({ unknown }) => unknown),
-    names,
-  );
+  const through = letThrough(row, names);
   if (through !== null) lines.push(through);
-  else if (row.uncertain) {
+  if (row.uncertain && (through === null || hasOpenQuestions(row))) {
     const because = untoldBecause(row);
     const subject =
       row.scope === 'nobody'
@@ -57,7 +43,8 @@ export function whoReaches(row: Row, names: PeerNames): string[] {
     const likely = assumed(row, names);
     if (likely.length > 0) lines.push(...likely);
     else lines.push(`${subject}: ${because.slice(0, 2).join('; ')}`);
-  } else if (row.atMost) lines.push('this host at most');
+  } else if (through !== null) return lines;
+  else if (row.atMost) lines.push('this host at most');
   else if (standing === 'host') lines.push('this host only');
   else if (standing === 'nobody') lines.push('nobody');
   return lines;
@@ -112,16 +99,9 @@ export function standingStyle(standing: Standing, colours: Palette): (text: stri
   }
 }
 
-/** Where rules send a row's peers on to, past whoever listens here; `null` where they do not. */
-export function sentOnTo({ cause }: Untold): string | null {
-  if (cause.code !== 'forwarded' || cause.translatedTo === null) return null;
-  return endpointText(cause.translatedTo);
-}
-
-/** Who is let through to where; `null` unless that is all that is not known of these. */
-export function letThrough(unknown: readonly Untold[], names: PeerNames): string | null {
-  const targets = new Set(unknown.map(sentOnTo));
-  if (unknown.length === 0 || targets.has(null)) return null;
-  const who = names.sorted(byInterface(unknown)).map((group) => names.describe(group, true));
-  return `${enumerate(who, 3)}, let through to ${enumerate([...targets] as string[], 3)}`;
+/** Is there more that is not known than what becomes of what is sent on? */
+function hasOpenQuestions({ exposures }: Row): boolean {
+  return exposures.some(({ unknown }) =>
+    unknown.some((row) => row.interface !== 'lo' && sentOnTo(row) === null),
+  );
 }

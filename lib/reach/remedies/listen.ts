@@ -6,6 +6,7 @@ import {
   isV4Mapped,
   parseAddress,
 } from '../../model/address.js';
+import { formatEndpoint } from '../../model/endpoint.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Socket } from '../../model/socket.js';
 import { refusalOf } from '../bind/address.js';
@@ -88,7 +89,7 @@ export function listenOnDevice(failing: Failing, socket: Socket): Change[] {
 /** Another program takes it: that one ends. */
 export function stopOther({ state }: Failing, by: Socket): Change[] {
   const change: Change = {
-    what: `Stop ${whoHas(by)}, which listens on ${endpointText(by)}`,
+    what: `Stop ${whoHas(by)}, which listens on ${formatEndpoint(by.local)}`,
     command: null,
     weight: 50,
     move: { from: by, to: null },
@@ -185,8 +186,4 @@ function isEverywhere({ local }: Socket): boolean {
 export function whoHas({ owners }: Socket): string {
   const [owner] = owners ?? [];
   return owner ? `${owner.name} (pid ${owner.pid})` : 'the server';
-}
-
-function endpointText({ local: { address, port } }: Socket): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -1,17 +1,18 @@
 import type { HostState } from '../../model/host-state.js';
 import { prefixesToRanges, rangesWithout } from '../../model/prefix-set.js';
-import type { Socket, Transport } from '../../model/socket.js';
+import type { Transport } from '../../model/socket.js';
 import type { Blocked, Exposure, Remedy } from '../exposure-row.js';
 import type { Flow } from '../flow.js';
+import type { Target } from '../knock.js';
 import { remedyOf } from './remedies.js';
 import { type Solution, solve } from './search.js';
 
 /** More prefixes than these make no rule that a person would type. */
 const mostPrefixes = 4;
 
-/** Who does not get in at one door of a socket. */
+/** Who does not get in at one door. */
 export interface BlockedPeers {
-  readonly socket: Socket;
+  readonly target: Target;
   /** The first packet of one of them. */
   readonly flow: Flow;
   readonly row: Pick<Blocked, 'interface' | 'address' | 'peers' | 'cause'>;
@@ -26,29 +27,28 @@ export type ExposuresOf = (state: HostState, protocol: Transport, port: number) 
  */
 export function rowRemedies(
   state: HostState,
-  { socket, flow, row }: BlockedPeers,
+  { target, flow, row }: BlockedPeers,
   exposuresOf: ExposuresOf,
 ): Remedy[] {
   const fewPeers = row.peers.length <= mostPrefixes ? row.peers : [];
   const isEverybody = fewPeers.some((text) => text.endsWith('/0'));
   const peers = row.interface === 'lo' ? [] : isEverybody ? null : fewPeers;
   const { cause } = row;
-  const only = cause.code === 'shadowed' ? socket : null;
+  const only = cause.code === 'shadowed' ? target.socket : null;
   return solve(state, flow, { peers, socket: only, cause })
-    .filter((solution) => letsAllIn(solution, socket, row, exposuresOf))
+    .filter((solution) => letsAllIn(solution, target, row, exposuresOf))
     .map((solution) => remedyOf(solution, flow));
 }
 
 function letsAllIn(
   { state }: Solution,
-  { protocol, local }: Socket,
+  { protocol, port }: Target,
   row: BlockedPeers['row'],
   exposuresOf: ExposuresOf,
 ): boolean {
-  const place = `${protocol} ${local.port}`;
+  const place = `${protocol} ${port}`;
   const found = known.get(state);
-  const exposures =
-    found?.place === place ? found.exposures : exposuresOf(state, protocol, local.port);
+  const exposures = found?.place === place ? found.exposures : exposuresOf(state, protocol, port);
   known.set(state, { place, exposures });
   const peers = exposures
     .flatMap(({ reach }) => reach)

@@ -118,6 +118,8 @@ function tryFlow({ state, socket }: Node, flow: Flow, { peers }: Wish): Attempt 
     const cause = taken ? null : ({ code: 'shadowed', by: course.takers[0]!.socket } as const);
     return { failing, cause };
   }
+  // Who is let through, and answered through this host, is in: no more can be done here.
+  if (fate.letThroughTo && mine === null) return { failing, cause: null };
   const nobody = mine !== null && fate.stage === 'socket' && course.takers.length === 0;
   const cause = nobody && fate.outcome === 'unreachable' ? missOf(course, mine).cause : fate.cause;
   return { failing, cause };

@@ -21,16 +21,16 @@ const legacyTablesAt: Record<Hook, readonly string[]> = {
 };
 
 /** XDP and tc programs on the way in cannot be read: what they do is unknown. */
-export function passPrograms(course: Course): void {
+export function passPrograms(course: Course, direction: Direction = 'request'): void {
   if (course.host.withoutPrograms) return;
   for (const { link, name } of passedOn(course, course.arrival)) {
     const meet = (program: 'xdp' | 'tc', how: string) =>
       course.doubt(
-        'ingress',
-        { code: 'opaque-program', interface: name, program, direction: 'request' },
-        true,
+        direction === 'reply' ? 'reply' : 'ingress',
+        { code: 'opaque-program', interface: name, program, direction },
+        direction === 'request',
         `${how} on ${name} sees the packet first and cannot be read`,
-        'request',
+        direction,
       );
     if (link.xdp.length > 0) meet('xdp', `an XDP program (${link.xdp.join(', ')})`);
     if (link.tcIngress) meet('tc', 'a tc filter');

@@ -19,6 +19,7 @@ import { unknownUser } from '../policy.js';
 import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Symptom } from '../verdict.js';
 import { passEgressPrograms, passHook } from './firewall.js';
+import { passForwardedAnswer, sentOnTo } from './forwarded-answer.js';
 import { discard, leadsNowhere } from './nowhere.js';
 import { adopt, requestFrame } from './packets.js';
 import { describeRoute, refusalOf } from './routing.js';
@@ -276,11 +277,25 @@ function martianSource(course: Course, found: Found, symptom: Symptom): Fate | n
 function leaves(course: Course, found: Found): Fate {
   const out = found.nexthop?.interface ?? null;
   const gateway = found.nexthop?.gateway ?? null;
-  return course.cannotTell(
+  const translatedTo = sentOnTo(course);
+  const told = course.steps.length;
+  const detail = `${describeRoute(found)}: ${course.packet.destinationText} is not an address of this host`;
+  const fate = course.cannotTell(
     'routing',
     { code: 'leaves-this-host', interface: out, gateway },
-    `${describeRoute(found)}: ${course.packet.destinationText} is not an address of this host`,
+    detail,
   );
+  const answer = translatedTo && passForwardedAnswer(course, found);
+  if (answer?.fate) {
+    course.steps.splice(told, 1, {
+      stage: 'routing',
+      direction: 'request',
+      action: 'forward',
+      detail,
+    });
+    return answer.fate;
+  }
+  return answer?.comesBack ? { ...fate, letThroughTo: [translatedTo!] } : fate;
 }
 
 /** connect() to many: TCP never (tcp_v4_connect, tcp_v6_connect), UDP not without SO_BROADCAST. */

@@ -2,10 +2,10 @@ import { isLoopback, isMulticast, isUnspecified } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
 import type { Found, RouteKey } from '../fib.js';
 import { type Device, LOOPBACK_INDEX } from '../host.js';
+import { forwarded } from './forwarding.js';
 import { withAnswer } from './reply.js';
 import {
   describeRoute,
-  forwarded,
   icmpSymptom,
   incomingKey,
   notOurs,

@@ -8,16 +8,15 @@ import {
 import type { Course, Fate, Packet } from '../course.js';
 import type { Found } from '../fib.js';
 import type { Device } from '../host.js';
+import { forwarded, passForwarding } from './forwarding.js';
 import { discard, leadsNowhere } from './nowhere.js';
 import { withAnswer } from './reply.js';
 import {
   describeRoute,
-  forwarded,
   icmpSymptom,
   incomingKey,
   notOurs,
   notReady,
-  passForwarding,
   refusalOf,
 } from './routing.js';
 import { multicast, notUnicast } from './routing-ipv4.js';

@@ -1,12 +1,10 @@
-import { formatAddress, isLinkLocal } from '../../model/address.js';
+import { isLinkLocal } from '../../model/address.js';
 import type { Course, Fate } from '../course.js';
 import type { Found, RouteError, RouteKey } from '../fib.js';
 import type { RoutingAnswer } from '../policy.js';
 import type { Direction, Stage, Symptom } from '../verdict.js';
-import { passHook } from './firewall.js';
 import { routeIncomingIpv4 } from './routing-ipv4.js';
 import { routeIncomingIpv6 } from './routing-ipv6.js';
-import { stopped } from './stopped.js';
 
 /** Where an arriving packet goes: to this host, onward, or nowhere. */
 export function routeIncoming(course: Course): Fate | null {
@@ -149,59 +147,6 @@ export function notReady(course: Course, symptom: Symptom | null = 'ETIMEDOUT'):
     );
   }
   return null;
-}
-
-/** The hooks of a packet that is sent on. */
-export function passForwarding(course: Course, { device }: Found): Fate | null {
-  const { request } = course;
-  if (!device) return null;
-  if (request) request.output = device;
-  const at = passHook(course, 'forward', request, 'request', device);
-  if (at) return stopped(course, at, request!);
-  if (!request) return null;
-  request.input = null;
-  for (const hook of ['postrouting', 'egress'] as const) {
-    const stop = passHook(course, hook, request, 'request', device);
-    if (stop) return stopped(course, stop, request);
-  }
-  return null;
-}
-
-/** ip6_forward: what comes from a link-local address stays on that link; no hook is asked. */
-function linkLocalSource(course: Course, { device }: Found): Fate | null {
-  const { packet, device: arrival } = course;
-  const stays = packet.family === 'ipv4' || !isLinkLocal(packet.source);
-  if (stays || !device || device === arrival) return null;
-  const address = packet.sourceText;
-  return course.fails(
-    'routing',
-    { code: 'wrong-scope', address, interface: arrival.name },
-    course.cannotSee({ code: 'not-evaluated', what: 'whether the ICMP error reaches the peer' }),
-    `${address} is a link-local address: what it sends is not passed on to ${device.name}`,
-  );
-}
-
-/** The destination is not ours and would be sent on. */
-export function forwarded(course: Course, found: Found): Fate {
-  const out = found.nexthop?.interface ?? 'nowhere';
-  const gateway = found.nexthop?.gateway ?? null;
-  const unscoped = linkLocalSource(course, found);
-  if (unscoped) return unscoped;
-  course.step('routing', 'forward', `${describeRoute(found)}: not an address of this host`);
-  const stop = passForwarding(course, found);
-  if (stop) return stop;
-  const { packet, asked } = course;
-  const translated =
-    asked !== null &&
-    (asked.destination !== packet.destination || asked.destinationPort !== packet.destinationPort);
-  const translatedTo = translated
-    ? { address: packet.destinationText, port: packet.destinationPort }
-    : null;
-  return course.cannotTell(
-    'forward',
-    { code: 'forwarded', interface: out, gateway, translatedTo },
-    `sent on by ${out}; what ${formatAddress(course.packet.destination)} does with it is not known here`,
-  );
 }
 
 /** The destination is not ours, and this host does not forward. */

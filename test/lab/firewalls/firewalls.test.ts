@@ -133,6 +133,9 @@ scenario(
       'prerouting: iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80',
       'forward: iptables -A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT',
       'output: policy accept',
+      // The answer, and what follows it.
+      'reply: iptables -A FORWARD -i docker0 ! -o docker0 -j ACCEPT',
+      'forward: iptables -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
     ]);
     // The same port of a program of the host itself is ufw's to deny.
     for (const { verdict } of of('neighbour', LAN4, 9001)) t.is(verdict.outcome, 'unreachable');

@@ -71,7 +71,10 @@ function compare(
     return ['elsewhere', `${by}, ${flow.protocol}, ${result.symptom}`];
   }
   if (outcome === 'unknown') return ['unknown', reasonOf(cause)];
-  if (away > 0) return ['wrong', 'it was sent on'];
+  // What rules have sent on, and is answered past this host, is no answer to the peer.
+  const unanswered =
+    verdict.stage === 'reply' && verdict.steps.some(({ action }) => action === 'forward');
+  if (away > 0 && !unanswered) return ['wrong', 'it was sent on'];
   const silent = outcome !== result.outcome || symptom !== result.symptom;
   if (silent && result.symptom === 'ETIMEDOUT' && isRouted(course)) {
     return ['elsewhere', 'an answer from a link-local address, which no router passes on'];
@@ -81,6 +84,10 @@ function compare(
   // The handshake is what is foretold; rules may still drop what is said afterwards.
   const shaken = flow.protocol === 'tcp' && result.connected;
   if (outcome === 'reachable' && shaken) return ['agrees', ''];
+  // The lab asks a broadcast address again, by a socket that hears everybody: conntrack knows that
+  // datagram's connection, and rules may drop it where they let the first one in.
+  const asked = course.destinationType === 'broadcast' && here.length > 0;
+  if (outcome === 'reachable' && asked && result.failedAt === 'silence') return ['agrees', ''];
   if (outcome !== result.outcome) return ['wrong', 'the outcome'];
   if (outcome !== 'reachable' && symptom === null) {
     const { unsure } = followed.fate;
