@@ -1,9 +1,11 @@
 // What `exposure` costs: of a laptop, with and without a firewall, and of a server with a thousand
 // listeners, ten interfaces, a thousand rules and a block list of fifty thousand elements. Each time
-// it is given a state that it has never seen, as a capture is. Beside it, taking turns, JSON.parse of
-// that state, so that machines can be compared. Times are those of the processor, which do not count
+// it is given a state that it has never seen, as a capture is; and, as who types the command meets it, by
+// a process of its own that has asked nothing before. Beside it, taking turns, JSON.parse of that state,
+// so that machines can be compared. Times are those of the processor, which do not count
 // what others use, and of the clock.
 // Usage: npm run bench:exposure [-- ROUNDS]
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { median } from './measure.mjs';
 import { guardedLaptop, laptop, server } from './scenes.mjs';
@@ -42,6 +44,22 @@ function timed(work) {
   return { processor: (user + system) / 1000, clock: performance.now() - began };
 }
 
+/** The first call of a process, which is given the scene as text. @param {string} text */
+function firstCall(text) {
+  const program = `
+    import { readFileSync } from 'node:fs';
+    import { exposure } from ${JSON.stringify(reach.href)};
+    const state = JSON.parse(readFileSync(0, 'utf8'));
+    const began = performance.now();
+    const before = process.cpuUsage();
+    exposure(state);
+    const { user, system } = process.cpuUsage(before);
+    console.log(JSON.stringify({ processor: (user + system) / 1000, clock: performance.now() - began }));`;
+  const options = { input: text, encoding: /** @type {const} */ ('utf8') };
+  const told = execFileSync(process.execPath, ['--input-type=module', '-e', program], options);
+  return /** @type {{ processor: number, clock: number }} */ (JSON.parse(told));
+}
+
 /** Every row of an exposure. @param {Exposure} one */
 const rowsOf = ({ reach: reached, blocked, unknown }) => [...reached, ...blocked, ...unknown];
 
@@ -75,8 +93,8 @@ console.log(
 );
 for (const [name, state, count] of scenes) {
   const text = JSON.stringify(state);
-  /** @type {Record<'parsed' | 'exposed' | 'read', { processor: number, clock: number }[]>} */
-  const times = { parsed: [], exposed: [], read: [] };
+  /** @type {Record<'parsed' | 'first' | 'exposed' | 'read', { processor: number, clock: number }[]>} */
+  const times = { parsed: [], first: [], exposed: [], read: [] };
   let told = { rows: 0, prefixes: 0 };
   for (let round = -1; round < rounds; round++) {
     const copies = Array.from({ length: count }, () => /** @type {HostState} */ (JSON.parse(text)));
@@ -93,12 +111,14 @@ for (const [name, state, count] of scenes) {
     });
     if (round < 0) continue; // warms up
     times.parsed.push(parsed);
+    times.first.push(firstCall(text));
     times.exposed.push(exposed);
     times.read.push(read);
   }
   const reference = median(times.parsed.map((one) => one.processor)) / count;
   print(`JSON.parse of the ${name.split(',')[0]}`, times.parsed, count, reference);
   print(`exposure(): ${name}`, times.exposed, count, reference);
+  print('  in a process that asks nothing before', times.first, 1, reference);
   print('  and reading the peers of every row', times.read, count, reference);
   const { rows, prefixes } = told;
   console.log(`  ${rows.toLocaleString('en')} rows, ${prefixes.toLocaleString('en')} prefixes`);
