@@ -60,10 +60,10 @@ export class DoorGroups {
     const receivers = this.host.receivers(protocol, port);
     const known = tree.find(port);
     if (known)
-      return known.groups.map((group) => {
-        const fate = fateFor(group.fate, known.receivers, receivers);
-        return fate === group.fate ? group : { ...group, fate };
-      });
+      return known.groups.map((group) => ({
+        ...group,
+        fate: fateFor(group.fate, known.receivers, receivers),
+      }));
     const watch = new PortWatch(port);
     const groups = find(watch);
     if (groups.every(({ fate }) => isPortless(fate))) tree.add(watch, { receivers, groups });

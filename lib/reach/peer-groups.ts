@@ -86,7 +86,7 @@ export function groupPeers(
 export function joinGroups(groups: readonly PeerGroup[]): PeerGroup[] {
   const joined = new Map<string, PeerGroup>();
   for (const group of groups) {
-    const key = keyOnce(group);
+    const key = keyOf(group.fate, group.peer);
     const known = joined.get(key);
     joined.set(
       key,
@@ -136,17 +136,6 @@ function keyOf(
   const key = `${outcome} ${symptom} ${targets}`;
   if (cause === null && !assuming) return key;
   return `${key} ${nameOf(cause, peer)} ${assuming ? nameOf(assuming, peer) : ''}`;
-}
-
-/** What holds for many ports is one fate for all of them. */
-const keys = new WeakMap<SocketFate, string>();
-
-function keyOnce({ fate, peer }: PeerGroup): string {
-  const known = keys.get(fate);
-  if (known !== undefined) return known;
-  const key = keyOf(fate, peer);
-  keys.set(fate, key);
-  return key;
 }
 
 /** All that an object says. */
