@@ -2,7 +2,7 @@ import type { Socket } from '../model/socket.js';
 import type { Host, Receiver } from './host.js';
 import type { Door, SocketFate, Target } from './knock.js';
 import { PortWatch } from './nftables/port-watch.js';
-import { groupHere, groupPeers, joinGroups, type PeerGroup } from './peer-groups.js';
+import { groupHere, groupPeers, type PeerGroup } from './peer-groups.js';
 import type { PeerSpace } from './peer-space.js';
 import { PortTree } from './port-tree.js';
 import type { Cause } from './verdict.js';
@@ -33,31 +33,15 @@ export class DoorGroups {
   /** `space`: the peers behind the door's interface; `null` where this host itself asks. */
   at(target: Target, door: Door, space: PeerSpace | null): readonly PeerGroup[] {
     const { host } = this;
-    if (!space)
-      return this.#shared(target, door, 'here', (port) => groupHere(host, target, door, port));
-    const groups = space.parts.map((start, place) =>
-      door.linkOnly && !start.onLink
-        ? []
-        : this.#shared(target, door, place, (port) => groupPeers(host, target, door, start, port)),
-    );
-    const [only = [], ...others] = groups.filter(({ length }) => length > 0);
-    return others.length === 0 ? only : joinGroups([only, ...others].flat());
-  }
-
-  /** What was found for a port like this one, if any was; `who` names those who ask at the door. */
-  #shared(
-    target: Target,
-    door: Door,
-    who: number | 'here',
-    find: (port: PortWatch | null) => PeerGroup[],
-  ): readonly PeerGroup[] {
     const { protocol, port } = target;
     const trees = this.#treesOf(target);
+    const find = (watch: PortWatch | null) =>
+      space ? groupPeers(host, target, door, space, watch) : groupHere(host, target, door, watch);
     if (trees === null) return find(null);
-    const name = `${door.device.name} ${door.address} ${who}`;
+    const name = `${door.device.name} ${door.address}`;
     const tree = trees.get(name) ?? new PortTree<Found>();
     trees.set(name, tree);
-    const receivers = this.host.receivers(protocol, port);
+    const receivers = host.receivers(protocol, port);
     const known = tree.find(port);
     if (known)
       return known.groups.map((group) => ({

@@ -7,17 +7,15 @@ import { PeerWatch } from './nftables/peer-watch.js';
 import type { PortWatch } from './nftables/port-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import { divide, firstOf, type PeerPart, Region } from './peer-parts.js';
-import type { StartingPart } from './peer-space.js';
+import type { PeerSpace } from './peer-space.js';
 import type { Followed } from './trace.js';
 
 /** Peers with one fate at one door. */
 export interface PeerGroup {
   readonly fate: SocketFate;
-  /** The one who was asked about, as the fate names it. */
-  readonly peer: string;
   readonly parts: PeerPart[];
   /** Some of them stand beyond the link. */
-  readonly beyond: boolean;
+  beyond: boolean;
   /** Where it was asked for another address or port than it came to, who took it; `null` for nobody. */
   readonly sentTo?: Socket | null;
 }
@@ -32,74 +30,53 @@ export function groupHere(
   const watch = port && new PeerWatch<CompiledRule>(unspecified(door.family), port);
   const asked = knock(host, target, door, undefined, watch);
   if (!asked) return [];
-  const { followed, fate } = asked;
-  const { source } = followed.course.packet;
-  const parts = [single(addressToNumber(source))];
-  return [{ fate, peer: formatAddress(source), parts, beyond: false, ...wayOf(followed) }];
+  const itself = addressToNumber(asked.followed.course.packet.source);
+  return [{ fate: asked.fate, parts: [single(itself)], beyond: false, ...wayOf(asked.followed) }];
 }
 
 /** Rules that tell more sets of peers apart than this are not followed to the end. */
 const mostParts = 4096;
 
 /**
- * Some peers behind a door by their fates. One of each part of them is asked about, and stands for all
+ * The peers behind a door by their fates. One of each part of them is asked about, and stands for all
  * whom no rule on its way tells apart from it; the others are parts again.
  */
 export function groupPeers(
   host: Host,
   target: Target,
   door: Door,
-  start: StartingPart,
+  space: PeerSpace,
   port: PortWatch | null,
 ): PeerGroup[] {
   const groups = new Map<string, PeerGroup>();
   const watches = host.ruleset !== null;
-  const waiting: PeerPart[] = [start];
-  for (let count = 1; waiting.length > 0; count++) {
-    const part = waiting.pop()!;
-    const address = addressFromNumber(firstOf(part)!, door.family);
-    const peer = formatAddress(address);
-    const watch = watches ? new PeerWatch<CompiledRule>(address, port, start.audience) : null;
-    const asked = knock(host, target, door, peer, watch);
-    const tooMany = watches && count >= mostParts;
-    let taken = part;
-    if (watch && !tooMany) {
-      const divided = divide(part, watch.conditions);
-      taken = divided.taken;
-      waiting.push(...divided.rest);
-    }
-    if (!asked) continue;
-    const fate =
-      tooMany || watch?.blurredBy ? forAll(taken, asked.fate, watch?.blurredBy) : asked.fate;
-    const key = keyOf(fate, peer);
-    const group = groups.get(key);
-    if (group) group.parts.push(taken);
-    else {
-      const way = wayOf(asked.followed);
-      groups.set(key, { fate, peer, parts: [taken], beyond: !start.onLink, ...way });
+  for (const start of space.parts) {
+    if (door.linkOnly && !start.onLink) continue;
+    const waiting: PeerPart[] = [start];
+    for (let count = 1; waiting.length > 0; count++) {
+      const part = waiting.pop()!;
+      const address = addressFromNumber(firstOf(part)!, door.family);
+      const text = formatAddress(address);
+      const watch = watches ? new PeerWatch<CompiledRule>(address, port, space.audience) : null;
+      const asked = knock(host, target, door, text, watch);
+      const tooMany = watches && count >= mostParts;
+      let taken = part;
+      if (watch && !tooMany) {
+        const divided = divide(part, watch.conditions);
+        taken = divided.taken;
+        waiting.push(...divided.rest);
+      }
+      if (!asked) continue;
+      const fate =
+        tooMany || watch?.blurredBy ? forAll(taken, asked.fate, watch?.blurredBy) : asked.fate;
+      const key = keyOf(fate, text);
+      const group = groups.get(key) ?? { fate, parts: [], beyond: false, ...wayOf(asked.followed) };
+      groups.set(key, group);
+      group.parts.push(taken);
+      if (!start.onLink) group.beyond = true;
     }
   }
   return [...groups.values()];
-}
-
-/** Groups of several starting parts, those with one fate as one. */
-export function joinGroups(groups: readonly PeerGroup[]): PeerGroup[] {
-  const joined = new Map<string, PeerGroup>();
-  for (const group of groups) {
-    const key = keyOf(group.fate, group.peer);
-    const known = joined.get(key);
-    joined.set(
-      key,
-      known
-        ? {
-            ...known,
-            parts: [...known.parts, ...group.parts],
-            beyond: known.beyond || group.beyond,
-          }
-        : group,
-    );
-  }
-  return [...joined.values()];
 }
 
 /** Did rules send it elsewhere than it was asked to go, and to which socket of this host? */

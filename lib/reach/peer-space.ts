@@ -15,8 +15,6 @@ import { isUplink, type PeerClass, type Piece, type Who, whoHas } from './peers.
 export interface StartingPart extends PeerPart {
   /** They stand on the link itself; all others come through a router. */
   readonly onLink: boolean;
-  /** All of them, as rules see them. */
-  readonly audience: Audience;
 }
 
 /** Addresses that no peer has, between others. */
@@ -29,6 +27,8 @@ interface Gap extends AddressRange {
 /** The peers of a family behind one interface. */
 export class PeerSpace {
   readonly parts: readonly StartingPart[];
+  /** All of them, as rules see them. */
+  readonly audience: Audience;
   readonly #gaps: readonly Gap[];
   readonly #lists: PeerLists;
 
@@ -45,12 +45,19 @@ export class PeerSpace {
       return who;
     };
     for (const piece of pieces) whoOf(piece.class);
-    this.parts = [...known].flatMap(([{ ranges }, who]) => {
-      if (who !== 'neighbour' && who !== 'beyond') return [];
-      const region = new Region(joinedRanges(ranges));
-      const audience = new Audience(family, region.ranges);
-      return [{ region, holes: none, onLink: who === 'neighbour', audience }];
-    });
+    this.parts = [...known].flatMap(([{ ranges }, who]) =>
+      who === 'neighbour' || who === 'beyond'
+        ? [
+            {
+              region: new Region(joinedRanges(ranges)),
+              holes: none,
+              onLink: who === 'neighbour',
+            },
+          ]
+        : [],
+    );
+    const everybody = joinedRanges(this.parts.flatMap(({ region }) => region.ranges));
+    this.audience = new Audience(family, everybody);
     this.#gaps = gapsOf(pieces.map((piece) => ({ ...piece, who: whoOf(piece.class) })));
   }
 
