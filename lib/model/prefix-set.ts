@@ -48,48 +48,47 @@ export function prefixesToRanges(texts: readonly string[], family: Family): Addr
 
 /** The fewest prefixes that hold exactly these ranges, which are in ascending order, as CIDR texts. */
 export function rangesToPrefixes(ranges: readonly AddressRange[], family: Family): string[] {
-  const joined = joinedRanges(ranges);
-  return family === 'ipv4' ? ipv4Prefixes(joined) : ipv6Prefixes(joined);
+  const texts: string[] = [];
+  for (const range of joinedRanges(ranges)) addPrefixes(range, family, texts);
+  return texts;
+}
+
+/** Adds the fewest prefixes that are exactly this range, as CIDR texts. */
+export function addPrefixes(range: AddressRange, family: Family, texts: string[]): void {
+  if (family === 'ipv4') addIpv4Prefixes(range, texts);
+  else addIpv6Prefixes(range, texts);
 }
 
 /** In numbers, which JavaScript is quick with: there may be a hundred thousand. */
-function ipv4Prefixes(ranges: readonly AddressRange[]): string[] {
-  const texts: string[] = [];
-  for (const range of ranges) {
-    const last = Number(range.last);
-    for (let at = Number(range.first); at <= last; ) {
-      // Host bits: as many as the start's alignment and the rest allow.
-      const aligned = at === 0 ? 32 : 31 - Math.clz32(at & -at);
-      const rest = last - at + 1;
-      const free = Math.min(aligned, rest >= 2 ** 32 ? 32 : 31 - Math.clz32(rest));
-      const bytes = `${at >>> 24}.${(at >>> 16) & 255}.${(at >>> 8) & 255}.${at & 255}`;
-      texts.push(`${bytes}/${32 - free}`);
-      at += 2 ** free;
-    }
+function addIpv4Prefixes(range: AddressRange, texts: string[]): void {
+  const last = Number(range.last);
+  for (let at = Number(range.first); at <= last; ) {
+    // Host bits: as many as the start's alignment and the rest allow.
+    const aligned = at === 0 ? 32 : 31 - Math.clz32(at & -at);
+    const rest = last - at + 1;
+    const free = Math.min(aligned, rest >= 2 ** 32 ? 32 : 31 - Math.clz32(rest));
+    const bytes = `${at >>> 24}.${(at >>> 16) & 255}.${(at >>> 8) & 255}.${at & 255}`;
+    texts.push(`${bytes}/${32 - free}`);
+    at += 2 ** free;
   }
-  return texts;
 }
 
-function ipv6Prefixes(ranges: readonly AddressRange[]): string[] {
+function addIpv6Prefixes({ first, last }: AddressRange, texts: string[]): void {
   const bits = bitsOf('ipv6');
-  const texts: string[] = [];
-  for (const { first, last } of ranges) {
-    for (let at = first; at <= last; ) {
-      let free = 0;
-      while (free < bits) {
-        const size = 1n << BigInt(free + 1);
-        if (at % size !== 0n || at + size - 1n > last) break;
-        free++;
-      }
-      texts.push(formatPrefix({ address: addressFromNumber(at, 'ipv6'), length: bits - free }));
-      at += 1n << BigInt(free);
+  for (let at = first; at <= last; ) {
+    let free = 0;
+    while (free < bits) {
+      const size = 1n << BigInt(free + 1);
+      if (at % size !== 0n || at + size - 1n > last) break;
+      free++;
     }
+    texts.push(formatPrefix({ address: addressFromNumber(at, 'ipv6'), length: bits - free }));
+    at += 1n << BigInt(free);
   }
-  return texts;
 }
 
 /** The place of the first range, from a place on, that does not end before an address. */
-function endsFrom(ranges: readonly AddressRange[], address: bigint, from = 0): number {
+export function placeFrom(ranges: readonly AddressRange[], address: bigint, from = 0): number {
   // Mostly it is near: steps that double, and then half of what is left.
   let step = 1;
   let low = from;
@@ -108,7 +107,7 @@ function endsFrom(ranges: readonly AddressRange[], address: bigint, from = 0): n
 
 /** The range that holds an address, of some in ascending order; `null` where none does. */
 export function rangeAt(ranges: readonly AddressRange[], address: bigint): AddressRange | null {
-  const range = ranges[endsFrom(ranges, address)];
+  const range = ranges[placeFrom(ranges, address)];
   return range && range.first <= address ? range : null;
 }
 
@@ -121,7 +120,7 @@ export function commonRanges(
   const result: AddressRange[] = [];
   let at = 0;
   for (const { first, last } of one) {
-    at = endsFrom(other, first, at);
+    at = placeFrom(other, first, at);
     for (let next = at; next < other.length && other[next]!.first <= last; next++) {
       const range = other[next]!;
       if (range.first >= first && range.last <= last) result.push(range);
@@ -149,11 +148,11 @@ export function rangesWithout(
   let hole = 0;
   for (let place = 0; place < one.length; place++) {
     const range = one[place]!;
-    hole = endsFrom(other, range.first, hole);
+    hole = placeFrom(other, range.first, hole);
     if (hole === other.length) return result.concat(one.slice(place));
     if (other[hole]!.first > range.last) {
       // Nothing is taken from those that end before the next hole.
-      const end = endsFrom(one, other[hole]!.first, place);
+      const end = placeFrom(one, other[hole]!.first, place);
       for (; place < end; place++) result.push(one[place]!);
       place--;
       continue;

@@ -34,7 +34,7 @@ export function reachRow(
       return held(this, 'peers', peers());
     },
     set peers(value) {
-      held(this, 'peers', value);
+      put(this, 'peers', value);
     },
     port: asked.port,
     url: urlFor(asked, address),
@@ -50,7 +50,7 @@ export function blockedRow({ device, address }: Door, fate: SocketFate, makes: M
       return held(this, 'peers', makes.peers());
     },
     set peers(value) {
-      held(this, 'peers', value);
+      put(this, 'peers', value);
     },
     cause: fate.cause as Cause,
     symptom: fate.symptom,
@@ -58,7 +58,7 @@ export function blockedRow({ device, address }: Door, fate: SocketFate, makes: M
       return held(this, 'remedies', makes.remedies(this));
     },
     set remedies(value) {
-      held(this, 'remedies', value);
+      put(this, 'remedies', value);
     },
   };
 }
@@ -76,7 +76,7 @@ export function untoldRow(
       return held(this, 'peers', makes.peers());
     },
     set peers(value) {
-      held(this, 'peers', value);
+      put(this, 'peers', value);
     },
     port: asked.port,
     url: urlFor(asked, address),
@@ -87,13 +87,24 @@ export function untoldRow(
       return held(this, 'remedies', makes.remedies(this));
     },
     set remedies(value) {
-      held(this, 'remedies', value);
+      put(this, 'remedies', value);
     },
     assuming: fate.assuming ?? null,
   };
 }
 
-function held<Value>(row: object, key: 'peers' | 'remedies', value: Value): Value {
+/** Longer lists are made again when they are asked for again: rows differ, and there may be thousands. */
+const longestHeld = 4_096;
+
+function held<Value extends readonly unknown[]>(
+  row: object,
+  key: 'peers' | 'remedies',
+  value: Value,
+): Value {
+  return value.length > longestHeld ? value : put(row, key, value);
+}
+
+function put<Value>(row: object, key: 'peers' | 'remedies', value: Value): Value {
   Object.defineProperty(row, key, { value, enumerable: true, writable: true, configurable: true });
   return value;
 }

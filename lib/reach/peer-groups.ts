@@ -6,7 +6,8 @@ import { type Door, knock, type SocketFate, type Target } from './knock.js';
 import { PeerWatch } from './nftables/peer-watch.js';
 import type { PortWatch } from './nftables/port-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
-import { divide, firstOf, type PeerPart, type PeerSpace, Region } from './peer-space.js';
+import { divide, firstOf, type PeerPart, Region } from './peer-parts.js';
+import type { PeerSpace } from './peer-space.js';
 import type { Followed } from './trace.js';
 
 /** Peers with one fate at one door. */

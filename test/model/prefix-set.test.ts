@@ -5,9 +5,12 @@ import {
   type AddressRange,
   addressFromNumber,
   addressToNumber,
+  commonRanges,
   cutAt,
+  prefixesToRanges,
   prefixRange,
   rangesToPrefixes,
+  rangesWithout,
 } from '#earshot/model/prefix-set.js';
 import type { Family } from '#earshot/model/socket.js';
 
@@ -155,4 +158,28 @@ test(`the prefixes of ranges hold the same addresses, and no two make one (seed 
     });
     t.notThrows(() => fc.assert(property, { seed }));
   }
+});
+
+const sizeOf = (set: readonly AddressRange[]) =>
+  set.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
+const named = (set: readonly AddressRange[]) =>
+  set.map(({ first, last }) => `${first}-${last}`).join();
+
+test('sets of addresses obey the laws of sets', (t) => {
+  const prefix = fc
+    .tuple(fc.nat({ max: 255 }), fc.nat({ max: 255 }), fc.integer({ min: 4, max: 32 }))
+    .map(([a, b, length]) => `10.0.${a}.${b}/${length}`);
+  const set = fc.array(prefix, { maxLength: 12 }).map((texts) => prefixesToRanges(texts, 'ipv4'));
+  const property = fc.property(set, set, (one, other) => {
+    const left = rangesWithout(one, other);
+    const both = commonRanges(one, other);
+    return (
+      sizeOf(left) + sizeOf(both) === sizeOf(one) &&
+      commonRanges(left, other).length === 0 &&
+      named(prefixesToRanges(rangesToPrefixes(one, 'ipv4'), 'ipv4')) === named(one)
+    );
+  });
+  t.log(`seed ${seed}`);
+  fc.assert(property, { seed });
+  t.pass();
 });

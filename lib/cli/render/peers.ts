@@ -1,10 +1,17 @@
 import { isLinkLocal, parseAddress } from '../../model/address.js';
 import type { HostState } from '../../model/host-state.js';
 import type { Interface } from '../../model/interface.js';
+import {
+  type AddressRange,
+  commonRanges,
+  joinedRanges,
+  prefixesToRanges,
+  rangesToPrefixes,
+  rangesWithout,
+} from '../../model/prefix-set.js';
 import type { Family } from '../../model/socket.js';
 import { type InterfaceRole, interfacesByInterest, nameInterface } from './interface-names.js';
 import { printable } from './printable.js';
-import { common, prefixesOf, type Ranges, rangesOf, sizeOf, without } from './ranges.js';
 import { enumerate } from './text.js';
 
 /** Peers that come in by one interface. */
@@ -105,7 +112,7 @@ export class PeerNames {
    * host's own addresses, martians and what no neighbour can have.
    */
   remaining(group: PeerGroup, served: readonly string[]): string[] {
-    return families.flatMap((family) => prefixesOf(this.#left(group, served, family), family));
+    return families.flatMap((family) => textsOf(this.#left(group, served, family), family));
   }
 
   /** Are there any? */
@@ -119,14 +126,14 @@ export class PeerNames {
     return known;
   }
 
-  #left(group: PeerGroup, served: readonly string[], family: Family): Ranges {
+  #left(group: PeerGroup, served: readonly string[], family: Family): readonly AddressRange[] {
     const addresses = this.#devices.get(group.interface)?.addresses ?? [];
     // Link-local peers are the same people again where the interface has another address.
     const known = addresses.some(({ address }) => !isLinkLocalText(address));
     const { own } = this.#around(group.interface, family);
-    const all = common(rangesOf(group.peers, family), plausible[family]);
-    const met = known ? without(all, linkLocal[family]) : all;
-    return without(without(met, own), rangesOf(served, family));
+    const all = commonRanges(prefixesToRanges(group.peers, family), plausible[family]);
+    const met = known ? rangesWithout(all, linkLocal[family]) : all;
+    return rangesWithout(rangesWithout(met, own), prefixesToRanges(served, family));
   }
 
   /** Hosts with many sockets have few different sets of peers: each is looked at once. */
@@ -141,22 +148,22 @@ export class PeerNames {
   }
 
   #shareOf(group: PeerGroup, family: Family): Share | null {
-    const set = rangesOf(group.peers, family);
+    const set = prefixesToRanges(group.peers, family);
     if (set.length === 0) return null;
     const around = this.#around(group.interface, family);
-    const unexplained = without(without(universe[family], set), around.others);
+    const unexplained = rangesWithout(rangesWithout(universe[family], set), around.others);
     if (unexplained.length === 0) return { all: true, links: [], names: [] };
     if (sizeOf(set) > sizeOf(universe[family]) / 2n) {
-      return { all: true, links: [], names: prefixesOf(unexplained, family) };
+      return { all: true, links: [], names: textsOf(unexplained, family) };
     }
     const links: string[] = [];
-    let rest = without(without(set, around.own), linkLocal[family]);
+    let rest = rangesWithout(rangesWithout(set, around.own), linkLocal[family]);
     for (const link of around.links) {
-      if (without(without(link.set, set), around.own).length > 0) continue;
+      if (rangesWithout(rangesWithout(link.set, set), around.own).length > 0) continue;
       links.push(link.text);
-      rest = without(rest, link.set);
+      rest = rangesWithout(rest, link.set);
     }
-    return { all: false, links, names: prefixesOf(rest, family) };
+    return { all: false, links, names: textsOf(rest, family) };
   }
 
   #around(name: string, family: Family): Surroundings {
@@ -179,11 +186,11 @@ interface Share {
 /** What lies around an interface, and who cannot be met on it. */
 interface Surroundings {
   /** The prefixes on its link. */
-  links: { text: string; set: Ranges }[];
+  links: { text: string; set: readonly AddressRange[] }[];
   /** Addresses that no neighbour on a link can have: this host's, the network's, the broadcast. */
-  own: Ranges;
+  own: readonly AddressRange[];
   /** Those, and all that routing sends elsewhere. */
-  others: Ranges;
+  others: readonly AddressRange[];
 }
 
 const families: readonly Family[] = ['ipv4', 'ipv6'];
@@ -198,24 +205,24 @@ const neighbours: Readonly<Record<InterfaceRole, string>> = {
 };
 
 /** All addresses that a peer from elsewhere can have: without loopback, multicast and reserved ones. */
-const universe: Readonly<Record<Family, Ranges>> = {
-  ipv4: without(
-    rangesOf(['0.0.0.0/0'], 'ipv4'),
-    rangesOf(['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3'], 'ipv4'),
+const universe: Readonly<Record<Family, readonly AddressRange[]>> = {
+  ipv4: rangesWithout(
+    prefixesToRanges(['0.0.0.0/0'], 'ipv4'),
+    prefixesToRanges(['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3'], 'ipv4'),
   ),
   // Global unicast (RFC 4291, 2.4); unique local prefixes come in by routes of their own.
-  ipv6: rangesOf(['2000::/3'], 'ipv6'),
+  ipv6: prefixesToRanges(['2000::/3'], 'ipv6'),
 };
 
 /** All addresses that a peer can have, unique local and link-local ones included. */
-const plausible: Readonly<Record<Family, Ranges>> = {
+const plausible: Readonly<Record<Family, readonly AddressRange[]>> = {
   ipv4: universe.ipv4,
-  ipv6: rangesOf(['2000::/3', 'fc00::/7', 'fe80::/10'], 'ipv6'),
+  ipv6: prefixesToRanges(['2000::/3', 'fc00::/7', 'fe80::/10'], 'ipv6'),
 };
 
-const linkLocal: Readonly<Record<Family, Ranges>> = {
+const linkLocal: Readonly<Record<Family, readonly AddressRange[]>> = {
   ipv4: [],
-  ipv6: rangesOf(['fe80::/10'], 'ipv6'),
+  ipv6: prefixesToRanges(['fe80::/10'], 'ipv6'),
 };
 
 function familyOf(address: string): Family {
@@ -240,33 +247,26 @@ function surroundings(
 ): Surroundings {
   const bits = family === 'ipv4' ? 32 : 128;
   const ofFamily = (address: string) => familyOf(address) === family;
-  const links = new Map<string, { text: string; set: Ranges }>();
+  const links = new Map<string, { text: string; set: readonly AddressRange[] }>();
   for (const { address, prefixLength, peer } of device?.addresses ?? []) {
     const base = peer ?? address;
     if (!ofFamily(base) || (prefixLength === bits && peer === null)) continue;
-    const set = rangesOf([`${base}/${prefixLength}`], family);
-    links.set(String(set), { text: prefixesOf(set, family)[0]!, set });
+    const set = prefixesToRanges([`${base}/${prefixLength}`], family);
+    const [text] = textsOf(set, family);
+    links.set(text!, { text: text!, set });
   }
-  const ownTexts: string[] = [];
+  const own: AddressRange[] = [];
   for (const { addresses } of state.interfaces) {
     for (const { address, broadcast, prefixLength } of addresses) {
       if (!ofFamily(address)) continue;
-      ownTexts.push(address);
-      if (broadcast !== null) ownTexts.push(broadcast);
+      own.push(...prefixesToRanges(broadcast === null ? [address] : [address, broadcast], family));
       if (prefixLength >= bits - 1) continue;
       // The network's own address: a broadcast in IPv4, the routers' anycast in IPv6.
-      const [[from, to]] = rangesOf([`${address}/${prefixLength}`], family) as [[bigint, bigint]];
-      ownTexts.push(
-        ...prefixesOf(
-          family === 'ipv4'
-            ? [
-                [from, from],
-                [to, to],
-              ]
-            : [[from, from]],
-          family,
-        ),
-      );
+      const [{ first, last }] = prefixesToRanges([`${address}/${prefixLength}`], family) as [
+        AddressRange,
+      ];
+      own.push({ first, last: first });
+      if (family === 'ipv4') own.push({ first: last, last });
     }
   }
   const elsewhere = state.routes.filter(
@@ -277,7 +277,26 @@ function surroundings(
   );
   return {
     links: [...links.values()],
-    own: rangesOf(ownTexts, family),
-    others: rangesOf([...ownTexts, ...elsewhere.map((route) => route.destination)], family),
+    own: joinedRanges(own),
+    others: joinedRanges([
+      ...own,
+      ...prefixesToRanges(
+        elsewhere.map((route) => route.destination),
+        family,
+      ),
+    ]),
   };
+}
+
+/** The fewest CIDR texts that name a set; a plain address where it is one. */
+function textsOf(set: readonly AddressRange[], family: Family): string[] {
+  const plain = family === 'ipv4' ? '/32' : '/128';
+  return rangesToPrefixes(set, family).map((text) =>
+    text.endsWith(plain) ? text.slice(0, -plain.length) : text,
+  );
+}
+
+/** How many addresses a set holds. */
+function sizeOf(set: readonly AddressRange[]): bigint {
+  return set.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
 }

@@ -1,6 +1,7 @@
 import type { AddressRange } from '../../model/prefix-set.js';
 import type { NftComparison } from '../../model/ruleset.js';
 import { fromBytes } from './bytes.js';
+import { prefixLengthOf } from './print/values.js';
 import { EQUAL } from './registers.js';
 import type { Run } from './run.js';
 import type { CompiledSet } from './sets.js';
@@ -91,7 +92,7 @@ function askForEqual(run: Run, word: number, wanted: Uint8Array): void {
     value[place] = want;
   }
   if (!asks) return;
-  const length = prefixLength(mask);
+  const length = prefixLengthOf(mask);
   if (length === null) {
     run.looksAtPeer();
     return;
@@ -128,7 +129,7 @@ export function askBySet(run: Run, word: number, set: CompiledSet, place: number
     whole =
       peerByte[at] === index + 1 && bytes[at] === (peer.bytes[index]! & (mask[index] as number));
   }
-  const length = whole ? prefixLength(mask) : null;
+  const length = whole ? prefixLengthOf(mask) : null;
   if (length === null) {
     run.looksAtPeer();
     return;
@@ -159,19 +160,4 @@ function leadingBits(run: Run, word: number, length: number): bigint | null {
   if (leading === length) return BigInt((peer.bytes.length - length) * 8);
   run.looksAtPeer();
   return null;
-}
-
-/** The length of the prefix that a mask stands for; `null` where it is none. */
-function prefixLength(mask: Uint8Array): number | null {
-  let length = 0;
-  let ended = false;
-  for (const byte of mask) {
-    for (let bit = 7; bit >= 0; bit--) {
-      const one = (byte >>> bit) & 1;
-      if (one === 1 && ended) return null;
-      if (one === 1) length++;
-      else ended = true;
-    }
-  }
-  return length;
 }

@@ -220,7 +220,8 @@ function byPoint(members: readonly Member[]): Group['at'] {
       else if (list.at(-1) !== place) list.push(place);
     }
   }
-  const ready = new Map([...lists].map(([key, list]) => [key, Int32Array.from(list)]));
+  const once = eachOnce();
+  const ready = new Map([...lists].map(([key, list]) => [key, once(list)]));
   return (key) => ready.get(key) ?? nobody;
 }
 
@@ -247,7 +248,7 @@ function bySpan(members: readonly Member[]): Group['at'] | null {
       }
     }
   }
-  const ready = stretches.map((list) => (list.length > 0 ? Int32Array.from(list) : nobody));
+  const ready = stretches.map(eachOnce());
   return (key) => {
     let low = 0;
     let high = ends.length;
@@ -259,5 +260,16 @@ function bySpan(members: readonly Member[]): Group['at'] | null {
     if (low === 0) return nobody;
     const below = low - 1;
     return ready[ends[below] === key ? 2 * below : 2 * below + 1]!;
+  };
+}
+
+/** Lists of rules, of which two that are the same are one: they are the answers to what is asked of a port. */
+function eachOnce(): (list: readonly number[]) => Int32Array {
+  const lists = new Map([['', nobody]]);
+  return (list) => {
+    const name = list.join();
+    const known = lists.get(name) ?? Int32Array.from(list);
+    lists.set(name, known);
+    return known;
   };
 }
