@@ -31,7 +31,7 @@ export function reachRow(
     interface: device.name,
     address,
     get peers() {
-      return held(this, 'peers', peers());
+      return heldPeers(this, peers);
     },
     set peers(value) {
       put(this, 'peers', value);
@@ -47,7 +47,7 @@ export function blockedRow({ device, address }: Door, fate: SocketFate, makes: M
     interface: device.name,
     address,
     get peers() {
-      return held(this, 'peers', makes.peers());
+      return heldPeers(this, makes.peers);
     },
     set peers(value) {
       put(this, 'peers', value);
@@ -55,7 +55,7 @@ export function blockedRow({ device, address }: Door, fate: SocketFate, makes: M
     cause: fate.cause as Cause,
     symptom: fate.symptom,
     get remedies() {
-      return held(this, 'remedies', makes.remedies(this));
+      return put(this, 'remedies', makes.remedies(this));
     },
     set remedies(value) {
       put(this, 'remedies', value);
@@ -73,7 +73,7 @@ export function untoldRow(
     interface: device.name,
     address,
     get peers() {
-      return held(this, 'peers', makes.peers());
+      return heldPeers(this, makes.peers);
     },
     set peers(value) {
       put(this, 'peers', value);
@@ -84,7 +84,7 @@ export function untoldRow(
     cause: fate.cause as Cause,
     symptom: fate.symptom,
     get remedies() {
-      return held(this, 'remedies', makes.remedies(this));
+      return put(this, 'remedies', makes.remedies(this));
     },
     set remedies(value) {
       put(this, 'remedies', value);
@@ -93,15 +93,17 @@ export function untoldRow(
   };
 }
 
-/** Longer lists are made again when they are asked for again: rows differ, and there may be thousands. */
+/** Longer lists are held only as long as somebody has them: rows differ, and there may be thousands. */
 const longestHeld = 4_096;
+const longLists = new WeakMap<object, WeakRef<string[]>>();
 
-function held<Value extends readonly unknown[]>(
-  row: object,
-  key: 'peers' | 'remedies',
-  value: Value,
-): Value {
-  return value.length > longestHeld ? value : put(row, key, value);
+function heldPeers(row: object, make: () => string[]): string[] {
+  const known = longLists.get(row)?.deref();
+  if (known) return known;
+  const list = make();
+  if (list.length <= longestHeld) return put(row, 'peers', list);
+  longLists.set(row, new WeakRef(list));
+  return list;
 }
 
 function put<Value>(row: object, key: 'peers' | 'remedies', value: Value): Value {
