@@ -1,4 +1,5 @@
 import { isMulticast, sameAddress } from '../../model/address.js';
+import { formatEndpoint } from '../../model/endpoint.js';
 import { addressToNumber } from '../../model/prefix-set.js';
 import type { Endpoint } from '../../model/socket.js';
 import { Course, type Fate, type Packet } from '../course.js';
@@ -129,18 +130,18 @@ function follow(answer: Course, frame: Frame, device: Device, isOurs: boolean): 
   return stop && stopped(answer, stop, frame);
 }
 
-/** The peer waits in vain. What no cause says of an answer is told in the words of its last step. */
+/**
+ * The peer waits in vain, unless it is refused: that may get back. What no cause says of an answer is
+ * told in the words of its last step.
+ */
 function lost(course: Course, { outcome, cause }: Fate): Fate {
   const stage = 'reply';
   const { detail } = course.steps.at(-1)!;
   if (outcome === 'unknown') return { outcome, stage, cause, symptom: null };
-  if (cause && 'direction' in cause)
-    return {
-      outcome,
-      stage,
-      cause: { ...cause, direction: 'reply' } as Cause,
-      symptom: 'ETIMEDOUT',
-    };
+  if (cause && 'direction' in cause) {
+    const told = { ...cause, direction: 'reply' } as Cause;
+    return { outcome, stage, cause: told, symptom: mayBeRefused(course) };
+  }
   const what = `whether an answer gets back: ${detail}`;
   return { outcome: 'unknown', stage, cause: { code: 'not-evaluated', what }, symptom: null };
 }
@@ -152,7 +153,10 @@ function restOfHandshake(course: Course, out: Device): ForwardedAnswer {
   const frame = acknowledgement(course, fromHere ? out.link.mtu : arrival.link.mtu)!;
   const stop = fromHere ? leave(course, frame, out) : passOn(course, frame, out);
   if (stop === 'elsewhere') return leftOpen;
-  if (stop) return { comesBack: false, fate: stopped(course, stop, frame) };
+  if (stop) {
+    const fate = { ...stopped(course, stop, frame), symptom: mayBeRefused(course) };
+    return { comesBack: false, fate };
+  }
   return { comesBack: request !== null && sameTuple(frame.tuple, request.tuple), fate: null };
 }
 
@@ -181,4 +185,11 @@ function leave(course: Course, frame: Frame, out: Device): Stop | 'elsewhere' | 
 /** Another mark may lead another way. */
 function isRoutedAnew({ packet, host }: Course, { mark }: Frame): boolean {
   return mark !== packet.mark && host.policy[packet.family].looksAtMarks;
+}
+
+/** Whether anybody listens there is known there alone. */
+function mayBeRefused(course: Course): null {
+  const { destinationText: address, destinationPort: port } = course.packet;
+  const there = formatEndpoint({ address, port });
+  return course.cannotSee({ code: 'not-evaluated', what: `whether ${there} refuses it` });
 }
