@@ -11,12 +11,16 @@ import { provideSysroot } from './sysroot.mjs';
 
 /** @typedef {import('../targets.mjs').Target} Target */
 
-/** The names that lib/native.ts knows. */
+/** The names that lib/native.ts calls. */
 const functions = [
-  ...readFileSync(inRoot('lib/native.ts'), 'utf8').matchAll(
-    /\b(?:promised|translated)\('(\w+)'\)/g,
+  ...new Set(
+    [
+      ...readFileSync(inRoot('lib/native.ts'), 'utf8').matchAll(
+        /\b(?:promised|translated)\('(\w+)'\)|\bload\(\)\.(\w+)\(/g,
+      ),
+    ].map(([, wrapped, called]) => String(wrapped ?? called)),
   ),
-].map(([, name]) => String(name));
+];
 
 /** As processors are called in the names of compilers and libraries. */
 const machines = { x64: 'x86_64', arm64: 'aarch64' };
