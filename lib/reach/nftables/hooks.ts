@@ -3,7 +3,7 @@ import type { Hook, NftFamily } from '../../model/firewall.js';
 import type { NftVerdict } from '../../model/ruleset.js';
 import type { Course } from '../course.js';
 import type { Host } from '../host.js';
-import { floods } from '../stages/bridge.js';
+import { bridgeAsks, floods } from '../stages/bridge.js';
 import type { Direction, RuleReference, Stage } from '../verdict.js';
 import { type ChainOutcome, type ChainRun, runChain } from './chain.js';
 import { ASSURED, CONFIRMED, Connection, SEEN_REPLY, type Tuple } from './connection.js';
@@ -77,6 +77,7 @@ export function runHook(
 ): Stop | null {
   const { ruleset } = course.host;
   if (!ruleset) return null;
+  if (hook === 'input') confirmByBridge(course, frame);
   for (const entry of ordered(ruleset.at(hook, frame.family, device), withOrders)) {
     const stop = meet(course, hook, frame, entry);
     if (stop) return stop;
@@ -139,6 +140,18 @@ function isSettledByFlood(course: Course, hook: Hook, frame: Frame): boolean {
   if (hook !== 'input' || frame.packetType === 0 || !floods(course)) return false;
   const what = `whether NAT was settled when the bridge ${course.device.name} sent the packet to its other ports`;
   return course.choices.choose(2, 'input', () => ({ code: 'not-evaluated', what })) === 1;
+}
+
+/**
+ * Newer kernels confirm the connection of what a bridge hands up to many before it comes up
+ * (br_nf_local_in); older ones do not.
+ */
+function confirmByBridge(course: Course, { packetType, tracking }: Frame): void {
+  if (packetType === 0 || tracking === null || tracking === 'untracked') return;
+  if (tracking.state !== 'new' || !bridgeAsks(course)) return;
+  const what = `whether the bridge ${course.device.name} has confirmed the connection before it hands the packet up`;
+  const cause = () => ({ code: 'not-evaluated', what }) as const;
+  if (course.choices.choose(2, 'input', cause) === 1) tracking.connection.status |= CONFIRMED;
 }
 
 /** nf_nat_inet_fn: the first packet is asked about, all that follow are treated alike. */

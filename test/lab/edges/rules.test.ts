@@ -133,3 +133,34 @@ nft(
     });
   },
 );
+
+nft(
+  'whether a bridge has confirmed the connection of a broadcast before rules at input see it depends on the kernel',
+  async (t) => {
+    const br0 = {
+      kind: 'bridge' as const,
+      addresses: [`${LAN4}/24`],
+      peers: { neighbour: { addresses: ['192.0.2.10/24'] } },
+    };
+    const host = { interfaces: { br0 }, sysctls: { 'net.bridge.bridge-nf-call-iptables': 1 } };
+    await withLab(host, async (lab) => {
+      lab.listen([{ protocol: 'udp', address: '0.0.0.0', port: 80, answerFrom: 'asked' }]);
+      const ask = (address: string) =>
+        ({ from: 'neighbour', protocol: 'udp', destination: { address, port: 80 } }) as const;
+      const told = async (rule: string) => {
+        await lab.nft(`table ip t {
+          chain c {
+            type filter hook input priority 0
+            ${rule}
+          }
+        }`);
+        const compared = await holdAgainstKernel(lab, [ask(LAN4), ask('192.0.2.255')]);
+        await lab.nft('delete table ip t');
+        return compared.map(({ verdict: { outcome } }) => outcome);
+      };
+      t.deepEqual(await told('ct status confirmed drop'), ['reachable', 'unknown']);
+      t.deepEqual(await told('ct state established drop'), ['reachable', 'reachable']);
+      t.deepEqual(await told('udp dport 80 drop'), ['unreachable', 'unreachable']);
+    });
+  },
+);
