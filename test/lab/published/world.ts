@@ -1,5 +1,5 @@
 import type { LabFlow } from '../harness.js';
-import { LAN4, LAN6 } from '../networks.js';
+import { LAN4, LAN6, routed } from '../networks.js';
 import type { ListenerSpec } from '../sockets.js';
 import type { HostDescription } from '../topology.js';
 
@@ -13,21 +13,7 @@ export function world(nft: string): HostDescription {
     sysctls: { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 },
     nft,
     interfaces: {
-      eth0: {
-        addresses: [`${LAN4}/24`, `${LAN6}/64`],
-        peers: {
-          neighbour: { addresses: ['192.0.2.10/24', '2001:db8::10/64'] },
-          router: {
-            addresses: ['192.0.2.254/24', '2001:db8::fe/64'],
-            interfaces: {
-              eth1: {
-                addresses: ['198.51.100.1/24', '2001:db8:1::1/64'],
-                peers: { remote: { addresses: ['198.51.100.10/24', '2001:db8:1::10/64'] } },
-              },
-            },
-          },
-        },
-      },
+      ...routed.interfaces,
       br0: {
         kind: 'bridge',
         addresses: ['10.1.0.1/24', 'fd00:1::1/64'],
