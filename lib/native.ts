@@ -1,8 +1,5 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { EarshotError } from './errors.js';
+import { loadAddon } from './addon.js';
+import { translate } from './addon-error.js';
 import type { Family } from './model/socket.js';
 import {
   type ColumnBlock,
@@ -192,17 +189,6 @@ export const SocketOption = {
   v6only: 16,
 } as const;
 
-/** What the addon throws: lib/native.ts makes EarshotErrors of it. */
-interface NativeError extends Error {
-  /** 'netns': entering the namespace failed; 'kernel': the kernel refused; 'decode': bytes that are not of their form. */
-  operation: 'netns' | 'kernel' | 'decode';
-  syscall: string;
-  /** Positive. */
-  errno: number;
-  /** The kernel's extended-ack text, or what was being done. */
-  detail: string;
-}
-
 /** What to watch, in the kernel's own numbers. */
 export interface WatchQuery extends SocketQuery {
   intervalMs: number;
@@ -316,53 +302,7 @@ interface Addon
   ): Omit<NativeWatch, 'next'> & { next(): Promise<CrossedTable | null> };
 }
 
-let addon: Addon | undefined;
-
-/** Loads the addon on first need, so that importing earshot works on every platform. */
-function load(): Addon {
-  if (addon) return addon;
-  if (process.platform !== 'linux') {
-    throw new EarshotError(
-      'ERR_UNSUPPORTED_PLATFORM',
-      `earshot reads the Linux kernel and this is ${process.platform}: make a capture on the Linux host ` +
-        "with 'earshot capture' and evaluate it here with trace() from 'earshot/reach'",
-    );
-  }
-  const root = packageRoot();
-  try {
-    // Not before it is needed: importing earshot is to cost next to nothing.
-    const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Addon;
-    addon = load(root);
-  } catch (cause) {
-    throw new EarshotError('ERR_NO_BINARY', whyNotLoaded(root, cause), undefined, cause);
-  }
-  return addon;
-}
-
-function whyNotLoaded(root: string, cause: unknown): string {
-  if ((cause as NodeJS.ErrnoException | null)?.code === 'ERR_DLOPEN_DISABLED') {
-    return (
-      'this process was started without leave to load addons, and earshot reads the kernel by one: ' +
-      'start node with --allow-addons beside --permission, or without --no-addons'
-    );
-  }
-  const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-  return (
-    `no addon binary for linux-${process.arch} could be loaded from ${join(root, 'prebuilds')} or ` +
-    `${join(root, 'build', 'Release')} (${why}): reinstall earshot, or build it from source ` +
-    `with 'node ${join(root, 'native', 'build.mjs')}'`
-  );
-}
-
-function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'package.json'))) {
-    const parent = dirname(directory);
-    if (parent === directory) return dirname(fileURLToPath(import.meta.url));
-    directory = parent;
-  }
-  return directory;
-}
+const load = () => loadAddon() as Addon;
 
 /** The sources by the addon's numbers. */
 const SOURCES: readonly SocketQuery['source'][] = ['auto', 'netlink', 'procfs'];
@@ -477,32 +417,4 @@ function promised<Name extends keyof Addon>(name: Name): Addon[Name] {
     }
   };
   return call as Addon[Name];
-}
-
-function translate(error: unknown, query: unknown): unknown {
-  if (!(error instanceof Error) || !('operation' in error)) return error;
-  const { operation, syscall, errno, detail, message } = error as NativeError;
-  if (operation === 'decode') return new EarshotError('ERR_INVALID_ARGUMENT', message);
-  const refusal = { syscall, errno };
-  if (operation === 'netns') {
-    const netns = (query as { netns: string | null }).netns;
-    return new EarshotError('ERR_NETNS', netnsMessage(netns, errno, message), refusal, error);
-  }
-  const permission = errno === 1 || errno === 13;
-  return new EarshotError(
-    permission ? 'ERR_PERMISSION' : 'ERR_KERNEL',
-    `${message}${detail ? ` (${detail})` : ''}${permission ? ': run as root, or give node CAP_NET_ADMIN' : ''}`,
-    refusal,
-    error,
-  );
-}
-
-function netnsMessage(netns: string | null, errno: number, message: string): string {
-  if (errno === 2)
-    return `network namespace ${netns} does not exist: 'ip netns list' and 'lsns -t net' show those that do`;
-  if (errno === 1 || errno === 13)
-    return `network namespace ${netns} may not be entered by this user: it needs CAP_SYS_ADMIN, run as root`;
-  if (errno === 22)
-    return `${netns} is not a network namespace: give a path such as /run/netns/blue, or a process id`;
-  return `network namespace ${netns} cannot be entered: ${message}`;
 }

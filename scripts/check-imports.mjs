@@ -20,7 +20,9 @@ import { main, runNode, StepError } from './support/step.mjs';
  */
 const may = {
   errors: [],
-  native: ['errors', 'model', 'node:', 'node-gyp-build'],
+  addon: ['errors', 'node:', 'node-gyp-build'],
+  'addon-error': ['errors'],
+  native: ['addon', 'addon-error', 'model'],
   model: ['errors', 'ipaddr.js'],
   reach: ['model', 'errors', 'ipaddr.js'],
   kernel: ['model', 'native', 'errors', 'node:', 'ipaddr.js'],

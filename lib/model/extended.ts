@@ -62,7 +62,7 @@ export interface TcpInfo {
   sinceAckReceived: number | null;
   /** Path MTU, bytes. */
   pathMtu: number | null;
-  /** How far the receive window may open for now, bytes. */
+  /** What the receive window may grow to as things stand (`rcv_ssthresh`), bytes. */
   receiveThreshold: number | null;
   /** Smoothed round-trip time, ms; 0 before the first. */
   rtt: number | null;

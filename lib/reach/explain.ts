@@ -1,6 +1,5 @@
 import { formatAddress } from '../model/address.js';
 import { formatEndpoint } from '../model/endpoint.js';
-import type { Endpoint } from '../model/socket.js';
 import type { Course, Fate } from './course.js';
 import { describe } from './stages/socket.js';
 import type { Cause, Direction, RuleReference, Symptom } from './verdict.js';
@@ -35,20 +34,19 @@ export function explain(course: Course, fate: Fate): string {
     const taker = course.socket ? describe(course.socket) : 'a socket';
     return `${from} reaches ${to} (${protocol}): ${taker} takes it, and the answer gets back.`;
   }
-  const sentOn = fate.letThroughTo ?? translatedTo(fate.cause);
-  if (sentOn.length > 0 && fate.outcome === 'unknown') {
-    const there = sentOn.map(formatEndpoint).join(' or ');
+  if (fate.letThroughTo) {
+    const there = fate.letThroughTo.map(formatEndpoint).join(' or ');
     return `${from} is let through to ${there} where it asks for ${to} (${protocol}): ${reasonFor(fate.cause)}. Whether that answers is known there alone.`;
   }
   const reason = reasonFor(fate.cause);
+  if (fate.cause.code === 'forwarded' && fate.cause.translatedTo) {
+    const there = formatEndpoint(fate.cause.translatedTo);
+    return `${from} is sent on to ${there} where it asks for ${to} (${protocol}): ${reason}. Whether an answer comes back through this host is not known.`;
+  }
   if (fate.outcome === 'unknown') {
     return `Whether ${fromHere ? 'this host' : from} reaches ${to} (${protocol}) is unknown: ${reason}.`;
   }
   return `${from} does not reach ${to} (${protocol}): ${reason}.${seen(fate)}`;
-}
-
-function translatedTo(cause: Cause): readonly Endpoint[] {
-  return cause.code === 'forwarded' && cause.translatedTo ? [cause.translatedTo] : [];
 }
 
 function seen({ symptom, unsure }: Fate): string {

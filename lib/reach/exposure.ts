@@ -22,7 +22,7 @@ import { rowRemedies } from './remedies/row.js';
  * For every interface that is up, and every address of it (and the one the socket is bound to),
  * the space of peers is divided as anything on the host tells two peers apart, and one flow for each
  * part is traced. A port that nobody stands on, and rules send on, as those of containers, has a record
- * too, unless there are more than 1,024 such in a row. Pure, like `trace`.
+ * too, unless there are more than 1,024 such in a row, or an ipset alone names the port. Pure, like `trace`.
  *
  * @param state what `capture()` or `parseState()` gave
  * @param filter which sockets; listening TCP and unconnected UDP are looked at, nothing else

@@ -24,8 +24,10 @@ function check(t: ExecutionContext, files: Record<string, string>) {
 
 const good: Record<string, string> = {
   'lib/errors.ts': 'export class EarshotError {}',
-  'lib/native.ts':
-    "import 'node:fs';\nimport 'node-gyp-build';\nimport './errors.js';\nexport const native = 1;",
+  'lib/addon.ts':
+    "import 'node:fs';\nimport 'node-gyp-build';\nimport './errors.js';\nexport const addon = 1;",
+  'lib/addon-error.ts': "import './errors.js';\nexport const translate = 1;",
+  'lib/native.ts': "import './addon.js';\nimport './addon-error.js';\nexport const native = 1;",
   'lib/model/address.ts': "import 'ipaddr.js';\nexport type Address = string;",
   'lib/kernel/links.ts': "import { native } from '../native.js';\nexport const links = native;",
   'lib/reach/trace.ts':

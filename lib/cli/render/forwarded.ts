@@ -14,7 +14,7 @@ export function letThroughWords(there: string): CauseWords {
   };
 }
 
-/** What is forwarded, in words: what rules have translated, as a published port, this host has let through. */
+/** What is forwarded, in words, where it is not known that an answer gets back. */
 export function forwardedWords({ translatedTo, interface: out, gateway }: Forwarded): CauseWords {
   const way = `by ${printable(out)}${gateway === null ? '' : ` via ${gateway}`}`;
   if (translatedTo === null) {
@@ -26,8 +26,8 @@ export function forwardedWords({ translatedTo, interface: out, gateway }: Forwar
   }
   const there = formatEndpoint(translatedTo);
   return {
-    why: `Rules send it on to ${there} and let it through: the destination is translated before the packet is routed, so that it is forwarded ${way}, and no rule at input is asked.`,
-    brief: `open, sent on to ${there}`,
-    hint: null,
+    why: `Rules send it on to ${there}, ${way}: whether its answer comes back through this host, where alone it is translated back, is not known.`,
+    brief: `sent on to ${there}, whose answer may pass this host by`,
+    hint: 'Have rules translate the source too (masquerade): then the answer has to come back here.',
   };
 }

@@ -2,7 +2,6 @@ import { isLinkLocal, parseAddress } from '../../model/address.js';
 import type { Family } from '../../model/socket.js';
 import type { Blocked, Exposure, Reach, Untold } from '../../reach/exposure-row.js';
 import type { PeerNames } from './peers.js';
-import { sentOnTo } from './sent-on.js';
 
 /*
  * Who gets in to a row's port by one interface, as one mark for each family: what `exposure` tells of
@@ -66,12 +65,8 @@ function markOf(name: string, rows: InterfaceRows, names: PeerNames): Mark | nul
   if (name === 'lo') return ofThisHost(here.peers.length > 0, rows);
   const extent = names.extent(here);
   if (extent === 'all' || extent === 'most') return { who: extent };
-  const passedOn = [
-    ...rows.reach.filter(({ forwardedTo }) => forwardedTo !== null),
-    ...rows.unknown.filter((row) => sentOnTo(row) !== null),
-  ];
-  const untold = group(rows.unknown.filter((row) => sentOnTo(row) === null));
-  if (names.anyRemain(untold, here.peers)) return { who: 'unknown' };
+  const passedOn = rows.reach.filter(({ forwardedTo }) => forwardedTo !== null);
+  if (names.anyRemain(group(rows.unknown), here.peers)) return { who: 'unknown' };
   if (extent === 'none') {
     if (passedOn.length === 0) return nobody;
     const far = names.extent(group(passedOn));
@@ -93,8 +88,8 @@ export function peersOf(entries: readonly { peers: string[] }[]): string[] {
 
 function ofThisHost(reached: boolean, { unknown, reach }: InterfaceRows): Mark {
   if (reached) return { who: 'all' };
-  if (unknown.some((row) => sentOnTo(row) === null)) return { who: 'unknown' };
-  return reach.length + unknown.length > 0 ? { who: 'sent', beyond: false } : nobody;
+  if (unknown.length > 0) return { who: 'unknown' };
+  return reach.length > 0 ? { who: 'sent', beyond: false } : nobody;
 }
 
 /** Senders that no neighbour can be are nobody's peers. */

@@ -221,8 +221,8 @@ function partText(
   ];
 }
 
-function sentText(name: string, { reach, unknown }: InterfaceRows, names: PeerNames): string {
-  const sent = sentOn(reach, unknown);
+function sentText(name: string, { reach }: InterfaceRows, names: PeerNames): string {
+  const sent = sentOn(reach);
   const targets = [...new Set(sent.map(({ to }) => to))];
   return `${names.describe({ interface: name, peers: peersOf(sent) }, true)}, let through to ${enumerate(targets, 3)}`;
 }

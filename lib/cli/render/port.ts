@@ -13,7 +13,7 @@ import { PeerNames } from './peers.js';
 import { printable } from './printable.js';
 import { commandLine, commandText, holders } from './processes.js';
 import { hostName, type Row, rowsOf, standingOf } from './rows.js';
-import { answeredFrom, letThrough, sentOnTo, targetsText } from './sent-on.js';
+import { answeredFrom, letThrough, targetsText } from './sent-on.js';
 import { reachText, share, shareableAddress } from './share.js';
 import { interfaceLines, isWildcard, standsOn } from './stands-on.js';
 import { symptomWords } from './symptom-words.js';
@@ -72,29 +72,14 @@ function rowText(row: Row, around: Surrounding): string {
     advice,
   );
   const untold = row.exposures.flatMap((exposure) => exposure.unknown);
-  const perhapsAnswered = failures(
-    untold.filter((one) => sentOnTo(one) !== null),
-    reach,
-    names,
-    advice,
-  );
   const answered = answeredFrom(reach, names);
-  const open = failures(
-    untold.filter((one) => sentOnTo(one) === null),
-    reach,
-    names,
-    advice,
-  );
+  const open = failures(untold, reach, names, advice);
   return [
     headline(row, around),
     '',
     ...fields(listenerFields(row, around), view.width, '  ', colours.faint),
     ...section('Gets in', reachLines(row, around), colours),
-    ...section(
-      'Let through',
-      failureLines([...answered, ...perhapsAnswered], colours.caution, around),
-      colours,
-    ),
+    ...section('Let through', failureLines(answered, colours.caution, around), colours),
     ...section('Unknown', failureLines(open, colours.unknown, around), colours),
     ...section('Does not get in', failureLines(closed, colours.danger, around), colours),
   ].join('\n');
@@ -111,12 +96,12 @@ function headline(row: Row, { names, view, colours }: Surrounding): string {
 function headlineText(row: Row, names: PeerNames): string {
   const [likely] = row.uncertain && row.scope !== 'link' ? assumed(row, names) : [];
   if (likely !== undefined) return `is open to ${likely}.`;
+  const others = row.uncertain ? '; whether others get in is unknown' : '';
   const through = letThrough(row, names);
   if (through !== null) {
     const reach = row.exposures.flatMap((exposure) => exposure.reach);
-    return `is open to ${enumerate([...outsiders(reach, names), through], 3)}.`;
+    return `is open to ${enumerate([...outsiders(reach, names), through], 3)}${others}.`;
   }
-  const others = row.uncertain ? '; whether others get in is unknown' : '';
   switch (row.scope) {
     case 'routed':
     case 'link': {

@@ -1,17 +1,11 @@
 import { formatEndpoint } from '../../model/endpoint.js';
-import type { Reach, Untold } from '../../reach/exposure-row.js';
+import type { Reach } from '../../reach/exposure-row.js';
 import type { Failure } from './blocked.js';
 import { byInterface } from './by-interface.js';
 import { letThroughWords } from './forwarded.js';
 import type { PeerNames } from './peers.js';
 import type { Row } from './rows.js';
 import { enumerate } from './text.js';
-
-/** Where rules send a row's peers on to, past whoever listens here; `null` where they do not. */
-export function sentOnTo({ cause }: Untold): string | null {
-  if (cause.code !== 'forwarded' || cause.translatedTo === null) return null;
-  return formatEndpoint(cause.translatedTo);
-}
 
 /** Peers whose packets rules send on to somebody, and this host lets through. */
 export interface SentOn {
@@ -20,25 +14,29 @@ export interface SentOn {
   readonly to: string;
 }
 
-/** Of some entries those that are sent on: answered through this host, or not known to be. */
-export function sentOn(reach: readonly Reach[], unknown: readonly Untold[]): SentOn[] {
-  const surely = reach.map((row) => ({ row, to: row.forwardedTo }));
-  const perhaps = unknown.map((row) => ({ row, to: sentOnTo(row) }));
-  return [...surely, ...perhaps].flatMap(({ row, to }) =>
-    to === null ? [] : { interface: row.interface, peers: row.peers, to },
+/** Of some entries those that are sent on. */
+export function sentOn(reach: readonly Reach[]): SentOn[] {
+  return reach.flatMap(({ interface: name, peers, forwardedTo }) =>
+    forwardedTo === null ? [] : { interface: name, peers, to: forwardedTo },
   );
 }
 
-/** Whom rules send a row's peers on to, as far as they always do. */
+/** Whom rules send a row's peers on to, as far as they always do; answered through this host or not. */
 export function targetsText({ exposures }: Row, most: number): string {
-  const sent = exposures.flatMap(({ reach, unknown }) => sentOn(reach, unknown));
-  const targets = new Set(sent.map(({ to }) => to));
-  return targets.size === 0 ? 'somebody, as rules decide' : enumerate([...targets], most);
+  const targets = exposures.flatMap(({ reach, unknown }) => [
+    ...sentOn(reach).map(({ to }) => to),
+    ...unknown.flatMap(({ cause }) =>
+      cause.code === 'forwarded' && cause.translatedTo ? formatEndpoint(cause.translatedTo) : [],
+    ),
+  ]);
+  return targets.length === 0
+    ? 'somebody, as rules decide'
+    : enumerate([...new Set(targets)], most);
 }
 
 /** Who is let through to where; `null` where nobody is. */
 export function letThrough({ exposures }: Row, names: PeerNames): string | null {
-  const sent = exposures.flatMap(({ reach, unknown }) => sentOn(reach, unknown));
+  const sent = exposures.flatMap(({ reach }) => sentOn(reach));
   if (sent.length === 0) return null;
   const who = names.sorted(byInterface(sent)).map((group) => names.describe(group, true));
   const targets = new Set(sent.map(({ to }) => to));
@@ -48,7 +46,7 @@ export function letThrough({ exposures }: Row, names: PeerNames): string | null 
 /** Who is let through to somebody, and answered. */
 export function answeredFrom(reach: readonly Reach[], names: PeerNames): Failure[] {
   const byTarget = new Map<string, SentOn[]>();
-  for (const one of sentOn(reach, [])) byTarget.set(one.to, [...(byTarget.get(one.to) ?? []), one]);
+  for (const one of sentOn(reach)) byTarget.set(one.to, [...(byTarget.get(one.to) ?? []), one]);
   return [...byTarget].map(([to, some]) => ({
     who: names.sorted(byInterface(some)).map((group) => names.describe(group, true)),
     words: letThroughWords(to),

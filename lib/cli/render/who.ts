@@ -4,7 +4,7 @@ import { type Advice, causeWords } from './causes.js';
 import type { PeerNames } from './peers.js';
 import type { Row } from './rows.js';
 import { type Standing, standingOf } from './rows.js';
-import { letThrough, sentOnTo } from './sent-on.js';
+import { letThrough } from './sent-on.js';
 import { enumerate } from './text.js';
 import type { Palette } from './view.js';
 
@@ -32,7 +32,7 @@ export function whoReaches(row: Row, names: PeerNames): string[] {
   }
   const through = letThrough(row, names);
   if (through !== null) lines.push(through);
-  if (row.uncertain && (through === null || hasOpenQuestions(row))) {
+  if (row.uncertain) {
     const because = untoldBecause(row);
     const subject =
       row.scope === 'nobody'
@@ -97,11 +97,4 @@ export function standingStyle(standing: Standing, colours: Palette): (text: stri
     case 'nobody':
       return colours.faint;
   }
-}
-
-/** Is there more that is not known than what becomes of what is sent on? */
-function hasOpenQuestions({ exposures }: Row): boolean {
-  return exposures.some(({ unknown }) =>
-    unknown.some((row) => row.interface !== 'lo' && sentOnTo(row) === null),
-  );
 }

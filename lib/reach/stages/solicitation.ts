@@ -57,7 +57,7 @@ function mayKnow(course: Course, neighbour: string, stop: Stop): Fate {
   return course.cannotTell('device', { code: 'not-evaluated', what }, what);
 }
 
-/** What came of the question of a router, by the device and the router. */
+/** What came of the question of a router, by the device that it arrives on, a bridge's port too, and the router. */
 const routers = new WeakMap<Device, Map<string, Stop | 'undecided' | null>>();
 
 /**
@@ -84,8 +84,8 @@ export function passRouter(course: Course): Fate | null {
 
 /** It is the same for all who come through it. */
 function questionOfRouter(course: Course, router: string): Stop | 'undecided' | null {
-  const asked = routers.get(course.device) ?? new Map<string, Stop | 'undecided' | null>();
-  routers.set(course.device, asked);
+  const asked = routers.get(course.arrival) ?? new Map<string, Stop | 'undecided' | null>();
+  routers.set(course.arrival, asked);
   const before = asked.get(router);
   if (before !== undefined) return before;
   const choices = new Choices();

@@ -85,9 +85,9 @@ function compare(
   const shaken = flow.protocol === 'tcp' && result.connected;
   if (outcome === 'reachable' && shaken) return ['agrees', ''];
   // The lab asks a broadcast address again, by a socket that hears everybody: conntrack knows that
-  // datagram's connection, and rules may refuse it where they let the first one in.
+  // datagram's connection, and rules may drop it where they let the first one in.
   const asked = course.destinationType === 'broadcast' && here.length > 0;
-  if (outcome === 'reachable' && asked) return ['agrees', ''];
+  if (outcome === 'reachable' && asked && result.failedAt === 'silence') return ['agrees', ''];
   if (outcome !== result.outcome) return ['wrong', 'the outcome'];
   if (outcome !== 'reachable' && symptom === null) {
     const { unsure } = followed.fate;
