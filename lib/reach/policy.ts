@@ -13,6 +13,7 @@ import { impliedRules, type Rule, takesEveryPacket } from '../model/rule.js';
 import type { Family, PortRange } from '../model/socket.js';
 import { type Device, LOOPBACK_INDEX } from './device.js';
 import { Fib, type Found, fitsTos, type RouteError, type RouteKey } from './fib.js';
+import { SharedNextHops } from './shared-nexthops.js';
 
 /** The user of a key when nobody says who asks: a rule that selects by user is then unknown. */
 export const unknownUser = -1;
@@ -31,8 +32,8 @@ export type RoutingAnswer =
       readonly route: Route | null;
       readonly rule: Rule | null;
     }
-  /** A rule stands in the way that this version does not know how to read. */
-  | { readonly kind: 'unknown'; readonly rule: Rule };
+  /** What it depends on that is not known here. */
+  | { readonly kind: 'unknown'; readonly what: string };
 
 interface ReadyRule {
   readonly rule: Rule;
@@ -78,6 +79,8 @@ export class Policy {
   readonly validatesFully: boolean;
   /** The VRF of every interface that is one or a port of one, by index; null where there is none. */
   readonly #vrfs: ReadonlyMap<number, Device> | null;
+  /** What results of IPv6 share; IPv4's are of the route itself. */
+  readonly #shared: SharedNextHops | null;
 
   constructor(
     readonly family: Family,
@@ -92,6 +95,7 @@ export class Policy {
       else byTable.set(route.table, [route]);
     }
     for (const [id, table] of byTable) this.#tables.set(id, new Fib(table, devices));
+    this.#shared = family === 'ipv6' ? new SharedNextHops(routes) : null;
     this.#assigned = new Set(assignedIpv4(state));
     const none = unspecified(family);
     this.#anyPacket = { ...anyPacket, destination: none, source: none };
@@ -138,7 +142,10 @@ export class Policy {
         ready = this.#rules[place] as ReadyRule;
         verdict = matches(ready, key);
       }
-      if (verdict === 'unknown') return { kind: 'unknown', rule: ready.rule };
+      if (verdict === 'unknown') {
+        const what = `policy rule ${ready.rule.priority} selects by something that is not known here`;
+        return { kind: 'unknown', what };
+      }
       if (!verdict) continue;
       const answer = this.#act(ready.rule, key, preferred, ignoreLinkState);
       if (answer) return answer;
@@ -175,11 +182,29 @@ export class Policy {
       return { kind: 'refused', error: answer.refused, route: answer.route, rule };
     // Where rules are asked, a device that has lost its IPv6 is no way out (__fib6_rule_action).
     if (!ipv4 && this.#asksRules && answer.device?.link.ipv6 === null) return null;
-    const { suppressPrefixLength } = rule;
-    if (suppressPrefixLength !== null && answer.prefixLength <= suppressPrefixLength) return null;
-    const suppressed = this.#inSuppressedGroup(rule, answer);
-    if (suppressed === 'unknown') return { kind: 'unknown', rule };
-    return suppressed ? null : { kind: 'found', found: answer, rule };
+    const suppressed = this.#isSuppressed(rule, answer);
+    if (typeof suppressed === 'string') return { kind: 'unknown', what: suppressed };
+    if (suppressed) return null;
+    const { route } = answer;
+    const types = this.#shared?.of(route)?.types.size ?? 1;
+    if (types > 1) return { kind: 'unknown', what: cachedResult(route) };
+    return { kind: 'found', found: answer, rule };
+  }
+
+  /** Does the rule pass a result over (fib4_rule_suppress, fib6_rule_suppress)? Or what decides that. */
+  #isSuppressed(rule: Rule, found: Found): boolean | string {
+    const length = rule.suppressPrefixLength;
+    if (length !== null) {
+      const { shortest, longest } = this.#shared?.of(found.route) ?? {
+        shortest: found.prefixLength,
+        longest: found.prefixLength,
+      };
+      if (longest <= length) return true;
+      if (shortest <= length) return cachedResult(found.route);
+    }
+    const suppressed = this.#inSuppressedGroup(rule, found);
+    if (suppressed !== 'unknown') return suppressed;
+    return `which way of ${found.route.destination} a hash chooses: policy rule ${rule.priority} passes some over`;
   }
 
   /**
@@ -195,6 +220,12 @@ export class Policy {
     if (ways.length < 2) return device?.link.group === group;
     if (this.family === 'ipv4') return isIn(ways[0]!);
     return ways.every(isIn) || (ways.some(isIn) ? 'unknown' : false);
+  }
+
+  /** The preferred sources that a result may name, `null` for none: of more than one the cache decides. */
+  preferredSources({ route }: Found): readonly (string | null)[] {
+    const shared = this.#shared?.of(route);
+    return shared ? [...shared.preferredSources] : [route.preferredSource];
   }
 
   /** Is it an address of this host (inet_addr_type)? One in another table than `local` is not. */
@@ -259,6 +290,11 @@ export class Policy {
       target: rule.goto === null ? -1 : all.findIndex((other) => other.priority === rule.goto),
     };
   }
+}
+
+/** What a result of a shared nexthop object is, in words. */
+export function cachedResult({ nexthopId }: Route): string {
+  return `which of the routes by nexthop object ${nexthopId} was looked up first: the kernel keeps its result for all of them`;
 }
 
 function assignedIpv4({ interfaces }: HostState): number[] {

@@ -15,8 +15,9 @@ import type { Frame } from '../nftables/frame.js';
 import type { RoutingAnswer } from '../policy.js';
 import { isReady, selectOnDevice, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
 import type { Cause } from '../verdict.js';
+import { chosenSource, sourcesFor } from './chosen-source.js';
 import { leadsNowhere } from './nowhere.js';
-import { sourceFor, staysHere } from './origin.js';
+import { staysHere } from './origin.js';
 import { describeRoute, refusalOf } from './routing.js';
 
 /** What the kernel answers by itself: a reset, that of a rule, or an ICMP error about a port or a route. */
@@ -176,7 +177,7 @@ export function possibleSources(course: Course, receiver: Receiver): Address[] {
     const answer = host.policy[packet.family].lookup(key);
     // Without a route by the device a socket is bound to, the peer is taken to stand on its link.
     const bound = key.output === 0 ? undefined : host.byIndex.get(key.output);
-    if (answer.kind === 'found') add(sourceFor(host, packet.source, answer.found));
+    if (answer.kind === 'found') sourcesFor(host, packet.source, answer.found).forEach(add);
     else if (bound && packet.family === 'ipv4') add(selectOnDevice(host, bound, null));
   }
   if (destinationType === 'broadcast')
@@ -193,7 +194,7 @@ export function errorSource(course: Course, answer: KernelAnswer): Address | nul
   const key = answerKey(course, answer, null);
   if (!isUnspecified(key.source)) return key.source;
   const found = host.policy[packet.family].lookup(key);
-  return found.kind === 'found' ? sourceFor(host, packet.source, found.found) : null;
+  return found.kind === 'found' ? chosenSource(course, packet.source, found.found, 'reply') : null;
 }
 
 /** ip_route_me_harder and ip6_route_me_harder: routed by what rules made of the answer. */

@@ -66,7 +66,7 @@ function filteredArp(course: Course): Fate | null {
     output: device.vrf?.index ?? 0,
   });
   if (back.kind === 'unknown') {
-    const what = `policy rule ${back.rule.priority} decides whether ARP is answered, and it is not evaluated`;
+    const what = `whether ARP is answered: ${back.what}`;
     return course.cannotTell('device', { code: 'not-evaluated', what }, what);
   }
   const ways = back.kind === 'found' ? back.found.route.nexthops : [];

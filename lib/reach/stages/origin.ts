@@ -7,17 +7,17 @@ import {
   isLoopback,
   isMulticast,
   isUnspecified,
-  parseAddress,
   unspecified,
 } from '../../model/address.js';
 import type { Family } from '../../model/socket.js';
 import type { Course, Fate } from '../course.js';
 import type { Found, RouteKey } from '../fib.js';
-import { type Device, type Host, LOOPBACK_INDEX } from '../host.js';
+import { type Device, LOOPBACK_INDEX } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
 import { unknownUser } from '../policy.js';
-import { isReady, selectSourceIpv4, selectSourceIpv6 } from '../source-address.js';
+import { isReady, selectSourceIpv6 } from '../source-address.js';
 import type { Symptom } from '../verdict.js';
+import { chosenSource } from './chosen-source.js';
 import { passEgressPrograms, passHook } from './firewall.js';
 import { passForwardedAnswer, sentOnTo } from './forwarded-answer.js';
 import { discard, leadsNowhere } from './nowhere.js';
@@ -198,7 +198,7 @@ function chooseRoute(course: Course, given: boolean): Found | Fate {
     const found = link === 0 ? takenWay(course, answer.found) : answer.found;
     if (found.route.type === 'broadcast') return toMany(course, 'broadcast');
     if (looks > 0) return found;
-    const source = sourceFor(host, packet.destination, found);
+    const source = chosenSource(course, packet.destination, found, 'request');
     if (!source) return nothingToSendFrom(course);
     setSource(course, source);
     if (!ipv4) return found;
@@ -237,17 +237,6 @@ function nothingToSendFrom(course: Course): Fate {
     course.packet.family === 'ipv4' ? 'ENETUNREACH' : 'EADDRNOTAVAIL',
     `no address of this host to send to ${destination} from`,
   );
-}
-
-/** The source that a route gives a packet; null where there is none. */
-export function sourceFor(host: Host, destination: Address, found: Found): Address | null {
-  const preferred = found.route.preferredSource;
-  if (preferred !== null) return parseAddress(preferred) ?? destination;
-  if (destination.family === 'ipv4') {
-    const local = found.route.type === 'local';
-    return local ? destination : selectSourceIpv4(host, found);
-  }
-  return selectSourceIpv6(host, destination, found.device);
 }
 
 function setSource(course: Course, address: Address): void {

@@ -41,7 +41,7 @@ export function refusalOf(
   to: string,
 ): Fate {
   if (answer.kind === 'unknown') {
-    const what = `policy rule ${answer.rule.priority} selects by something that is not known here`;
+    const { what } = answer;
     return course.cannotTell(stage, { code: 'not-evaluated', what }, what, direction);
   }
   const { route, rule } = answer;
