@@ -111,6 +111,7 @@ Napi::Object toColumns(Napi::Env env, Table& table) {
  */
 Napi::String textsOf(Napi::Env env, const sockets::Reading& reading) {
   std::string texts;
+  texts.reserve(256);
   const auto add = [&](std::string_view text) { texts.append(text).push_back('\0'); };
   const auto addNumber = [&](uint64_t number) { add(std::to_string(number)); };
   addNumber(reading.interfaceSets.size());
@@ -118,10 +119,12 @@ Napi::String textsOf(Napi::Env env, const sockets::Reading& reading) {
     addNumber(members.size());
     for (const std::string& name : members) add(name);
   }
-  addNumber(reading.interfaceNames.size());
-  for (const auto& [index, name] : reading.interfaceNames) {
-    addNumber(index);
-    add(name);
+  addNumber(reading.interfaces ? reading.interfaces->names.size() : 0);
+  if (reading.interfaces) {
+    for (const auto& [index, name] : reading.interfaces->names) {
+      addNumber(index);
+      add(name);
+    }
   }
   for (const auto& [id, path] : reading.cgroups) {
     addNumber(id);

@@ -23,12 +23,12 @@ bool unmap(Address& address) {
 
 }  // namespace
 
-Interfaces::Interfaces(InterfaceList list) : list_(std::move(list)), sets_(1) {
-  for (const auto& [index, name] : list_.names) sets_[0].push_back(index);
+Interfaces::Interfaces(std::shared_ptr<const InterfaceList> list) : list_(std::move(list)), sets_(1) {
+  for (const auto& [index, name] : list_->names) sets_[0].push_back(index);
 }
 
 uint32_t Interfaces::indexOf(const std::string& name) const {
-  for (const auto& [index, known] : list_.names) {
+  for (const auto& [index, known] : list_->names) {
     if (known == name) return index;
   }
   return 0;
@@ -36,14 +36,14 @@ uint32_t Interfaces::indexOf(const std::string& name) const {
 
 std::vector<uint32_t> Interfaces::ownersOf(uint8_t family, const Address& address) const {
   std::vector<uint32_t> owners;
-  for (const auto& [prefix, index] : list_.addresses) {
+  for (const auto& [prefix, index] : list_->addresses) {
     if (prefix.family == family && prefix.address == address) owners.push_back(index);
   }
   if (!owners.empty() || family != 4) return owners;
   // fib_add_ifaddr: on a loopback interface the whole prefix of an IPv4 address is local, and not
   // the address alone. IPv6 has no such rule.
-  for (const auto& [prefix, index] : list_.addresses) {
-    const bool loopback = std::ranges::count(list_.loopbacks, index) > 0;
+  for (const auto& [prefix, index] : list_->addresses) {
+    const bool loopback = std::ranges::count(list_->loopbacks, index) > 0;
     if (loopback && prefix.family == 4 && holds(prefix, 4, address)) owners.push_back(index);
   }
   return owners;
@@ -75,7 +75,7 @@ uint32_t Interfaces::setOf(uint8_t family, const Address& local, uint32_t bound)
 
 uint32_t Interfaces::intern(std::vector<uint32_t> indexes) {
   // One that came or went between two readings has no name.
-  std::erase_if(indexes, [&](uint32_t index) { return !list_.names.contains(index); });
+  std::erase_if(indexes, [&](uint32_t index) { return !list_->names.contains(index); });
   std::ranges::sort(indexes);
   indexes.erase(std::ranges::unique(indexes).begin(), indexes.end());
   // Set 0 is never found here, so that "every interface" stays apart from "all that happen to be".
@@ -90,7 +90,7 @@ std::vector<std::vector<std::string>> Interfaces::sets() const {
   std::vector<std::vector<std::string>> named;
   for (const auto& set : sets_) {
     auto& names = named.emplace_back();
-    for (const uint32_t index : set) names.push_back(list_.names.at(index));
+    for (const uint32_t index : set) names.push_back(list_->names.at(index));
   }
   return named;
 }

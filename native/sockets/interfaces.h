@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "sockets/interface_list.h"
@@ -14,7 +16,9 @@ namespace earshot::sockets {
 /** The join of sockets to interfaces: which of them own a local address. */
 class Interfaces {
  public:
-  explicit Interfaces(InterfaceList list);
+  explicit Interfaces(std::shared_ptr<const InterfaceList> list);
+  explicit Interfaces(InterfaceList list)
+      : Interfaces(std::make_shared<const InterfaceList>(std::move(list))) {}
 
   /** The index of the interface of this name, or 0. */
   uint32_t indexOf(const std::string& name) const;
@@ -29,13 +33,15 @@ class Interfaces {
   /** The names of each set; set 0 is every interface. */
   std::vector<std::vector<std::string>> sets() const;
 
-  const std::map<uint32_t, std::string>& names() const { return list_.names; }
+  const std::map<uint32_t, std::string>& names() const { return list_->names; }
+
+  const std::shared_ptr<const InterfaceList>& list() const { return list_; }
 
  private:
   std::vector<uint32_t> ownersOf(uint8_t family, const Address& address) const;
   uint32_t intern(std::vector<uint32_t> indexes);
 
-  InterfaceList list_;
+  std::shared_ptr<const InterfaceList> list_;
   std::vector<std::vector<uint32_t>> sets_;
   struct Asked {
     uint64_t address[2];

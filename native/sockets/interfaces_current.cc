@@ -15,12 +15,12 @@ struct Known {
   /** Heard nothing since before the list was read: notifications are queued before the change is
    * done for whoever made it. */
   netlink::Socket listener;
-  InterfaceList list;
+  std::shared_ptr<const InterfaceList> list;
 };
 
 }  // namespace
 
-InterfaceList currentInterfaces(const NamespaceId& here) {
+std::shared_ptr<const InterfaceList> currentInterfaces(const NamespaceId& here) {
   // Never destroyed: a worker may still read while the process ends.
   static std::mutex& mutex = *new std::mutex;
   static std::optional<Known>& known = *new std::optional<Known>;
@@ -32,7 +32,7 @@ InterfaceList currentInterfaces(const NamespaceId& here) {
   for (const uint32_t group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR}) {
     listener.join(group);
   }
-  InterfaceList list = readInterfacesByNetlink();
+  const auto list = std::make_shared<const InterfaceList>(readInterfacesByNetlink());
   known.emplace(Known{here, std::move(listener), list});
   return list;
 }

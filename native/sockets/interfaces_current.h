@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "sockets/interface_list.h"
 #include "sockets/kept_socket.h"
 
@@ -10,6 +12,6 @@ namespace earshot::sockets {
  * told of a change since, or the thread is in another namespace than the last one that asked. Keeps
  * one socket open that listens to the kernel.
  */
-InterfaceList currentInterfaces(const NamespaceId& here);
+std::shared_ptr<const InterfaceList> currentInterfaces(const NamespaceId& here);
 
 }  // namespace earshot::sockets

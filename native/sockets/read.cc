@@ -2,8 +2,10 @@
 
 #include <linux/netlink.h>
 
+#include <memory>
 #include <optional>
 #include <unordered_set>
+#include <utility>
 
 #include "error.h"
 #include "namespaces/run.h"
@@ -19,13 +21,17 @@ namespace {
 
 /** The interfaces, kept where they are of this process's own namespace, which is asked about most.
  */
-InterfaceList readInterfaces(const Query& query, const std::optional<NamespaceId>& own) {
-  if (query.source == Source::kProcfs) return readInterfacesByProcfs();
+std::shared_ptr<const InterfaceList> readInterfaces(const Query& query,
+                                                    const std::optional<NamespaceId>& own) {
+  const auto shared = [](InterfaceList list) {
+    return std::make_shared<const InterfaceList>(std::move(list));
+  };
+  if (query.source == Source::kProcfs) return shared(readInterfacesByProcfs());
   try {
-    return own ? currentInterfaces(*own) : readInterfacesByNetlink();
+    return own ? currentInterfaces(*own) : shared(readInterfacesByNetlink());
   } catch (const Failure& failure) {
     if (query.source == Source::kNetlink || !isUnavailable(failure.code)) throw;
-    return readInterfacesByProcfs();
+    return shared(readInterfacesByProcfs());
   }
 }
 
@@ -90,7 +96,7 @@ void joinInterfaces(Reading& reading, Interfaces& interfaces) {
         table.column<Table::BoundInterface>()[row]);
   }
   reading.interfaceSets = interfaces.sets();
-  reading.interfaceNames = interfaces.names();
+  reading.interfaces = interfaces.list();
 }
 
 void finish(Reading& reading) {

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +17,8 @@ namespace earshot::sockets {
 struct Reading {
   Table table;
   std::vector<std::vector<std::string>> interfaceSets;
-  std::map<uint32_t, std::string> interfaceNames;
+  /** Those that `table.boundInterface` names; null where nothing was joined. */
+  std::shared_ptr<const InterfaceList> interfaces;
   std::vector<std::pair<uint64_t, std::string>> cgroups;
 };
 

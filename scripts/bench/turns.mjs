@@ -10,7 +10,7 @@ const QUICK = 5;
 const QUICK_ASKS = 100;
 
 /**
- * Every answerer once a round, and once before that does not count.
+ * Every answerer once a round, and in a round before that does not count.
  * @param {Answerer[]} answerers @param {number} rounds
  * @returns {Promise<Answers[]>}
  */
@@ -38,7 +38,9 @@ export async function takeTurns(answerers, rounds) {
         const told = await ask();
         if (!told) break;
         const [count = -1, peak = 0] = told.slice(1);
-        took = told[0] ?? 0;
+        // The very first loads what answers, and does not say how quick that is.
+        const loads = round === 0 && asked === 0;
+        took = loads ? 0 : (told[0] ?? 0);
         if (round > 0) answers.times.push(took);
         Object.assign(answers, { count, peak });
       }
