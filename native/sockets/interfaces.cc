@@ -23,7 +23,8 @@ bool unmap(Address& address) {
 
 }  // namespace
 
-Interfaces::Interfaces(std::shared_ptr<const InterfaceList> list) : list_(std::move(list)), sets_(1) {
+Interfaces::Interfaces(std::shared_ptr<const InterfaceList> list)
+    : list_(std::move(list)), sets_(1) {
   for (const auto& [index, name] : list_->names) sets_[0].push_back(index);
 }
 
