@@ -88,11 +88,15 @@ void Endings::take(const netlink::Message& message, const sockets::Filter* filte
   }
   if (isKnown(row.cookie)) {
     ended_.insert(row.cookie);
-    followers_.erase(tupleOf(row.localAddress, row.localPort, row.remoteAddress, row.remotePort));
+    followers_.erase(tupleOf(row));
     return;
   }
   // Without a port it was in no table, and one whose mapped address is IPv6 is told as such.
-  if (row.localPort == 0 || isGone_.contains(row.cookie)) return;
+  if (row.localPort == 0) return;
+  if (isGone_.contains(row.cookie)) {
+    foundSame(tupleOf(row), row.cookie);
+    return;
+  }
   if (isTcp) {
     // One that never heard a peer was bound, or listened, or was refused: nobody can say which. And
     // one that has been silent for longer than those that are gone are remembered may be one.
@@ -119,7 +123,7 @@ Table Endings::take() { return std::exchange(unseen_, Table()); }
 void Endings::followed(const Table& table, size_t row) {
   const auto now = Clock::now();
   const Tuple tuple = tupleOf(table, row);
-  followers_[tuple] = now;
+  followers_[tuple] = {now, table.column<Table::Cookie>()[row]};
   followersByAge_.emplace_back(now, tuple);
 }
 
@@ -128,6 +132,15 @@ bool Endings::hasFollower(const Table& table, size_t row) {
 }
 
 void Endings::found(const Table& table, size_t row) { followers_.erase(tupleOf(table, row)); }
+
+void Endings::foundSame(const Table& table, size_t row) {
+  foundSame(tupleOf(table, row), table.column<Table::Cookie>()[row]);
+}
+
+void Endings::foundSame(const Tuple& tuple, uint64_t cookie) {
+  const auto follower = followers_.find(tuple);
+  if (follower != followers_.end() && follower->second.cookie == cookie) followers_.erase(follower);
+}
 
 void Endings::gone(uint64_t cookie) {
   if (ended_.erase(cookie) > 0) return;  // its end has been told, which is told once
@@ -144,7 +157,7 @@ void Endings::polled() {
   while (!followersByAge_.empty() && followersByAge_.front().first < old) {
     const auto& [when, tuple] = followersByAge_.front();
     const auto found = followers_.find(tuple);
-    if (found != followers_.end() && found->second == when) followers_.erase(found);
+    if (found != followers_.end() && found->second.when == when) followers_.erase(found);
     followersByAge_.pop_front();
   }
 }

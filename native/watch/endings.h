@@ -65,6 +65,12 @@ class Endings {
   /** It has been found by its own cookie. */
   void found(const sockets::Table& table, size_t row);
 
+  /**
+   * The end of a socket is told that was in a poll: where it was followed, it was by its own cookie,
+   * and whoever else has its ends later is another.
+   */
+  void foundSame(const sockets::Table& table, size_t row);
+
   /** A socket of an earlier poll that is gone. */
   void gone(uint64_t cookie);
 
@@ -77,6 +83,7 @@ class Endings {
  private:
   void take(const netlink::Message& message, const sockets::Filter* filter,
             const std::function<bool(uint64_t)>& isKnown);
+  void foundSame(const Tuple& tuple, uint64_t cookie);
 
   netlink::Listener listener_;
   Clock::time_point start_;
@@ -86,7 +93,11 @@ class Endings {
   /** Of those that left the table some time ago the end may still come. */
   std::deque<std::pair<Clock::time_point, uint64_t>> gone_;
   std::unordered_set<uint64_t> isGone_;
-  std::map<Tuple, Clock::time_point> followers_;
+  struct Follower {
+    Clock::time_point when;
+    uint64_t cookie;
+  };
+  std::map<Tuple, Follower> followers_;
   std::deque<std::pair<Clock::time_point, Tuple>> followersByAge_;
 };
 

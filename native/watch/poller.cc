@@ -208,9 +208,11 @@ void Poller::joinRequests() {
 void Poller::sortFleeting() {
   Table kept;
   for (size_t row = 0; row < fleeting_.length(); row++) {
-    if (after_.index.find(identityOf(fleeting_, row)) || endings_->hasFollower(fleeting_, row)) {
+    if (after_.index.find(identityOf(fleeting_, row))) {
+      endings_->foundSame(fleeting_, row);
       continue;
     }
+    if (endings_->hasFollower(fleeting_, row)) continue;
     kept.append(fleeting_, row);
   }
   fleeting_ = std::move(kept);

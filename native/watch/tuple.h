@@ -21,6 +21,10 @@ inline Tuple tupleOf(const sockets::Address& local, uint16_t localPort,
   return tuple;
 }
 
+inline Tuple tupleOf(const sockets::Row& row) {
+  return tupleOf(row.localAddress, row.localPort, row.remoteAddress, row.remotePort);
+}
+
 inline Tuple tupleOf(const sockets::Table& table, size_t row) {
   using sockets::Table;
   return tupleOf(table.column<Table::LocalAddress>()[row], table.column<Table::LocalPort>()[row],

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -39,6 +39,7 @@ await main(async () => {
       check: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
       inside: { type: 'boolean', default: false },
+      cost: { type: 'boolean', default: false },
     },
   });
   const rounds = wholeNumber(values.rounds, 'a number of rounds', 1);
@@ -47,14 +48,19 @@ await main(async () => {
   );
   if (!values.inside) return inNamespaceOfItsOwn();
   await run('ip', ['link', 'set', 'lo', 'up']);
+  if (values.cost) return tellCost(sizes[0] ?? 0, rounds);
   const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}`;
   say(machine);
   const [load = 0] = loadavg();
   let tables = '';
   /** @type {import('./table.mjs').Cost[]} */
   const costs = [];
-  for (const size of sizes) tables = await measure(size, rounds, values.check, costs);
-  if (sizes.length > 1) {
+  for (const size of sizes) {
+    tables = await measure(size, rounds, values.check, costs);
+    const own = await costWithSmallTable(size, rounds);
+    if (own) costs.push(own);
+  }
+  if (costs.length > 1) {
     const text = costTable(costs);
     console.log(text);
     tables = `${tables}\n${text}`;
@@ -109,7 +115,27 @@ async function install() {
  * @returns {Promise<string>} the tables
  */
 async function measure(size, rounds, check, costs) {
+  /** @type {string[]} */
   const tables = [];
+  await underLoad(size, async (port) => {
+    console.log(`\n## ${size.toLocaleString('en')} TCP sockets\n`);
+    for (const { what, answerers } of questions(port)) {
+      const installed = answerers.filter(isThere);
+      const results = await takeTurns(installed, rounds);
+      if (tables.length === 0) costs.push(await costOf(size, results));
+      const { text, broken } = table(what, installed, results);
+      console.log(text);
+      tables.push(text);
+      if (size < PROMISED) continue;
+      if (check && broken.length > 0) process.exitCode = 1;
+      for (const ratio of broken) say(`not kept: ${ratio}`);
+    }
+  });
+  return tables.join('\n');
+}
+
+/** @param {number} size @param {(port: number) => Promise<void>} work what is done while so many sockets are held */
+async function underLoad(size, work) {
   const load = spawn(inRoot('build/bench/load'), [String(size)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -121,30 +147,55 @@ async function measure(size, rounds, check, costs) {
     ]);
     const [said, , port] = String(line).split(' ');
     if (said !== 'ready') throw new StepError(`${size} sockets cannot be held`, 'see above');
-    console.log(`\n## ${size.toLocaleString('en')} TCP sockets\n`);
-    for (const { what, answerers } of questions(Number(port))) {
-      const installed = answerers.filter(isThere);
-      const results = await takeTurns(installed, rounds);
-      if (costs.at(-1)?.size !== size) costs.push(await costOf(size, results));
-      const { text, broken } = table(what, installed, results);
-      console.log(text);
-      tables.push(text);
-      if (size < PROMISED) continue;
-      if (check && broken.length > 0) process.exitCode = 1;
-      for (const ratio of broken) say(`not kept: ${ratio}`);
-    }
+    await work(Number(port));
   } finally {
     load.stdin.end();
     await ended;
   }
-  return tables.join('\n');
 }
 
 /** @param {number} size @param {Answers[]} results of the first question: the floor, columns and records */
 async function costOf(size, results) {
   const [floor = NaN, columns = NaN, records = NaN] = results.map(({ times }) => median(times));
   const [{ count: bytes } = { count: NaN }] = await takeTurns([held], 1);
-  return { size, floor, columns, records, bytes };
+  return { size, buckets: Math.abs(setting('tcp_ehash_entries')), floor, columns, records, bytes };
+}
+
+/**
+ * What one socket costs where the kernel's hash table is no larger than for so many, as it would be on
+ * a machine made for them: in a namespace that has one of its own. Null where the table fits as it is,
+ * and before Linux 6.1, where no namespace has its own.
+ * @param {number} size @param {number} rounds
+ */
+async function costWithSmallTable(size, rounds) {
+  const buckets = 2 ** Math.ceil(Math.log2(2 * size));
+  const child = 'tcp_child_ehash_entries';
+  if (Math.abs(setting('tcp_ehash_entries')) <= 2 * buckets || Number.isNaN(setting(child)))
+    return null;
+  await run('sysctl', ['-qw', `net.ipv4.${child}=${buckets}`]);
+  const args = [String(size), '--rounds', String(rounds), '--inside', '--cost'];
+  const command = ['--net', process.execPath, process.argv[1] ?? '', ...args];
+  const { status, output } = await run('unshare', command);
+  if (status !== 0) throw new StepError('what one socket costs is not known', 'see above', output);
+  return /** @type {import('./table.mjs').Cost} */ (JSON.parse(output));
+}
+
+/** @param {number} size @param {number} rounds */
+async function tellCost(size, rounds) {
+  await underLoad(size, async (port) => {
+    const [all] = questions(port);
+    const answerers = all?.answerers.slice(0, 3) ?? [];
+    console.log(JSON.stringify(await costOf(size, await takeTurns(answerers, rounds))));
+  });
+}
+
+/** A setting of this namespace; negative where it shares its table with the first, NaN where there is none. @param {string} name */
+function setting(name) {
+  try {
+    return Number(readFileSync(`/proc/sys/net/ipv4/${name}`, 'utf8'));
+  } catch {
+    return NaN;
+  }
 }
 
 /** @param {Answerer} answerer */

@@ -13,19 +13,19 @@ const time = (milliseconds) =>
     ? 'failed'
     : `${milliseconds < 1 ? milliseconds.toFixed(3) : short(milliseconds)} ms`;
 
-/** What one socket costs on hosts of various sizes. @typedef {{ size: number, floor: number, columns: number, records: number, bytes: number }} Cost */
+/** What one socket costs on hosts of various sizes. @typedef {{ size: number, buckets: number, floor: number, columns: number, records: number, bytes: number }} Cost */
 
 /** @param {Cost[]} costs in milliseconds for all, and bytes for one @returns {string} in Markdown */
 export function costTable(costs) {
   const each = (/** @type {number} */ milliseconds, /** @type {number} */ size) =>
     `${((milliseconds * 1e6) / size).toFixed(0)} ns`;
   const rows = costs.map(
-    ({ size, floor, columns, records, bytes }) =>
-      `| ${size.toLocaleString('en')} | ${each(floor, size)} | ${each(columns, size)} | ${each(records, size)} | ${bytes} bytes |`,
+    ({ size, buckets, floor, columns, records, bytes }) =>
+      `| ${size.toLocaleString('en')} | ${buckets.toLocaleString('en')} buckets | ${each(floor, size)} | ${each(columns, size)} | ${each(records, size)} | ${bytes} bytes |`,
   );
   const head = [
-    '| one of so many TCP sockets | bare C | earshot, columns | earshot, records | held in columns |',
-    '| --: | --: | --: | --: | --: |',
+    '| one of so many TCP sockets | in a hash table of | bare C | earshot, columns | earshot, records | held in columns |',
+    '| --: | --: | --: | --: | --: | --: |',
   ];
   return `${[...head, ...rows].join('\n')}\n`;
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
-import { EarshotError, sockets, watch } from '#earshot/index.js';
+import { type Change, EarshotError, sockets, watch } from '#earshot/index.js';
 import { type Namespace, namespaceFor, SYSTEM_ENVIRONMENT } from '../kernel/support/namespace.js';
 import { requires } from '../support/requirements.js';
 import { changesUntil, of } from './support/reading.js';
@@ -137,6 +137,50 @@ live('a listener, its connections and their states are told as they come and go'
   t.true(gone?.type === 'closed' && gone.socket.state === 'listen');
   t.deepEqual(gone?.type === 'closed' && gone.socket.owners?.map(({ name }) => name), ['python3']);
 });
+
+live(
+  'whoever has the ends of one that came as a request, and ended late, is told as well',
+  async (t) => {
+    const here = madeOf(t);
+    const { say, told } = await python(t, here, '-c', obedient);
+    const run = async (...lines: string[]) => {
+      for (const line of lines) {
+        say(line);
+        await told();
+      }
+    };
+    // Until data comes the kernel holds no more than the request (TCP_DEFER_ACCEPT).
+    await run(
+      listening(9000),
+      'server.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)',
+      `exec("""
+def connect():
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+    client.bind(("127.0.0.1", 9001))
+    client.connect(("127.0.0.1", 9000))
+    return client
+""".strip())`.replaceAll('\n', '\\n'),
+    );
+    const watcher = watch({ netns: here.path, intervalMs: 300, exposure: false });
+    t.teardown(() => watcher.close());
+    const isServer = (type: 'opened' | 'closed') => (change: Change) =>
+      of(type, 9000)(change) && 'socket' in change && change.socket.state !== 'listen';
+
+    await run('client = connect()');
+    const [first] = (await changesUntil(watcher, isServer('opened'))).filter(isServer('opened'));
+    t.like(first, { socket: { state: 'syn-received', inode: 0 } });
+    await run('client.send(b"x"); peer = server.accept()[0]; client.close()');
+    await changesUntil(watcher, isServer('closed'));
+    await run(
+      'peer.close()',
+      'client = connect(); client.send(b"x"); peer = server.accept()[0]; client.close(); peer.close()',
+    );
+    const again = await changesUntil(watcher, isServer('closed'));
+    t.is(again.filter(isServer('opened')).length, 1);
+  },
+);
 
 live('with a state in the filter, sockets open and close by entering and leaving it', async (t) => {
   const here = madeOf(t);

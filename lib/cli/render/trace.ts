@@ -193,7 +193,10 @@ export function verdictFields(
     shareable: shareableAddress(state),
     sockets: [],
   });
-  const changes = hint === null || remedyTold ? [] : [{ label: 'Change', lines: [hint] }];
+  // What was sent on was followed further where that is not the last that is told.
+  const followed = verdict.cause.code === 'forwarded' && verdict.steps.at(-1)?.action !== 'unknown';
+  const changes =
+    hint === null || remedyTold || followed ? [] : [{ label: 'Change', lines: [hint] }];
   return [
     ...(sees === null ? [] : [{ label: 'Sees', lines: [sees] }]),
     ...(remedies.length === 0 || better.has(verdict.cause.code) ? changes : []),
