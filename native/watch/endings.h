@@ -66,8 +66,8 @@ class Endings {
   void found(const sockets::Table& table, size_t row);
 
   /**
-   * The end of a socket is told that was in a poll: where it was followed, it was by its own cookie,
-   * and whoever else has its ends later is another.
+   * The end of a socket is told that was in a poll: where it was followed, it was by its own
+   * cookie, and whoever else has its ends later is another.
    */
   void foundSame(const sockets::Table& table, size_t row);
 
