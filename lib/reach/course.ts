@@ -77,9 +77,16 @@ function doubtful(fate: Fate, { stage, cause }: Doubt): Fate {
   return { outcome: 'unknown', stage, cause, symptom: null };
 }
 
+/** A step that was noted: what acted is put in words when somebody wants to know. */
+export type NotedStep = Omit<Step, 'detail'> & { readonly detail: string | (() => string) };
+
+export function detailOf({ detail }: NotedStep): string {
+  return typeof detail === 'string' ? detail : detail();
+}
+
 /** The course of one flow through the host: what each stage leaves for the next. */
 export class Course {
-  readonly steps: Step[] = [];
+  readonly steps: NotedStep[] = [];
   readonly doubts: Doubt[] = [];
   /** The interface the packet arrives on. */
   arrival!: Device;
@@ -138,7 +145,12 @@ export class Course {
     return this.takers[0]?.socket ?? null;
   }
 
-  step(stage: Stage, action: StepAction, detail: string, direction: Direction = 'request'): void {
+  step(
+    stage: Stage,
+    action: StepAction,
+    detail: NotedStep['detail'],
+    direction: Direction = 'request',
+  ): void {
     this.steps.push({ stage, direction, action, detail });
   }
 

@@ -19,8 +19,8 @@ interface Found {
  */
 export class DoorGroups {
   /** By all that decides how a socket fares but its port, and then by the door. */
-  readonly #kinds = new Map<string, Map<string, PortTree<Found>>>();
-  readonly #kindOf = new Map<Socket, Map<string, PortTree<Found>> | null>();
+  readonly #kinds = new Map<string, Map<Door, PortTree<Found>>>();
+  readonly #kindOf = new Map<Socket, Map<Door, PortTree<Found>> | null>();
   /** Policy rules look at ports before anybody can note it. */
   readonly #routesByPort: boolean;
 
@@ -38,9 +38,8 @@ export class DoorGroups {
     const find = (watch: PortWatch | null) =>
       space ? groupPeers(host, target, door, space, watch) : groupHere(host, target, door, watch);
     if (trees === null) return find(null);
-    const name = `${door.device.name} ${door.address}`;
-    const tree = trees.get(name) ?? new PortTree<Found>();
-    trees.set(name, tree);
+    const tree = trees.get(door) ?? new PortTree<Found>();
+    trees.set(door, tree);
     const receivers = host.receivers(protocol, port);
     const known = tree.find(port);
     if (known)
@@ -55,7 +54,7 @@ export class DoorGroups {
   }
 
   /** What is known of sockets of its kind; `null` where its kind cannot be told. */
-  #treesOf({ protocol, port, socket }: Target): Map<string, PortTree<Found>> | null {
+  #treesOf({ protocol, port, socket }: Target): Map<Door, PortTree<Found>> | null {
     const known = socket ? this.#kindOf.get(socket) : undefined;
     if (known !== undefined) return known;
     const { host } = this;

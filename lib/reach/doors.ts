@@ -1,5 +1,4 @@
 import {
-  type Address,
   formatAddress,
   fromV4Mapped,
   isLinkLocal,
@@ -11,10 +10,22 @@ import type { Socket } from '../model/socket.js';
 import type { Device, Host } from './host.js';
 import type { Door } from './knock.js';
 
+const known = new WeakMap<Host, Map<string, readonly Door[]>>();
+
 /** Where a peer would knock: an interface's own addresses, and the one the socket is bound to. */
-export function doors(host: Host, socket: Socket | null): Door[] {
-  const entrances = entrancesOf(host);
-  const bound = socket && boundTo(socket);
+export function doors(host: Host, socket: Socket | null): readonly Door[] {
+  const ofHost = known.get(host) ?? new Map<string, readonly Door[]>();
+  known.set(host, ofHost);
+  const address = socket ? socket.local.address : '';
+  const made = ofHost.get(address) ?? doorsOf(entrancesOf(host), address);
+  ofHost.set(address, made);
+  return made;
+}
+
+/** `to`: the address a socket is bound to, an IPv4 one perhaps in its v4-mapped form. */
+function doorsOf(entrances: readonly Entrance[], to: string): readonly Door[] {
+  const parsed = parseAddress(to);
+  const bound = parsed && isV4Mapped(parsed) ? fromV4Mapped(parsed) : parsed;
   if (!bound || isUnspecified(bound) || isLinkLocal(bound))
     return entrances.flatMap(({ own }) => own);
   const address = formatAddress(bound);
@@ -34,8 +45,8 @@ interface Entrance {
 const entrances = new WeakMap<Host, readonly Entrance[]>();
 
 function entrancesOf(host: Host): readonly Entrance[] {
-  const known = entrances.get(host);
-  if (known) return known;
+  const found = entrances.get(host);
+  if (found) return found;
   // What a port of a bridge or bond receives, its master answers; a VRF's ports answer for it.
   const made = [...host.devices.values()]
     .filter((device) => device.link.up && device.seenAs === device && device.link.vrfTable === null)
@@ -50,10 +61,4 @@ function entrancesOf(host: Host): readonly Entrance[] {
 function doorAt(device: Device, address: string): Door[] {
   const parsed = parseAddress(address);
   return parsed ? [{ device, address, family: parsed.family, linkOnly: isLinkLocal(parsed) }] : [];
-}
-
-/** The address a socket is bound to; an IPv4 one for its v4-mapped form. */
-function boundTo(socket: Socket): Address | null {
-  const address = parseAddress(socket.local.address);
-  return address && isV4Mapped(address) ? fromV4Mapped(address) : address;
 }

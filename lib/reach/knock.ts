@@ -1,4 +1,5 @@
 import type { Family, Socket, Transport } from '../model/socket.js';
+import type { Flow } from './flow.js';
 import type { Device, Host, Receiver } from './host.js';
 import type { PeerWatch } from './nftables/peer-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
@@ -34,16 +35,13 @@ export function knock(
   peer: string | undefined,
   watch: PeerWatch<CompiledRule> | null = null,
 ): { followed: Followed; fate: SocketFate } | null {
-  const followed = follow(
-    host,
-    {
-      protocol,
-      ingress: door.device.name,
-      ...(peer === undefined ? {} : { source: { address: peer } }),
-      destination: { address: door.address, port },
-    },
-    watch,
-  );
+  const ingress = door.device.name;
+  const destination = { address: door.address, port };
+  const flow: Flow =
+    peer === undefined
+      ? { protocol, ingress, destination }
+      : { protocol, ingress, source: { address: peer }, destination };
+  const followed = follow(host, flow, watch);
   const { course, fate } = followed;
   const { takers } = course;
   const mine =

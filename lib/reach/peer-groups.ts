@@ -1,9 +1,9 @@
-import { formatAddress, unspecified } from '../model/address.js';
+import { unspecified } from '../model/address.js';
 import { addressFromNumber, addressToNumber } from '../model/prefix-set.js';
 import type { Socket } from '../model/socket.js';
 import type { Host } from './host.js';
 import { type Door, knock, type SocketFate, type Target } from './knock.js';
-import { PeerWatch } from './nftables/peer-watch.js';
+import { Peer, PeerWatch } from './nftables/peer-watch.js';
 import type { PortWatch } from './nftables/port-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import { divide, firstOf, type PeerPart, Region } from './peer-parts.js';
@@ -27,7 +27,7 @@ export function groupHere(
   door: Door,
   port: PortWatch | null,
 ): PeerGroup[] {
-  const watch = port && new PeerWatch<CompiledRule>(unspecified(door.family), port);
+  const watch = port && new PeerWatch<CompiledRule>(nobody[door.family], port);
   const asked = knock(host, target, door, undefined, watch);
   if (!asked) return [];
   const itself = addressToNumber(asked.followed.course.packet.source);
@@ -48,17 +48,17 @@ export function groupPeers(
   space: PeerSpace,
   port: PortWatch | null,
 ): PeerGroup[] {
-  const groups = new Map<string, PeerGroup>();
+  const groups = new Groups();
   const watches = host.ruleset !== null;
   for (const start of space.parts) {
     if (door.linkOnly && !start.onLink) continue;
     const waiting: PeerPart[] = [start];
     for (let count = 1; waiting.length > 0; count++) {
       const part = waiting.pop()!;
-      const address = addressFromNumber(firstOf(part)!, door.family);
-      const text = formatAddress(address);
-      const watch = watches ? new PeerWatch<CompiledRule>(address, port, space.audience) : null;
-      const asked = knock(host, target, door, text, watch);
+      const peer =
+        part === start ? start.first : new Peer(addressFromNumber(firstOf(part)!, door.family));
+      const watch = watches ? new PeerWatch<CompiledRule>(peer, port, space.audience) : null;
+      const asked = knock(host, target, door, peer.text, watch);
       const tooMany = watches && count >= mostParts;
       let taken = part;
       if (watch && !tooMany) {
@@ -69,14 +69,47 @@ export function groupPeers(
       if (!asked) continue;
       const fate =
         tooMany || watch?.blurredBy ? forAll(taken, asked.fate, watch?.blurredBy) : asked.fate;
-      const key = keyOf(fate, text);
-      const group = groups.get(key) ?? { fate, parts: [], beyond: false, ...wayOf(asked.followed) };
-      groups.set(key, group);
+      const group = groups.of(fate, peer.text, asked.followed);
       group.parts.push(taken);
       if (!start.onLink) group.beyond = true;
     }
   }
-  return [...groups.values()];
+  return groups.all;
+}
+
+const nobody = { ipv4: new Peer(unspecified('ipv4')), ipv6: new Peer(unspecified('ipv6')) };
+
+/** Peers by their fates. */
+class Groups {
+  readonly all: PeerGroup[] = [];
+  /** Of each group the first peer, and the name of its fate, once somebody has asked for it. */
+  readonly #firsts: string[] = [];
+  readonly #names: (string | undefined)[] = [];
+
+  /** `peer`: who met this fate. */
+  of(fate: SocketFate, peer: string, followed: Followed): PeerGroup {
+    let name: string | undefined;
+    for (const [place, group] of this.all.entries()) {
+      if (!mayBeOne(group.fate, fate)) continue;
+      name ??= keyOf(fate, peer);
+      this.#names[place] ??= keyOf(group.fate, this.#firsts[place]!);
+      if (this.#names[place] === name) return group;
+    }
+    const group = { fate, parts: [], beyond: false, ...wayOf(followed) };
+    this.all.push(group);
+    this.#firsts.push(peer);
+    this.#names.push(name);
+    return group;
+  }
+}
+
+/** Most fates that differ do so at first sight. */
+function mayBeOne(one: SocketFate, other: SocketFate): boolean {
+  return (
+    one.outcome === other.outcome &&
+    one.symptom === other.symptom &&
+    one.cause?.code === other.cause?.code
+  );
 }
 
 /** Did rules send it elsewhere than it was asked to go, and to which socket of this host? */

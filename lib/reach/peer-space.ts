@@ -7,6 +7,7 @@ import {
 import type { Family } from '../model/socket.js';
 import type { Device, Host } from './host.js';
 import { Audience } from './nftables/audience.js';
+import { Peer } from './nftables/peer-watch.js';
 import { PeerLists } from './peer-lists.js';
 import { none, type PeerPart, Region } from './peer-parts.js';
 import { isUplink, type PeerClass, type Piece, type Who, whoHas } from './peers.js';
@@ -15,6 +16,8 @@ import { isUplink, type PeerClass, type Piece, type Who, whoHas } from './peers.
 export interface StartingPart extends PeerPart {
   /** They stand on the link itself; all others come through a router. */
   readonly onLink: boolean;
+  /** The one with the lowest address. */
+  readonly first: Peer;
 }
 
 /** Addresses that no peer has, between others. */
@@ -45,17 +48,12 @@ export class PeerSpace {
       return who;
     };
     for (const piece of pieces) whoOf(piece.class);
-    this.parts = [...known].flatMap(([{ ranges }, who]) =>
-      who === 'neighbour' || who === 'beyond'
-        ? [
-            {
-              region: new Region(joinedRanges(ranges)),
-              holes: none,
-              onLink: who === 'neighbour',
-            },
-          ]
-        : [],
-    );
+    this.parts = [...known].flatMap(([{ ranges }, who]) => {
+      if (who !== 'neighbour' && who !== 'beyond') return [];
+      const region = new Region(joinedRanges(ranges));
+      const first = new Peer(addressFromNumber(region.ranges[0]!.first, family));
+      return [{ region, holes: none, onLink: who === 'neighbour', first }];
+    });
     const everybody = joinedRanges(this.parts.flatMap(({ region }) => region.ranges));
     this.audience = new Audience(family, everybody);
     this.#gaps = gapsOf(pieces.map((piece) => ({ ...piece, who: whoOf(piece.class) })));

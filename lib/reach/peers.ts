@@ -106,7 +106,7 @@ function boundariesOf(host: Host, family: Family): Boundary[] {
     contents.set(text, number);
     add(destination, `${number}/${destination.slice(destination.indexOf('/') + 1)}`);
     if (route.sourcePrefix !== null) add(route.sourcePrefix);
-    // The address of the network itself is sent no errors (ipv6_anycast_destination).
+    // The address of the network itself is anycast (anycast.ts).
     if (family === 'ipv6') add(destination.replace(/\/.*/, '/128'), 'network');
   }
   for (const rule of rules) {

@@ -12,7 +12,7 @@ import {
 import { checkKeys, invalid as invalidArgument, show } from '../model/arguments.js';
 import type { HostState, MissingPart } from '../model/host-state.js';
 import { Choices } from './choices.js';
-import { Course, type Fate, type Packet } from './course.js';
+import { Course, detailOf, type Fate, type Packet } from './course.js';
 import { explain } from './explain.js';
 import type { Found } from './fib.js';
 import type { Flow } from './flow.js';
@@ -64,7 +64,7 @@ export function trace(state: HostState, flow: Flow): Verdict {
     cause: fate.cause,
     assuming: fate.assuming ?? null,
     socket: course.course.socket,
-    steps: course.course.steps,
+    steps: course.course.steps.map((step) => ({ ...step, detail: detailOf(step) })),
     explanation: explain(course.course, fate),
   };
 }
@@ -279,7 +279,12 @@ function courseOf(
       source,
       `say which peer asks on ${ingress}; only a flow of this host may leave it out`,
     );
-  const from = source ? addressOf('source.address', source.address, fromHere) : unspecified(family);
+  const watched = peer && !fromHere && source?.address === peer.peer.text ? peer.peer : null;
+  const from = watched
+    ? watched.address
+    : source
+      ? addressOf('source.address', source.address, fromHere)
+      : unspecified(family);
   if (from.family !== family)
     throw invalid(
       'source.address',
@@ -295,7 +300,7 @@ function courseOf(
     protocolNumber: protocol === 'tcp' ? 6 : 17,
     family,
     source: from,
-    sourceText: textOf(source?.address, from),
+    sourceText: watched ? watched.text : textOf(source?.address, from),
     sourcePort,
     destination,
     destinationText: own ? flow.destination.address : textOf(flow.destination.address, destination),

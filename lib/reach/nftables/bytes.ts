@@ -43,6 +43,7 @@ export function fromBigEndian(bytes: Uint8Array, offset = 0, length = bytes.leng
 
 /** The number that bytes hold, most significant first. */
 export function fromBytes(bytes: Uint8Array, offset = 0, length = bytes.length): bigint {
+  if (length <= 4) return BigInt(fromBigEndian(bytes, offset, length));
   let value = 0n;
   for (let index = offset; index < offset + length; index++)
     value = (value << 8n) | BigInt(bytes[index]!);

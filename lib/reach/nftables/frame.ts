@@ -23,7 +23,7 @@ export interface PartlyKnown {
 /** Who holds the socket a packet belongs to: a user, somebody unknown, or no socket. */
 export type FrameOwner = number | 'unknown' | 'none';
 
-/** What is told of a packet when it is made. */
+/** What is told of a packet when it is made; its bytes are its own, which of them are unknown is not. */
 export interface FrameParts extends PartlyKnown {
   readonly kind: FrameKind;
   readonly family: Family;
@@ -37,7 +37,6 @@ export interface FrameParts extends PartlyKnown {
   readonly isReply: boolean;
 }
 
-const arpAddressesAt = { source: 14, destination: 24 } as const;
 const sourceAt = { ipv4: 12, ipv6: 8 } as const;
 const destinationAt = { ipv4: 16, ipv6: 24 } as const;
 
@@ -47,7 +46,9 @@ export class Frame implements PartlyKnown {
   readonly family: Family;
   readonly protocol: number;
   readonly bytes: Uint8Array;
-  readonly unknown: Uint8Array;
+  #unknown: Uint8Array;
+  /** Other packets have the same array. */
+  #sharesUnknown = true;
   readonly transport: number;
   readonly open: boolean;
   readonly tuple: Tuple;
@@ -79,11 +80,33 @@ export class Frame implements PartlyKnown {
     this.family = parts.family;
     this.protocol = parts.protocol;
     this.bytes = parts.bytes;
-    this.unknown = parts.unknown;
+    this.#unknown = parts.unknown;
     this.transport = parts.transport;
     this.open = parts.open;
     this.tuple = { ...parts.tuple };
     this.isReply = parts.isReply;
+  }
+
+  /** Not to be written to. */
+  get unknown(): Uint8Array {
+    return this.#unknown;
+  }
+
+  /** A rule writes what is not known here. */
+  leaveOpen(at: number, length: number): void {
+    this.#ownUnknown().fill(0xff, at, at + length);
+  }
+
+  /** A rule writes bytes here. */
+  write(at: number, { bytes, unknown }: PartlyKnown, from: number, length: number): void {
+    this.bytes.set(bytes.subarray(from, from + length), at);
+    this.#ownUnknown().set(unknown.subarray(from, from + length), at);
+  }
+
+  #ownUnknown(): Uint8Array {
+    if (this.#sharesUnknown) this.#unknown = new Uint8Array(this.#unknown);
+    this.#sharesUnknown = false;
+    return this.#unknown;
   }
 
   /** ETH_P_IP, ETH_P_IPV6, ETH_P_ARP. */
@@ -93,9 +116,12 @@ export class Frame implements PartlyKnown {
   }
 
   /** Where in the network header the addresses stand. */
-  get addressesAt(): { readonly source: number; readonly destination: number } {
-    if (this.kind === 'arp') return arpAddressesAt;
-    return { source: sourceAt[this.family], destination: destinationAt[this.family] };
+  get sourceAt(): number {
+    return this.kind === 'arp' ? 14 : sourceAt[this.family];
+  }
+
+  get destinationAt(): number {
+    return this.kind === 'arp' ? 24 : destinationAt[this.family];
   }
 
   /** The packet's length in bytes; `null` where it is not known. */

@@ -1,7 +1,7 @@
 import { type Address, writeAddress } from '../../model/address.js';
 import type { Family } from '../../model/socket.js';
 import type { Tuple } from './connection.js';
-import { Frame, type FrameKind } from './frame.js';
+import { Frame, type FrameKind, type PartlyKnown } from './frame.js';
 
 /** What of a packet depends on who sends it and by what. */
 export interface Sender {
@@ -33,26 +33,55 @@ export function makeFrame(
   sender: Sender,
   isReply: boolean,
 ): Frame {
-  const protocol = protocolOf[kind](family);
-  const network = family === 'ipv4' ? 20 : 40;
-  const length = network + transportLength(kind);
-  const draft = new Draft(length);
-  if (family === 'ipv4') writeIpv4(draft, kind, protocol, tuple, sender);
-  else writeIpv6(draft, kind, protocol, tuple, sender);
-  if (kind === 'udp') writeUdp(draft, network, tuple);
-  else if (kind === 'icmp-error') draft.unknownFrom(network, 8);
-  else writeTcp(draft, network, kind, family, tuple, sender);
+  const blank = blankOf(kind, family, sender);
+  const transport = family === 'ipv4' ? 20 : 40;
+  const bytes = new Uint8Array(blank.bytes);
+  writeAddresses(family, tuple, bytes);
+  if (kind !== 'icmp-error') writePorts(tuple, bytes, transport);
   return new Frame({
     kind,
     family,
-    protocol,
-    bytes: draft.bytes,
-    unknown: draft.unknown,
-    transport: network,
+    protocol: protocolOf[kind](family),
+    bytes,
+    unknown: blank.unknown,
+    transport,
     open: kind === 'udp' || kind === 'icmp-error',
     tuple,
     isReply,
   });
+}
+
+/** Packets without their ends, by their senders: of one kind and one kind of sender, all else is the same. */
+type Blanks = Readonly<Record<FlowKind, Map<number, PartlyKnown>>>;
+const blanks: Readonly<Record<Family, Blanks>> = { ipv4: noBlanks(), ipv6: noBlanks() };
+const mostBlanks = 1024;
+
+function noBlanks(): Blanks {
+  return {
+    syn: new Map(),
+    'syn-ack': new Map(),
+    ack: new Map(),
+    reset: new Map(),
+    udp: new Map(),
+    'icmp-error': new Map(),
+  };
+}
+
+function blankOf(kind: FlowKind, family: Family, sender: Sender): PartlyKnown {
+  const ofKind = blanks[family][kind];
+  const key = sender.mtu * 512 + (sender.ttl ?? 256);
+  const known = ofKind.get(key);
+  if (known) return known;
+  const network = family === 'ipv4' ? 20 : 40;
+  const draft = new Draft(network + transportLength(kind));
+  if (family === 'ipv4') writeIpv4(draft, kind, protocolOf[kind](family), sender);
+  else writeIpv6(draft, kind, protocolOf[kind](family), sender);
+  if (kind === 'udp') draft.unknownFrom(network + 4, 4);
+  else if (kind === 'icmp-error') draft.unknownFrom(network, 8);
+  else writeTcp(draft, network, kind, family, sender);
+  if (ofKind.size === mostBlanks) ofKind.clear();
+  ofKind.set(key, draft);
+  return draft;
 }
 
 /**
@@ -68,7 +97,8 @@ export function makeSolicitation(
   const network = 40;
   const draft = new Draft(network + transportLength('neighbour'));
   const tuple = { source, sourcePort: 0, destination, destinationPort: 0 };
-  writeIpv6(draft, 'neighbour', 58, tuple, { ttl: 255, mtu: 0 });
+  writeIpv6(draft, 'neighbour', 58, { ttl: 255, mtu: 0 });
+  writeAddresses('ipv6', tuple, draft.bytes);
   draft.put(network, isReply ? 136 : 135);
   draft.unknownFrom(network + 2, 2);
   // Of an answer: router, solicited, override.
@@ -133,7 +163,7 @@ function transportLength(kind: Exclude<FrameKind, 'arp'>): number {
 }
 
 /** Bytes being written, with the bits that are not known. */
-class Draft {
+class Draft implements PartlyKnown {
   readonly bytes: Uint8Array;
   readonly unknown: Uint8Array;
 
@@ -167,13 +197,7 @@ class Draft {
 }
 
 /** ip_build_and_send_pkt, __ip_queue_xmit: not to be fragmented, and only TCP's own id is zero. */
-function writeIpv4(
-  draft: Draft,
-  kind: FrameKind,
-  protocol: number,
-  tuple: Tuple,
-  sender: Sender,
-): void {
+function writeIpv4(draft: Draft, kind: FrameKind, protocol: number, sender: Sender): void {
   const icmp = kind === 'icmp-error';
   draft.put(0, 0x45);
   draft.put(1, icmp ? 0xc0 : 0);
@@ -185,17 +209,9 @@ function writeIpv4(
   draft.ttl(8, sender);
   draft.put(9, protocol);
   draft.unknownFrom(10, 2);
-  writeAddress(tuple.source, draft.bytes, 12);
-  writeAddress(tuple.destination, draft.bytes, 16);
 }
 
-function writeIpv6(
-  draft: Draft,
-  kind: FrameKind,
-  protocol: number,
-  tuple: Tuple,
-  sender: Sender,
-): void {
+function writeIpv6(draft: Draft, kind: FrameKind, protocol: number, sender: Sender): void {
   draft.put(0, 0x60);
   draft.unknownFrom(1, 3); // the flow label
   draft.unknown[1] = 0x0f;
@@ -203,14 +219,18 @@ function writeIpv6(
   else draft.put16(4, draft.bytes.length - 40);
   draft.put(6, protocol);
   draft.ttl(7, sender);
-  writeAddress(tuple.source, draft.bytes, 8);
-  writeAddress(tuple.destination, draft.bytes, 24);
 }
 
-function writeUdp(draft: Draft, at: number, tuple: Tuple): void {
-  draft.put16(at, tuple.sourcePort);
-  draft.put16(at + 2, tuple.destinationPort);
-  draft.unknownFrom(at + 4, 4);
+function writeAddresses(family: Family, { source, destination }: Tuple, bytes: Uint8Array): void {
+  writeAddress(source, bytes, family === 'ipv4' ? 12 : 8);
+  writeAddress(destination, bytes, family === 'ipv4' ? 16 : 24);
+}
+
+function writePorts({ sourcePort, destinationPort }: Tuple, bytes: Uint8Array, at: number): void {
+  bytes[at] = sourcePort >>> 8;
+  bytes[at + 1] = sourcePort;
+  bytes[at + 2] = destinationPort >>> 8;
+  bytes[at + 3] = destinationPort;
 }
 
 /** tcp_options_write: segment size, SACK permitted, timestamps, window scale; then only timestamps. */
@@ -219,11 +239,8 @@ function writeTcp(
   at: number,
   kind: keyof typeof tcpFlags,
   family: Family,
-  tuple: Tuple,
   sender: Sender,
 ): void {
-  draft.put16(at, tuple.sourcePort);
-  draft.put16(at + 2, tuple.destinationPort);
   draft.unknownFrom(at + 4, 4);
   if (kind !== 'syn') draft.unknownFrom(at + 8, 4);
   draft.put(at + 12, ((draft.bytes.length - at) >>> 2) << 4);

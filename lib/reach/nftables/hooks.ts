@@ -260,7 +260,12 @@ function conclude(
   switch (outcome.kind) {
     case 'accept':
       if (chain.chain.rules.length === 0) return null;
-      course.step(stage, 'pass', rule ? says(rule) : `${chain.name}: policy accept`, direction);
+      course.step(
+        stage,
+        'pass',
+        () => (rule ? says(rule) : `${chain.name}: policy accept`),
+        direction,
+      );
       return null;
     case 'drop':
       return { hook, chain, rule, refusal: outcome.refusal };

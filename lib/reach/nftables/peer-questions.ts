@@ -4,6 +4,7 @@ import { fromBytes } from './bytes.js';
 import { prefixLengthOf } from './print/values.js';
 import { EQUAL } from './registers.js';
 import type { Run } from './run.js';
+import type { AddressPart } from './set-peers.js';
 import type { CompiledSet } from './sets.js';
 
 /*
@@ -107,6 +108,10 @@ function askForEqual(run: Run, word: number, wanted: Uint8Array): void {
   );
 }
 
+/** The key is the address. */
+const wholeIpv4: AddressPart = { offset: 0, size: 4, hostBits: 0 };
+const wholeIpv6: AddressPart = { offset: 0, size: 16, hostBits: 0 };
+
 /** Notes a look-up of a key that holds the address, and the place that was found. */
 export function askBySet(run: Run, word: number, set: CompiledSet, place: number): void {
   const { registers, peer } = run;
@@ -114,6 +119,12 @@ export function askBySet(run: Run, word: number, set: CompiledSet, place: number
   const { peerByte, peerMask, bytes } = registers;
   const start = word * 4;
   const size = peer.bytes.length;
+  if (set.keyLength === size && registers.plainPeer === word && registers.plainLength === size) {
+    const found = set.peersLike(peer.bytes, size === 4 ? wholeIpv4 : wholeIpv6, place);
+    if (found) peer.asks(found.name, () => found.ranges, found.inside);
+    else run.looksAtPeer();
+    return;
+  }
   let offset = -1;
   let count = 0;
   for (let index = 0; index < set.keyLength; index++) {

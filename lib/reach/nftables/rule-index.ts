@@ -249,18 +249,24 @@ function bySpan(members: readonly Member[]): Group['at'] | null {
     }
   }
   const ready = stretches.map(eachOnce());
+  const sorted = ends.every((end) => typeof end === 'number') ? Float64Array.from(ends) : ends;
   return (key) => {
-    let low = 0;
-    let high = ends.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (ends[middle]! <= key) low = middle + 1;
-      else high = middle;
-    }
-    if (low === 0) return nobody;
-    const below = low - 1;
-    return ready[ends[below] === key ? 2 * below : 2 * below + 1]!;
+    const below = lastUpTo(sorted, key);
+    if (below < 0) return nobody;
+    return ready[sorted[below] === key ? 2 * below : 2 * below + 1]!;
   };
+}
+
+/** The place of the last of some rising keys that is not above another; -1 where there is none. */
+function lastUpTo(keys: Float64Array | readonly Key[], key: Key): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (keys[middle]! <= key) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }
 
 /** Lists of rules, of which two that are the same are one: they are the answers to what is asked of a port. */

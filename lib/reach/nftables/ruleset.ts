@@ -264,6 +264,7 @@ export class Ruleset {
   readonly #legacy: NftChain[] = [];
   #tracked: ReadonlySet<Family> | null = null;
   #guardsDevices: boolean | null = null;
+  #hasUnevaluated: boolean | null = null;
   readonly #nftables: Nftables;
   /** By the name of the device, or '' for none. */
   readonly #entries: Readonly<Record<Family, Map<string, EntriesByHook>>> = {
@@ -343,6 +344,14 @@ export class Ruleset {
     return this.#bases.filter(
       (base) => base.chain.family === family && base.chain.base!.hook === hook && !isIdle(base),
     );
+  }
+
+  /** Is there a chain of a family whose rules are not evaluated? */
+  get hasUnevaluated(): boolean {
+    this.#hasUnevaluated ??= this.#bases.some(
+      (base) => (base.chain.family === 'bridge' || base.chain.family === 'arp') && !isIdle(base),
+    );
+    return this.#hasUnevaluated;
   }
 
   /** Is there a chain at the hooks of devices, which packets of every protocol pass? */

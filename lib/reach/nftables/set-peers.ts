@@ -8,18 +8,52 @@ export interface AddressPart {
   readonly hostBits: number;
 }
 
-/** What falls on an element: keys of which each field lies between these two, both included. */
+/** What falls on an element: keys of which each field lies between two, both included, which begin at these places. */
 export interface ElementSpan {
-  readonly first: Uint8Array;
-  readonly last: Uint8Array;
+  firsts: Uint8Array;
+  first: number;
+  lasts: Uint8Array;
+  last: number;
   /** Elements of one class give one answer. */
-  readonly class: string;
+  class: string;
 }
 
 /** The peers that fall on elements, by the class of these, and all of them together; in ascending order. */
 export interface PeersOfSet {
   readonly byClass: ReadonlyMap<string, readonly AddressRange[]>;
   readonly all: readonly AddressRange[];
+}
+
+/** All peers that get one answer of a set, as the watched one does: those `inside` of the ranges, or outside. */
+export interface PeersLike {
+  readonly name: string;
+  readonly ranges: readonly AddressRange[];
+  readonly inside: boolean;
+}
+
+/** What a set answers to addresses that stand in keys in one way, each answer made once. */
+export class AnswersToPeers {
+  readonly #outside: PeersLike;
+  readonly #inside = new Map<string, PeersLike>();
+
+  constructor(
+    readonly name: string,
+    private readonly peers: PeersOfSet,
+  ) {
+    this.#outside = { name, ranges: peers.all, inside: false };
+  }
+
+  /** `kind`: the class of the element that was found, `null` for none. */
+  of(kind: string | null): PeersLike {
+    if (kind === null) return this.#outside;
+    let known = this.#inside.get(kind);
+    if (!known) {
+      const ranges = this.peers.byClass.get(kind) ?? [];
+      known = { name: `${this.name} ${kind}`, ranges, inside: true };
+      this.#inside.set(kind, known);
+    }
+    return known;
+  }
 }
 
 /**
@@ -43,13 +77,14 @@ export function peersOfElements(
     if (list) list.push(range);
     else byClass.set(element.class, [range]);
   }
-  for (const list of [...byClass.values(), all]) list.sort(byFirst);
+  // Intervals come in order, one behind the other.
+  for (const list of [...byClass.values(), all]) if (!isSorted(list)) list.sort(byFirst);
   return { byClass, all };
 }
 
 /** Is every field but the address within the element? */
 function othersFit(
-  { first, last }: ElementSpan,
+  { firsts, first, lasts, last }: ElementSpan,
   fields: readonly number[],
   key: Uint8Array,
   part: AddressPart,
@@ -57,8 +92,8 @@ function othersFit(
   let offset = 0;
   for (const length of fields) {
     if (offset !== part.offset) {
-      if (compareBytes(key, offset, first, offset, length) < 0) return false;
-      if (compareBytes(key, offset, last, offset, length) > 0) return false;
+      if (compareBytes(key, offset, firsts, first + offset, length) < 0) return false;
+      if (compareBytes(key, offset, lasts, last + offset, length) > 0) return false;
     }
     offset += (length + 3) & ~3;
   }
@@ -67,13 +102,23 @@ function othersFit(
 
 /** A masked address is a multiple of the mask's step; null where none lies inside. */
 function rangeOf(
-  { first, last }: ElementSpan,
+  { firsts, first, lasts, last }: ElementSpan,
   { offset, size, hostBits }: AddressPart,
 ): AddressRange | null {
-  const step = 1n << BigInt(hostBits);
-  const from = ((fromBytes(first, offset, size) + step - 1n) / step) * step;
-  const to = (fromBytes(last, offset, size) / step) * step + step - 1n;
+  let from = fromBytes(firsts, first + offset, size);
+  let to = fromBytes(lasts, last + offset, size);
+  if (hostBits > 0) {
+    const step = 1n << BigInt(hostBits);
+    from = ((from + step - 1n) / step) * step;
+    to = (to / step) * step + step - 1n;
+  }
   return from <= to ? { first: from, last: to } : null;
+}
+
+function isSorted(ranges: readonly AddressRange[]): boolean {
+  for (let place = 1; place < ranges.length; place++)
+    if (ranges[place - 1]!.first > ranges[place]!.first) return false;
+  return true;
 }
 
 function byFirst(one: AddressRange, other: AddressRange): number {
@@ -96,6 +141,7 @@ export function isField(
 
 /** A name for a key beside the peer's address. */
 export function restOf(key: Uint8Array, { offset, size, hostBits }: AddressPart): string {
+  if (size === key.length) return `${offset}/${hostBits} `;
   const rest = hexFromBytes(key.subarray(0, offset)) + hexFromBytes(key.subarray(offset + size));
   return `${offset}/${hostBits} ${rest}`;
 }

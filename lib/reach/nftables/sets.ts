@@ -1,13 +1,13 @@
-import type { AddressRange } from '../../model/prefix-set.js';
 import type { NftSet, NftVerdict } from '../../model/ruleset.js';
 import { bytesFromBase64, bytesFromHex, compareBytes } from './bytes.js';
 import type { Span } from './conditions.js';
 import { type Key, keyOf } from './field.js';
 import {
   type AddressPart,
+  AnswersToPeers,
   type ElementSpan,
   isField,
-  type PeersOfSet,
+  type PeersLike,
   peersOfElements,
   restOf,
 } from './set-peers.js';
@@ -27,7 +27,11 @@ export class CompiledSet {
   readonly #catchall: Uint8Array | null;
   /** Its place among all sets that were made, for names. */
   readonly #number = count++;
-  readonly #peers = new Map<string, PeersOfSet>();
+  readonly #peers = new Map<string, AnswersToPeers>();
+  /** Its elements have nothing but their keys. */
+  readonly #isPlain: boolean;
+  /** The one that was made last: there may be tens of thousands, each for a moment. */
+  readonly #lastKey: Uint8Array;
 
   constructor(readonly set: NftSet) {
     this.#keys = bytesFromBase64(set.keys);
@@ -36,6 +40,9 @@ export class CompiledSet {
     this.#data = set.data === null ? null : bytesFromBase64(set.data);
     this.#fields = set.fields;
     this.#length = set.keyLength;
+    this.#lastKey = new Uint8Array(set.keyLength);
+    const { verdictOf, objects, expressionsOf } = set;
+    this.#isPlain = !set.data && !verdictOf && !objects && !expressionsOf;
     this.#size = set.size;
     this.#interval = set.flags.includes('interval') && set.keyEnds === null;
     const data = set.catchall?.data;
@@ -97,36 +104,34 @@ export class CompiledSet {
    * The peers that are answered as the watched one is, whose key fell on this place: `inside` of the
    * ranges or outside. Null where the address is no field of the key.
    */
-  peersLike(
-    key: Uint8Array,
-    part: AddressPart,
-    place: number,
-  ): { name: string; ranges: readonly AddressRange[]; inside: boolean } | null {
+  peersLike(key: Uint8Array, part: AddressPart, place: number): PeersLike | null {
     const fields = this.#fields.length > 0 ? this.#fields : [this.#length];
     if (!isField(fields, part, this.#length)) return null;
     const rest = restOf(key, part);
-    let peers = this.#peers.get(rest);
-    if (!peers) {
-      peers = peersOfElements(this.#spans(), fields, key, part);
-      this.#peers.set(rest, peers);
+    let answers = this.#peers.get(rest);
+    if (!answers) {
+      const peers = peersOfElements(this.#spans(), fields, key, part);
+      answers = new AnswersToPeers(`${this.#number} ${rest}`, peers);
+      this.#peers.set(rest, answers);
     }
-    const name = `${this.#number} ${rest}`;
-    if (place < 0) return { name, ranges: peers.all, inside: false };
-    const kind = this.#classOf(place);
-    return { name: `${name} ${kind}`, ranges: peers.byClass.get(kind) ?? [], inside: true };
+    return answers.of(place < 0 ? null : this.#classOf(place));
   }
 
+  /** Each holds until the next is asked for: there may be tens of thousands. */
   *#spans(): Generator<ElementSpan> {
     const length = this.#length;
+    const keys = this.#keys;
+    const span = { firsts: keys, first: 0, lasts: this.#keyEnds ?? keys, last: 0, class: '' };
     for (let place = 0; place < this.#size; place++) {
       if (this.#interval && this.#closes(place)) continue;
-      const first = this.#keys.subarray(place * length, (place + 1) * length);
-      const last = this.#keyEnds
-        ? this.#keyEnds.subarray(place * length, (place + 1) * length)
-        : this.#interval
-          ? this.#lastOf(place)
-          : first;
-      yield { first, last, class: this.#classOf(place) };
+      span.first = place * length;
+      span.last = place * length;
+      if (this.#interval) {
+        span.lasts = this.#lastOf(place);
+        span.last = 0;
+      }
+      span.class = this.#classOf(place);
+      yield span;
     }
   }
 
@@ -140,14 +145,16 @@ export class CompiledSet {
       compareBytes(this.#keys, next * length, this.#keys, start, length) === 0
     )
       next++;
-    if (next >= this.#size) return new Uint8Array(length).fill(0xff);
-    const last = this.#keys.slice(next * length, (next + 1) * length);
+    const last = this.#lastKey;
+    if (next >= this.#size) return last.fill(0xff);
+    for (let index = 0; index < length; index++) last[index] = this.#keys[next * length + index]!;
     for (let index = length - 1; index >= 0; index--) if (last[index]!-- !== 0) break;
     return last;
   }
 
   /** What is found with an element, as a name. */
   #classOf(place: number): string {
+    if (this.#isPlain) return '';
     const { dataLength, verdictOf, objects, expressionsOf } = this.set;
     const data = this.#data?.subarray(place * dataLength, (place + 1) * dataLength).join() ?? '';
     return `${data} ${verdictOf?.[place] ?? ''} ${objects?.[place] ?? ''} ${expressionsOf?.[place] ?? ''}`;

@@ -113,6 +113,27 @@ function takesPart(part: Part, one: Device, device: Device): boolean {
   }
 }
 
+/** The devices whose hooks a packet passes by a device, the lowest first. */
+interface Path {
+  readonly certain: readonly Device[];
+  /** Those of which it is not known: by which of its ports a bridge or bond sends or took a packet. */
+  readonly perhaps: readonly Device[];
+}
+
+const paths = new WeakMap<Device, Map<Part, Path>>();
+
+function pathOf(course: Course, device: Device, part: Part): Path {
+  const known = paths.get(device)?.get(part);
+  if (known) return known;
+  const meets = (one: Device) => takesPart(part, one, device);
+  const certain = [...below(course.host, device), ...aboveOf(device)].filter(meets);
+  const perhaps = passedOn(course, device).filter((one) => meets(one) && !certain.includes(one));
+  const path = { certain, perhaps };
+  const ofDevice = paths.get(device) ?? new Map<Part, Path>();
+  paths.set(device, ofDevice.set(part, path));
+  return path;
+}
+
 /** What a packet that leaves by a device, or comes in by one, meets at that device's own hook. */
 function passDeviceHooks(
   course: Course,
@@ -121,15 +142,10 @@ function passDeviceHooks(
   device: Device,
   part: Part,
 ): Stop | null {
-  const meets = (one: Device) => takesPart(part, one, device);
-  const devices = passedOn(course, device).filter(meets);
-  const certain = [...below(course.host, device), ...aboveOf(device)].filter(meets);
-  const inOrder = hook === 'ingress' ? certain : certain.reverse();
-  for (const one of devices) {
-    // By which of its ports a bridge or bond sends or took the packet is not known.
-    if (!certain.includes(one)) notEvaluated(course, hook, frame, chainsOn(course, hook, one));
-  }
-  for (const one of inOrder) {
+  const { certain, perhaps } = pathOf(course, device, part);
+  for (const one of perhaps) notEvaluated(course, hook, frame, chainsOn(course, hook, one));
+  for (let place = 0; place < certain.length; place++) {
+    const one = certain[hook === 'ingress' ? place : certain.length - 1 - place]!;
     if (hook === 'ingress') arriveOn(course, frame, one);
     else leaveBy(frame, one);
     const stop = runHook(course, hook, frame, one.name);
@@ -197,6 +213,7 @@ export function passEntrance(
 /** Rules of bridges and of ARP, and rules that a VRF has packets pass twice. */
 function noteUnevaluated(course: Course, hook: Hook, frame: Frame, device: Device): void {
   const ruleset = course.host.ruleset!;
+  if (!ruleset.hasUnevaluated && !device.vrf) return;
   const chains: string[] = [];
   // Frames that a bridge hands up to this host, or sends for it, pass its own hooks as well.
   if (device.seenAs.link.kind === 'bridge') {

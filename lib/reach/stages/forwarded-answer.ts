@@ -2,7 +2,7 @@ import { isMulticast, sameAddress } from '../../model/address.js';
 import { formatEndpoint } from '../../model/endpoint.js';
 import { addressToNumber } from '../../model/prefix-set.js';
 import type { Endpoint } from '../../model/socket.js';
-import { Course, type Fate, type Packet } from '../course.js';
+import { Course, detailOf, type Fate, type Packet } from '../course.js';
 import type { Found } from '../fib.js';
 import type { Device } from '../host.js';
 import { inverted, SRC_NAT, type Tuple } from '../nftables/connection.js';
@@ -136,7 +136,7 @@ function follow(answer: Course, frame: Frame, device: Device, isOurs: boolean): 
  */
 function lost(course: Course, { outcome, cause }: Fate): Fate {
   const stage = 'reply';
-  const { detail } = course.steps.at(-1)!;
+  const detail = detailOf(course.steps.at(-1)!);
   if (outcome === 'unknown') return { outcome, stage, cause, symptom: null };
   if (cause && 'direction' in cause) {
     const told = { ...cause, direction: 'reply' } as Cause;

@@ -1,11 +1,5 @@
-import {
-  type Address,
-  formatAddress,
-  isLinkLocal,
-  isLoopback,
-  maskAddress,
-  sameAddress,
-} from '../../model/address.js';
+import { type Address, formatAddress, isLinkLocal, isLoopback } from '../../model/address.js';
+import { isAnycast } from '../anycast.js';
 import type { Course, Fate, WayBack } from '../course.js';
 import type { Device, Receiver } from '../host.js';
 import { DST_NAT, inverted, SRC_NAT } from '../nftables/connection.js';
@@ -115,7 +109,7 @@ export function withAnswer(
     const what = `by which link an answer leaves to ${course.packet.sourceText} from a translated address`;
     return course.cannotSee({ code: 'not-evaluated', what });
   }
-  if (!reset && isNetworkItself(course)) return 'ETIMEDOUT';
+  if (!reset && goesToAnycast(course)) return 'ETIMEDOUT';
   const recorded = course.steps.length;
   const lost = by === 'device' ? returnBy(course, answer, refused!) : send(course, answer, refused);
   course.steps.length = recorded; // the answer's own story is not the packet's
@@ -123,18 +117,12 @@ export function withAnswer(
   return lost ? 'ETIMEDOUT' : symptom;
 }
 
-/**
- * The address of a network, without a host's part, is that of whichever router is nearest: no error
- * is sent there (ipv6_anycast_destination in include/net/ip6_route.h).
- */
-function isNetworkItself({ host, packet, fromHere }: Course): boolean {
+/** No error is sent to an address that may be anybody's. */
+function goesToAnycast({ host, packet, fromHere }: Course): boolean {
   const { family, source } = packet;
   if (family === 'ipv4' || fromHere) return false;
   const answer = host.policy.ipv6.lookup(keyTo(source, { mark: packet.mark }));
-  if (answer.kind !== 'found') return false;
-  const { prefixLength, nexthop } = answer.found;
-  const isFirst = sameAddress(maskAddress(source, prefixLength), source);
-  return isFirst && prefixLength < 127 && (nexthop?.gateway ?? null) === null;
+  return answer.kind === 'found' && isAnycast(answer.found, source);
 }
 
 function isTranslated({ request }: Course, status = SRC_NAT | DST_NAT): boolean {

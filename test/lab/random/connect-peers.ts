@@ -168,7 +168,9 @@ function isAnsweredThere(state: HostState, { flow, row }: Draw): boolean {
   const destination = parseAddress(flow.source!.address!)!;
   const source = parseAddress(row.address)!;
   const answer = hostOf(state).policy[source.family].lookup(keyTo(destination, { source }));
-  return answer.kind !== 'found' || answer.found.device?.name === row.interface;
+  if (answer.kind !== 'found') return true;
+  // Of several ways a hash of the flow takes one.
+  return answer.found.route.nexthops.every((way) => way.interface === row.interface);
 }
 
 /** The host is told where the peers on its links are: it would ask by a solicitation that none answers. */

@@ -2,7 +2,7 @@ import test from 'ava';
 import { parseAddress } from '#earshot/model/address.js';
 import type { NftExpression } from '#earshot/model/ruleset.js';
 import { Connection } from '#earshot/reach/nftables/connection.js';
-import { PeerWatch } from '#earshot/reach/nftables/peer-watch.js';
+import { Peer, PeerWatch } from '#earshot/reach/nftables/peer-watch.js';
 import type { CompiledRule } from '#earshot/reach/nftables/ruleset.js';
 import { evaluate, held, packet } from './support/run.js';
 
@@ -154,7 +154,7 @@ test('payload behind the end of the packet ends the rule; behind a datagram of u
 
 test('payload notes which bytes are of the address of the peer that is watched', (t) => {
   const held = (offset: number, length: number) => {
-    const peer = new PeerWatch<CompiledRule>(parseAddress('192.168.1.20')!);
+    const peer = new PeerWatch<CompiledRule>(new Peer(parseAddress('192.168.1.20')!));
     const { registers } = evaluate(payload('network', offset, length), { peer });
     return [...registers.peerByte.subarray(16, 24)];
   };

@@ -7,7 +7,7 @@ import { type ChainRun, runChain } from '#earshot/reach/nftables/chain.js';
 import { FieldValues } from '#earshot/reach/nftables/field.js';
 import type { Frame } from '#earshot/reach/nftables/frame.js';
 import { makeFrame } from '#earshot/reach/nftables/headers.js';
-import { PeerWatch } from '#earshot/reach/nftables/peer-watch.js';
+import { Peer, PeerWatch } from '#earshot/reach/nftables/peer-watch.js';
 import { Registers } from '#earshot/reach/nftables/registers.js';
 import { type CompiledChain, type CompiledRule, Ruleset } from '#earshot/reach/nftables/ruleset.js';
 import type { CompiledSet } from '#earshot/reach/nftables/sets.js';
@@ -101,11 +101,11 @@ test('whoever meets the same conditions as a peer fares as it does', (t) => {
     for (let count = 0; count < 40; count++) {
       const packet = packetOf(random);
       const choices = random(1_000_000);
-      const watch = new PeerWatch<CompiledRule>(packet().tuple.source);
+      const watch = new PeerWatch<CompiledRule>(new Peer(packet().tuple.source));
       const story = storyOf(chain, packet(), choices, false, watch);
       t.deepEqual(story, storyOf(chain, packet(), choices, true));
       if (watch.blurredBy !== null) continue;
-      for (const text of texts[watch.address.family]) {
+      for (const text of texts[watch.peer.address.family]) {
         const other = parseAddress(text)!;
         const number = addressToNumber(other);
         const meets = watch.conditions.every(

@@ -41,7 +41,7 @@ export function exthdrSet({
     const from = source * 4;
     // The segment size is only ever made smaller; whether this is smaller is left open.
     frame.bytes.set(registers.bytes.subarray(from, from + length), at);
-    frame.unknown.fill(0xff, at, at + length);
+    frame.leaveOpen(at, length);
     return 'continue';
   };
 }

@@ -8,6 +8,7 @@ import {
   unspecified,
 } from '../../../model/address.js';
 import type { NftExpression } from '../../../model/ruleset.js';
+import { isAnycast } from '../../anycast.js';
 import type { Found, RouteKey } from '../../fib.js';
 import { type Device, LOOPBACK_INDEX } from '../../host.js';
 import { isAvoided, isReady } from '../../source-address.js';
@@ -98,7 +99,7 @@ function typeOfIpv6(
     return answer.error === 'EACCES' ? RTN.prohibit : RTN.unreachable;
   }
   const { type } = answer.found.route;
-  if (type === 'anycast') return RTN.anycast;
+  if (isAnycast(answer.found, address)) return RTN.anycast;
   if (ours || (!device && type === 'local')) return RTN.local;
   if (isMulticast(address)) return RTN.multicast;
   return isUnspecified(address) || isV4Mapped(address) ? RTN.unspec : RTN.unicast;

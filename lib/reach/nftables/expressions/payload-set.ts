@@ -19,9 +19,7 @@ export function payloadSet({
     const start = base === 'network' ? offset : frame.transport + offset;
     if (start + length > frame.bytes.length) return frame.open ? 'continue' : 'break';
     if (decides(frame, start, length)) return 'unknown';
-    const from = source * 4;
-    frame.bytes.set(registers.bytes.subarray(from, from + length), start);
-    frame.unknown.set(registers.unknown.subarray(from, from + length), start);
+    frame.write(start, registers, source * 4, length);
     return 'continue';
   };
 }

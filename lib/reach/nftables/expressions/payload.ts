@@ -1,5 +1,6 @@
+import type { Address } from '../../../model/address.js';
 import type { NftExpression } from '../../../model/ruleset.js';
-import type { Frame, PartlyKnown } from '../frame.js';
+import type { Frame } from '../frame.js';
 import type { PeerWatch } from '../peer-watch.js';
 import type { PortWatch } from '../port-watch.js';
 import type { Evaluate, Run } from '../run.js';
@@ -23,15 +24,19 @@ export function payload({
     }
     if (base === 'tunnel') return 'unknown';
     const start = baseOf(frame, base);
-    const result = load(frame, start + offset, length, (part) => {
-      if (part) registers.store(destination, part.bytes, start + offset, length, part.unknown);
-      else registers.storeUnknown(destination, length);
-    });
-    if (run.peer && result === 'continue') {
-      notePeer(run, run.peer, destination * 4, start + offset, length);
-      if (run.peer.port) notePort(run, run.peer.port, destination, start + offset, length);
+    const from = start + offset;
+    if (from + length > frame.bytes.length) {
+      if (!frame.open) return 'break';
+      registers.storeUnknown(destination, length);
+      return 'may';
     }
-    return result;
+    registers.store(destination, frame.bytes, from, length, frame.unknown);
+    const { peer } = run;
+    if (peer) {
+      notePeer(run, peer, destination * 4, from, length);
+      if (peer.port) notePort(run, peer.port, destination, from, length);
+    }
+    return 'continue';
   };
 }
 
@@ -43,18 +48,6 @@ function baseOf(frame: Frame, base: 'network' | 'transport' | 'inner'): number {
   return frame.protocol === 6 ? frame.transport + words * 4 : frame.bytes.length;
 }
 
-function load(
-  frame: Frame,
-  from: number,
-  length: number,
-  take: (part: PartlyKnown | null) => void,
-): 'continue' | 'break' | 'may' {
-  const known = from + length <= frame.bytes.length;
-  if (!known && !frame.open) return 'break';
-  take(known ? frame : null);
-  return known ? 'continue' : 'may';
-}
-
 /** Which of the loaded bytes are those of the peer's address. */
 function notePeer(
   run: Run,
@@ -63,31 +56,38 @@ function notePeer(
   from: number,
   length: number,
 ): void {
-  const { frame, registers } = run;
-  const at = frame.addressesAt;
-  const size = addressSize[frame.family];
-  for (const end of ['source', 'destination'] as const) {
-    const first = Math.max(from, at[end]);
-    const last = Math.min(from + length, at[end] + size);
-    if (first < last && peer.isPeer(frame.tuple[end])) {
-      registers.holdPeer(to + first - from, last - first, first - at[end]);
-    }
-  }
+  const { frame } = run;
+  const { sourceAt, destinationAt, tuple } = frame;
+  noteAddress(run, peer, tuple.source, sourceAt, to, from, length);
+  noteAddress(run, peer, tuple.destination, destinationAt, to, from, length);
   // An error quotes the packet that it is about.
   if (frame.kind === 'icmp-error' && from + length > frame.transport + 8) run.looksAtPeer();
 }
 
+function noteAddress(
+  { frame, registers }: Run,
+  peer: PeerWatch<unknown>,
+  address: Address,
+  at: number,
+  to: number,
+  from: number,
+  length: number,
+): void {
+  const first = Math.max(from, at);
+  const last = Math.min(from + length, at + addressSize[frame.family]);
+  if (first < last && peer.isPeer(address))
+    registers.holdPeer(to + first - from, last - first, first - at);
+}
+
 /** Is what was loaded the port that is asked for, or some of it? */
-function notePort(run: Run, { port }: PortWatch, to: number, from: number, length: number): void {
+function notePort(run: Run, watch: PortWatch, to: number, from: number, length: number): void {
   const { frame, registers } = run;
   const { tuple, transport } = frame;
-  for (const [at, held] of [
-    [transport, tuple.sourcePort],
-    [transport + 2, tuple.destinationPort],
-  ] as const) {
-    if (held !== port || from >= at + 2 || from + length <= at) continue;
+  for (let at = transport; at <= transport + 2; at += 2) {
+    const held = at === transport ? tuple.sourcePort : tuple.destinationPort;
+    if (held !== watch.port || from >= at + 2 || from + length <= at) continue;
     if (from === at && length === 2) registers.portWords |= 1 << to;
-    else run.peer?.port?.blur();
+    else watch.blur();
   }
-  if (frame.kind === 'icmp-error' && from + length > transport + 8) run.peer?.port?.blur();
+  if (frame.kind === 'icmp-error' && from + length > transport + 8) watch.blur();
 }

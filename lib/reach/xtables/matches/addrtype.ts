@@ -6,6 +6,7 @@ import {
   isV4Mapped,
   sameAddress,
 } from '../../../model/address.js';
+import { isAnycast } from '../../anycast.js';
 import type { Device } from '../../host.js';
 import { RTN, typeOfIpv4 } from '../../nftables/expressions/fib.js';
 import type { Run } from '../../nftables/run.js';
@@ -91,7 +92,7 @@ function typesByRoute(
   return (
     (ours ? bit(RTN.local) : 0) |
     (device === null && type === 'local' ? bit(RTN.local) : 0) |
-    (type === 'anycast' ? bit(RTN.anycast) : 0)
+    (isAnycast(answer.found, address) ? bit(RTN.anycast) : 0)
   );
 }
 

@@ -54,7 +54,7 @@ export const tcpmss: Reader = (info, revision) => {
       // The segment size of what Linux sends stands first among the options of a SYN.
       if (frame.kind === 'syn' || frame.kind === 'syn-ack') {
         const at = frame.transport + 22;
-        frame.unknown.fill(0xff, at, at + 2);
+        frame.leaveOpen(at, 2);
       }
       return 'continue';
     },
