@@ -2,7 +2,13 @@ import type { Socket } from '../model/socket.js';
 import type { Host, Receiver } from './host.js';
 import type { Door, SocketFate, Target } from './knock.js';
 import { PortWatch } from './nftables/port-watch.js';
-import { groupHere, groupPeers, type PeerGroup } from './peer-groups.js';
+import {
+  groupHere,
+  groupPeers,
+  type Ourselves,
+  ourselvesAt,
+  type PeerGroup,
+} from './peer-groups.js';
 import type { PeerSpace } from './peer-space.js';
 import { PortTree } from './port-tree.js';
 import type { Cause } from './verdict.js';
@@ -21,6 +27,7 @@ export class DoorGroups {
   /** By all that decides how a socket fares but its port, and then by the door. */
   readonly #kinds = new Map<string, Map<Door, PortTree<Found>>>();
   readonly #kindOf = new Map<Socket, Map<Door, PortTree<Found>> | null>();
+  readonly #ourselves = { tcp: new Map<Door, Ourselves>(), udp: new Map<Door, Ourselves>() };
   /** Policy rules look at ports before anybody can note it. */
   readonly #routesByPort: boolean;
 
@@ -35,9 +42,11 @@ export class DoorGroups {
     const { host } = this;
     const { protocol, port } = target;
     const trees = this.#treesOf(target);
-    const find = (watch: PortWatch | null) =>
-      space ? groupPeers(host, target, door, space, watch) : groupHere(host, target, door, watch);
-    if (trees === null) return find(null);
+    const find = (watch: PortWatch | null, ourselves: Ourselves | null) =>
+      space
+        ? groupPeers(host, target, door, space, watch)
+        : groupHere(host, target, door, watch, ourselves);
+    if (trees === null) return find(null, null);
     const tree = trees.get(door) ?? new PortTree<Found>();
     trees.set(door, tree);
     const receivers = host.receivers(protocol, port);
@@ -48,9 +57,17 @@ export class DoorGroups {
         fate: fateFor(group.fate, known.receivers, receivers),
       }));
     const watch = new PortWatch(port);
-    const groups = find(watch);
+    const groups = find(watch, space ? null : this.#ourselvesAt(target, door));
     if (groups.every(({ fate }) => isPortless(fate))) tree.add(watch, { receivers, groups });
     return groups;
+  }
+
+  /** Which source this host has at a door is no matter of the port. */
+  #ourselvesAt(target: Target, door: Door): Ourselves | null {
+    const ofProtocol = this.#ourselves[target.protocol];
+    const known = ofProtocol.get(door) ?? ourselvesAt(this.host, target, door);
+    if (known) ofProtocol.set(door, known);
+    return known;
   }
 
   /** What is known of sockets of its kind; `null` where its kind cannot be told. */

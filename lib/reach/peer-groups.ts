@@ -1,8 +1,9 @@
-import { unspecified } from '../model/address.js';
+import { type Address, unspecified } from '../model/address.js';
 import { addressFromNumber, addressToNumber } from '../model/prefix-set.js';
 import type { Socket } from '../model/socket.js';
 import type { Host } from './host.js';
 import { type Door, knock, type SocketFate, type Target } from './knock.js';
+import { Audience } from './nftables/audience.js';
 import { Peer, PeerWatch } from './nftables/peer-watch.js';
 import type { PortWatch } from './nftables/port-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
@@ -20,18 +21,43 @@ export interface PeerGroup {
   readonly sentTo?: Socket | null;
 }
 
-/** This host itself, from the source that the kernel selects. */
+/** This host itself at one of its doors, from the source that the kernel selects: rules for others are not for it. */
+export class Ourselves {
+  readonly peer: Peer;
+  readonly audience: Audience;
+
+  constructor(address: Address) {
+    this.peer = new Peer(address);
+    const { number } = this.peer;
+    this.audience = new Audience(address.family, [{ first: number, last: number }]);
+  }
+}
+
+/** This host itself; `ourselves`: as it was found to ask at this door before. */
 export function groupHere(
   host: Host,
   target: Target,
   door: Door,
   port: PortWatch | null,
+  ourselves: Ourselves | null,
 ): PeerGroup[] {
-  const watch = port && new PeerWatch<CompiledRule>(nobody[door.family], port);
+  const { peer = nobody[door.family], audience = null } = ourselves ?? {};
+  const watch = port && new PeerWatch<CompiledRule>(peer, port, audience);
   const asked = knock(host, target, door, undefined, watch);
   if (!asked) return [];
-  const itself = addressToNumber(asked.followed.course.packet.source);
-  return [{ fate: asked.fate, parts: [single(itself)], beyond: false, ...wayOf(asked.followed) }];
+  const parts = [single(addressToNumber(sourceOf(asked.followed)))];
+  return [{ fate: asked.fate, parts, beyond: false, ...wayOf(asked.followed) }];
+}
+
+/** The source that the kernel selects for what this host asks at a door; `null` where that says nothing of the target. */
+export function ourselvesAt(host: Host, target: Target, door: Door): Ourselves | null {
+  const asked = knock(host, target, door, undefined);
+  return asked && new Ourselves(sourceOf(asked.followed));
+}
+
+/** As the sender wrote it. */
+function sourceOf({ course: { asked, packet } }: Followed): Address {
+  return asked?.source ?? packet.source;
 }
 
 /** Rules that tell more sets of peers apart than this are not followed to the end. */
