@@ -3,13 +3,14 @@ import type { Host, Receiver } from './host.js';
 import type { Door, SocketFate, Target } from './knock.js';
 import { PortWatch } from './nftables/port-watch.js';
 import {
+  Groups,
   groupHere,
   groupPeers,
   type Ourselves,
   ourselvesAt,
   type PeerGroup,
 } from './peer-groups.js';
-import type { PeerSpace } from './peer-space.js';
+import type { PeerSpace, StartingPart } from './peer-space.js';
 import { PortTree } from './port-tree.js';
 import type { Cause } from './verdict.js';
 
@@ -19,14 +20,17 @@ interface Found {
   readonly groups: readonly PeerGroup[];
 }
 
+/** What was found, by who asks: some peers, or this host itself. */
+type Trees = Map<StartingPart | null, PortTree<Found>>;
+
 /**
  * The groups of peers at each door. A host has many sockets that differ in their port alone, and few
  * ports that its rules tell apart: what came of asking for one of them holds for all others.
  */
 export class DoorGroups {
   /** By all that decides how a socket fares but its port, and then by the door. */
-  readonly #kinds = new Map<string, Map<Door, PortTree<Found>>>();
-  readonly #kindOf = new Map<Socket, Map<Door, PortTree<Found>> | null>();
+  readonly #kinds = new Map<string, Map<Door, Trees>>();
+  readonly #kindOf = new Map<Socket, Map<Door, Trees> | null>();
   readonly #ourselves = { tcp: new Map<Door, Ourselves>(), udp: new Map<Door, Ourselves>() };
   /** Policy rules look at ports before anybody can note it. */
   readonly #routesByPort: boolean;
@@ -39,27 +43,45 @@ export class DoorGroups {
 
   /** `space`: the peers behind the door's interface; `null` where this host itself asks. */
   at(target: Target, door: Door, space: PeerSpace | null): readonly PeerGroup[] {
-    const { host } = this;
+    const trees = this.#treesAt(target, door);
+    if (!space) return this.#shared(target, door, trees, null);
+    const groups = new Groups();
+    for (const start of space.parts) {
+      if (door.linkOnly && !start.onLink) continue;
+      const found = this.#shared(target, door, trees, start);
+      for (let place = 0; place < found.length; place++) groups.add(found[place]!);
+    }
+    return groups.all;
+  }
+
+  /** What was found of some peers for a port like this one; looked for where that was for none. */
+  #shared(
+    target: Target,
+    door: Door,
+    trees: Trees | null,
+    who: StartingPart | null,
+  ): readonly PeerGroup[] {
+    if (trees === null) return this.#find(target, door, who, null);
     const { protocol, port } = target;
-    const trees = this.#treesOf(target);
-    const find = (watch: PortWatch | null, ourselves: Ourselves | null) =>
-      space
-        ? groupPeers(host, target, door, space, watch)
-        : groupHere(host, target, door, watch, ourselves);
-    if (trees === null) return find(null, null);
-    const tree = trees.get(door) ?? new PortTree<Found>();
-    trees.set(door, tree);
-    const receivers = host.receivers(protocol, port);
+    const tree = trees.get(who) ?? new PortTree<Found>();
+    trees.set(who, tree);
+    const receivers = this.host.receivers(protocol, port);
     const known = tree.find(port);
-    if (known)
-      return known.groups.map((group) => ({
-        ...group,
-        fate: fateFor(group.fate, known.receivers, receivers),
-      }));
+    if (known) return groupsFor(known, receivers);
     const watch = new PortWatch(port);
-    const groups = find(watch, space ? null : this.#ourselvesAt(target, door));
+    const groups = this.#find(target, door, who, watch);
     if (groups.every(({ fate }) => isPortless(fate))) tree.add(watch, { receivers, groups });
     return groups;
+  }
+
+  #find(
+    target: Target,
+    door: Door,
+    who: StartingPart | null,
+    port: PortWatch | null,
+  ): readonly PeerGroup[] {
+    if (who) return groupPeers(this.host, target, door, who, port);
+    return groupHere(this.host, target, door, port, port && this.#ourselvesAt(target, door));
   }
 
   /** Which source this host has at a door is no matter of the port. */
@@ -70,8 +92,16 @@ export class DoorGroups {
     return known;
   }
 
-  /** What is known of sockets of its kind; `null` where its kind cannot be told. */
-  #treesOf({ protocol, port, socket }: Target): Map<Door, PortTree<Found>> | null {
+  /** What is known of sockets of its kind at a door; `null` where its kind cannot be told. */
+  #treesAt(target: Target, door: Door): Trees | null {
+    const doors = this.#doorsOf(target);
+    if (doors === null) return null;
+    const trees: Trees = doors.get(door) ?? new Map();
+    doors.set(door, trees);
+    return trees;
+  }
+
+  #doorsOf({ protocol, port, socket }: Target): Map<Door, Trees> | null {
     const known = socket ? this.#kindOf.get(socket) : undefined;
     if (known !== undefined) return known;
     const { host } = this;
@@ -87,6 +117,16 @@ export class DoorGroups {
     if (socket) this.#kindOf.set(socket, trees);
     return trees;
   }
+}
+
+/** The same groups, of the sockets of another port. */
+function groupsFor({ groups, receivers }: Found, to: readonly Receiver[]): readonly PeerGroup[] {
+  if (groups.every(({ fate }) => fateFor(fate, receivers, to) === fate)) return groups;
+  return groups.map((group) => ({
+    ...group,
+    fate: fateFor(group.fate, receivers, to),
+    name: null,
+  }));
 }
 
 function nameOf({ socket, device }: Receiver): string {

@@ -1,4 +1,4 @@
-import { type Address, unspecified } from '../model/address.js';
+import { type Address, formatAddress, unspecified } from '../model/address.js';
 import { addressFromNumber, addressToNumber } from '../model/prefix-set.js';
 import type { Socket } from '../model/socket.js';
 import type { Host } from './host.js';
@@ -8,15 +8,19 @@ import { Peer, PeerWatch } from './nftables/peer-watch.js';
 import type { PortWatch } from './nftables/port-watch.js';
 import type { CompiledRule } from './nftables/ruleset.js';
 import { divide, firstOf, type PeerPart, Region } from './peer-parts.js';
-import type { PeerSpace } from './peer-space.js';
+import type { StartingPart } from './peer-space.js';
 import type { Followed } from './trace.js';
 
 /** Peers with one fate at one door. */
 export interface PeerGroup {
   readonly fate: SocketFate;
-  readonly parts: PeerPart[];
+  /** The one who was asked about. */
+  readonly peer: string;
+  /** The fate, but for that peer's own address, once somebody has asked for its name. */
+  name: string | null;
+  readonly parts: readonly PeerPart[];
   /** Some of them stand beyond the link. */
-  beyond: boolean;
+  readonly beyond: boolean;
   /** Where it was asked for another address or port than it came to, who took it; `null` for nobody. */
   readonly sentTo?: Socket | null;
 }
@@ -45,13 +49,16 @@ export function groupHere(
   const watch = port && new PeerWatch<CompiledRule>(peer, port, audience);
   const asked = knock(host, target, door, undefined, watch);
   if (!asked) return [];
-  const parts = [single(addressToNumber(sourceOf(asked.followed)))];
-  return [{ fate: asked.fate, parts, beyond: false, ...wayOf(asked.followed) }];
+  const source = sourceOf(asked.followed);
+  const part = single(addressToNumber(source));
+  return [groupOf(asked.fate, formatAddress(source), part, false, asked.followed)];
 }
 
 /** The source that the kernel selects for what this host asks at a door; `null` where that says nothing of the target. */
 export function ourselvesAt(host: Host, target: Target, door: Door): Ourselves | null {
-  const asked = knock(host, target, door, undefined);
+  // Who watches peers has an index of the rules made for it, which all others that ask here need too.
+  const watch = host.ruleset && new PeerWatch<CompiledRule>(nobody[door.family]);
+  const asked = knock(host, target, door, undefined, watch);
   return asked && new Ourselves(sourceOf(asked.followed));
 }
 
@@ -64,69 +71,72 @@ function sourceOf({ course: { asked, packet } }: Followed): Address {
 const mostParts = 4096;
 
 /**
- * The peers behind a door by their fates. One of each part of them is asked about, and stands for all
- * whom no rule on its way tells apart from it; the others are parts again.
+ * Peers behind a door by their fates: those whom nothing but rules tells apart. One of each part of them is
+ * asked about, and stands for all whom no rule on its way tells apart from it; the others are parts again.
  */
 export function groupPeers(
   host: Host,
   target: Target,
   door: Door,
-  space: PeerSpace,
+  start: StartingPart,
   port: PortWatch | null,
-): PeerGroup[] {
+): readonly PeerGroup[] {
   const groups = new Groups();
   const watches = host.ruleset !== null;
-  for (const start of space.parts) {
-    if (door.linkOnly && !start.onLink) continue;
-    const waiting: PeerPart[] = [start];
-    for (let count = 1; waiting.length > 0; count++) {
-      const part = waiting.pop()!;
-      const peer =
-        part === start ? start.first : new Peer(addressFromNumber(firstOf(part)!, door.family));
-      const watch = watches ? new PeerWatch<CompiledRule>(peer, port, space.audience) : null;
-      const asked = knock(host, target, door, peer.text, watch);
-      const tooMany = watches && count >= mostParts;
-      let taken = part;
-      if (watch && !tooMany) {
-        const divided = divide(part, watch.conditions);
-        taken = divided.taken;
-        waiting.push(...divided.rest);
-      }
-      if (!asked) continue;
-      const fate =
-        tooMany || watch?.blurredBy ? forAll(taken, asked.fate, watch?.blurredBy) : asked.fate;
-      const group = groups.of(fate, peer.text, asked.followed);
-      group.parts.push(taken);
-      if (!start.onLink) group.beyond = true;
+  const waiting: PeerPart[] = [start];
+  for (let count = 1; waiting.length > 0; count++) {
+    const part = waiting.pop()!;
+    const peer =
+      part === start ? start.first : new Peer(addressFromNumber(firstOf(part)!, door.family));
+    const watch = watches ? new PeerWatch<CompiledRule>(peer, port, start.audience) : null;
+    const asked = knock(host, target, door, peer.text, watch);
+    const tooMany = watches && count >= mostParts;
+    let taken = part;
+    if (watch && !tooMany) {
+      const divided = divide(part, watch.conditions);
+      taken = divided.taken;
+      waiting.push(...divided.rest);
     }
+    if (!asked) continue;
+    const fate =
+      tooMany || watch?.blurredBy ? forAll(taken, asked.fate, watch?.blurredBy) : asked.fate;
+    groups.add(groupOf(fate, peer.text, taken, !start.onLink, asked.followed));
   }
   return groups.all;
 }
 
 const nobody = { ipv4: new Peer(unspecified('ipv4')), ipv6: new Peer(unspecified('ipv6')) };
 
-/** Peers by their fates. */
-class Groups {
-  readonly all: PeerGroup[] = [];
-  /** Of each group the first peer, and the name of its fate, once somebody has asked for it. */
-  readonly #firsts: string[] = [];
-  readonly #names: (string | undefined)[] = [];
+function groupOf(
+  fate: SocketFate,
+  peer: string,
+  part: PeerPart,
+  beyond: boolean,
+  followed: Followed,
+): PeerGroup {
+  return { fate, peer, name: null, parts: [part], beyond, ...wayOf(followed) };
+}
 
-  /** `peer`: who met this fate. */
-  of(fate: SocketFate, peer: string, followed: Followed): PeerGroup {
-    let name: string | undefined;
-    for (const [place, group] of this.all.entries()) {
-      if (!mayBeOne(group.fate, fate)) continue;
-      name ??= keyOf(fate, peer);
-      this.#names[place] ??= keyOf(group.fate, this.#firsts[place]!);
-      if (this.#names[place] === name) return group;
+/** Peers by their fates. */
+export class Groups {
+  readonly all: PeerGroup[] = [];
+
+  /** Those of a group are with those of the same fate: the group itself stays as it is. */
+  add(group: PeerGroup): void {
+    for (let place = 0; place < this.all.length; place++) {
+      const known = this.all[place]!;
+      if (!mayBeOne(known.fate, group.fate) || nameOfFate(known) !== nameOfFate(group)) continue;
+      const parts = [...known.parts, ...group.parts];
+      this.all[place] = { ...known, parts, beyond: known.beyond || group.beyond };
+      return;
     }
-    const group = { fate, parts: [], beyond: false, ...wayOf(followed) };
     this.all.push(group);
-    this.#firsts.push(peer);
-    this.#names.push(name);
-    return group;
   }
+}
+
+function nameOfFate(group: PeerGroup): string {
+  group.name ??= keyOf(group.fate, group.peer);
+  return group.name;
 }
 
 /** Most fates that differ do so at first sight. */

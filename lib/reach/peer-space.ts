@@ -18,6 +18,8 @@ export interface StartingPart extends PeerPart {
   readonly onLink: boolean;
   /** The one with the lowest address. */
   readonly first: Peer;
+  /** All of them, as rules see them. */
+  readonly audience: Audience;
 }
 
 /** Addresses that no peer has, between others. */
@@ -30,8 +32,6 @@ interface Gap extends AddressRange {
 /** The peers of a family behind one interface. */
 export class PeerSpace {
   readonly parts: readonly StartingPart[];
-  /** All of them, as rules see them. */
-  readonly audience: Audience;
   readonly #gaps: readonly Gap[];
   readonly #lists: PeerLists;
 
@@ -52,10 +52,9 @@ export class PeerSpace {
       if (who !== 'neighbour' && who !== 'beyond') return [];
       const region = new Region(joinedRanges(ranges));
       const first = new Peer(addressFromNumber(region.ranges[0]!.first, family));
-      return [{ region, holes: none, onLink: who === 'neighbour', first }];
+      const audience = new Audience(family, region.ranges);
+      return [{ region, holes: none, onLink: who === 'neighbour', first, audience }];
     });
-    const everybody = joinedRanges(this.parts.flatMap(({ region }) => region.ranges));
-    this.audience = new Audience(family, everybody);
     this.#gaps = gapsOf(pieces.map((piece) => ({ ...piece, who: whoOf(piece.class) })));
   }
 
