@@ -121,12 +121,15 @@ export class DoorGroups {
 
 /** The same groups, of the sockets of another port. */
 function groupsFor({ groups, receivers }: Found, to: readonly Receiver[]): readonly PeerGroup[] {
-  if (groups.every(({ fate }) => fateFor(fate, receivers, to) === fate)) return groups;
-  return groups.map((group) => ({
-    ...group,
-    fate: fateFor(group.fate, receivers, to),
-    name: null,
-  }));
+  let changed: PeerGroup[] | null = null;
+  for (let place = 0; place < groups.length; place++) {
+    const group = groups[place]!;
+    const fate = fateFor(group.fate, receivers, to);
+    if (fate === group.fate) continue;
+    changed ??= groups.slice();
+    changed[place] = { ...group, fate, name: null };
+  }
+  return changed ?? groups;
 }
 
 function nameOf({ socket, device }: Receiver): string {

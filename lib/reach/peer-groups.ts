@@ -120,14 +120,20 @@ function groupOf(
 /** Peers by their fates. */
 export class Groups {
   readonly all: PeerGroup[] = [];
+  /** The parts of each, where they are a list of ours. */
+  readonly #own: (PeerPart[] | undefined)[] = [];
 
   /** Those of a group are with those of the same fate: the group itself stays as it is. */
   add(group: PeerGroup): void {
     for (let place = 0; place < this.all.length; place++) {
       const known = this.all[place]!;
       if (!mayBeOne(known.fate, group.fate) || nameOfFate(known) !== nameOfFate(group)) continue;
-      const parts = [...known.parts, ...group.parts];
-      this.all[place] = { ...known, parts, beyond: known.beyond || group.beyond };
+      const beyond = known.beyond || group.beyond;
+      const own = this.#own[place] ?? known.parts.slice();
+      own.push(...group.parts);
+      if (own !== known.parts || beyond !== known.beyond)
+        this.all[place] = { ...known, parts: own, beyond };
+      this.#own[place] = own;
       return;
     }
     this.all.push(group);
