@@ -1,7 +1,8 @@
 import { isLinkLocal, parseAddress } from '../model/address.js';
 import type { HostState } from '../model/host-state.js';
 import { hostOf } from '../reach/host.js';
-import { keyTo, unknownUser } from '../reach/policy.js';
+import { keyTo } from '../reach/policy.js';
+import { unknownUser } from '../reach/ready-rule.js';
 
 /**
  * The interface by which a host would send to a peer: its own routing, rules and all, for a packet

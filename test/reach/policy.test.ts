@@ -4,7 +4,7 @@ import type { Route } from '#earshot/model/route.js';
 import type { Rule } from '#earshot/model/rule.js';
 import type { RouteKey } from '#earshot/reach/fib.js';
 import { Host } from '#earshot/reach/host.js';
-import { unknownUser } from '#earshot/reach/policy.js';
+import { unknownUser } from '#earshot/reach/ready-rule.js';
 import { host, link, route, rule } from './support/state.js';
 
 const destination = '10.9.0.1';

@@ -14,7 +14,7 @@ import type { Course, Fate } from '../course.js';
 import type { Found, RouteKey } from '../fib.js';
 import { type Device, LOOPBACK_INDEX } from '../host.js';
 import type { Frame } from '../nftables/frame.js';
-import { unknownUser } from '../policy.js';
+import { unknownUser } from '../ready-rule.js';
 import { isReady, selectSourceIpv6 } from '../source-address.js';
 import type { Symptom } from '../verdict.js';
 import { chosenSource } from './chosen-source.js';

@@ -8,7 +8,7 @@ import {
 import type { Device } from '../../host.js';
 import { LOOPBACK_INDEX } from '../../host.js';
 import type { Run } from '../../nftables/run.js';
-import { unknownUser } from '../../policy.js';
+import { unknownUser } from '../../ready-rule.js';
 import { type Answer, holds, option, options, type Reader } from '../extension.js';
 
 const FLAG = { loose: 1, mark: 2, acceptLocal: 4, invert: 8 } as const;
