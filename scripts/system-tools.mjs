@@ -69,10 +69,15 @@ const needs = {
   ],
 };
 
-/** Where programs are looked for: an ordinary user's PATH on Debian leaves out the sbin directories. */
+/**
+ * Where programs are looked for: an ordinary user's PATH on Debian leaves out the sbin directories, and
+ * npm puts the programs of packages first, of which one is named nft and is not nft(8).
+ */
 export const searchPath = [
   ...new Set([
-    ...(process.env.PATH ?? '').split(delimiter).filter(Boolean),
+    ...(process.env.PATH ?? '')
+      .split(delimiter)
+      .filter((directory) => directory && !/\/node_modules\/\.bin\/?$/.test(directory)),
     '/usr/local/sbin',
     '/usr/sbin',
     '/sbin',

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <mutex>
 #include <utility>
@@ -24,31 +22,11 @@ Kept& kept() {
   return only;
 }
 
-/**
- * The directory of the calling thread's namespaces if that is the main one, which asks the small
- * questions that block, else -1: from there the kernel has half as far to look. What is in it
- * follows the thread from one namespace to the next. Used by that thread alone.
- */
-int ownDirectory() {
-  static pid_t of = 0;
-  static Descriptor& directory = *new Descriptor;
-  const pid_t process = getpid();
-  if (syscall(SYS_gettid) != process) return -1;
-  // After a fork() it would still be the parent's.
-  if (of != process) {
-    directory = Descriptor(open("/proc/thread-self/ns", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    of = process;
-  }
-  return directory.get();
-}
-
 }  // namespace
 
 std::optional<NamespaceId> currentNamespace() {
   struct stat here {};
-  const int directory = ownDirectory();
-  const bool told = directory >= 0 && fstatat(directory, "net", &here, 0) == 0;
-  if (!told && stat("/proc/thread-self/ns/net", &here) < 0) return std::nullopt;
+  if (stat("/proc/thread-self/ns/net", &here) < 0) return std::nullopt;
   return NamespaceId{here.st_dev, here.st_ino};
 }
 

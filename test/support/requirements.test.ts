@@ -17,6 +17,15 @@ test('a program that is not installed is named in the reason', (t) => {
   );
 });
 
+test.serial('a program of a package is none of the system', (t) => {
+  const path = process.env.PATH;
+  t.teardown(() => {
+    process.env.PATH = path;
+  });
+  process.env.PATH = `${join(repositoryRoot, 'node_modules/.bin')}:${path}`;
+  t.not(missing('tool:ava'), null);
+});
+
 test('a requirement of its own gives its own reason', (t) => {
   t.is(missing({ name: 'moon', missing: () => 'needs a full moon' }), 'needs a full moon');
   t.is(missing({ name: 'moon', missing: () => null }), null);

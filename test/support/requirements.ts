@@ -50,8 +50,10 @@ function isFirstRoot(): boolean {
   return process.getuid?.() === 0 && everyone.test(readFileSync('/proc/self/uid_map', 'utf8'));
 }
 
+/** npm puts the programs of packages first in PATH, of which one is named nft and is not nft(8). */
 function isInstalled(program: string): boolean {
   return `${process.env.PATH}:/usr/sbin:/sbin`.split(delimiter).some((directory) => {
+    if (/\/node_modules\/\.bin\/?$/.test(directory)) return false;
     try {
       accessSync(resolve(directory, program), constants.X_OK);
       return true;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 
 /**
- * The environment of the programs that tests run. ava puts node_modules/.bin first in PATH, and a
+ * The environment of the programs that tests run. npm puts node_modules/.bin first in PATH, and a
  * package there brings a program `nft` that is not nft(8).
  */
 export const SYSTEM_ENVIRONMENT = {
