@@ -10,12 +10,12 @@ import type { Socket } from '../model/socket.js';
 import type { Device, Host } from './host.js';
 import type { Door } from './knock.js';
 
-const known = new WeakMap<Host, Map<string, readonly Door[]>>();
+const doorsByAddress = new WeakMap<Host, Map<string, readonly Door[]>>();
 
 /** Where a peer would knock: an interface's own addresses, and the one the socket is bound to. */
 export function doors(host: Host, socket: Socket | null): readonly Door[] {
-  const ofHost = known.get(host) ?? new Map<string, readonly Door[]>();
-  known.set(host, ofHost);
+  const ofHost = doorsByAddress.get(host) ?? new Map<string, readonly Door[]>();
+  doorsByAddress.set(host, ofHost);
   const address = socket ? socket.local.address : '';
   const made = ofHost.get(address) ?? doorsOf(entrancesOf(host), address);
   ofHost.set(address, made);

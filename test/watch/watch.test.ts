@@ -33,6 +33,17 @@ for line in sys.stdin:
     exec(line)
     print("done", flush=True)`;
 
+/** For that: a client of 9000 that always comes from 9001, and leaves by a reset. */
+const connecting = `
+import socket
+def connect():
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+    client.bind(("127.0.0.1", 9001))
+    client.connect(("127.0.0.1", 9000))
+    return client`;
+
 function madeOf(t: ExecutionContext): Namespace {
   const here = namespaceFor(t);
   here.ip('link set lo up');
@@ -142,7 +153,7 @@ live(
   'whoever has the ends of one that came as a request, and ended late, is told as well',
   async (t) => {
     const here = madeOf(t);
-    const { say, told } = await python(t, here, '-c', obedient);
+    const { say, told } = await python(t, here, '-c', `${connecting}\n${obedient}`);
     const run = async (...lines: string[]) => {
       for (const line of lines) {
         say(line);
@@ -153,15 +164,6 @@ live(
     await run(
       listening(9000),
       'server.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)',
-      `exec("""
-def connect():
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
-    client.bind(("127.0.0.1", 9001))
-    client.connect(("127.0.0.1", 9000))
-    return client
-""".strip())`.replaceAll('\n', '\\n'),
     );
     const watcher = watch({ netns: here.path, intervalMs: 300, exposure: false });
     t.teardown(() => watcher.close());

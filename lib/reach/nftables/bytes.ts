@@ -2,15 +2,8 @@
 export function bytesFromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length >>> 1);
   for (let index = 0; index < bytes.length; index++)
-    bytes[index] =
-      (digitOf(text.charCodeAt(index * 2)) << 4) | digitOf(text.charCodeAt(index * 2 + 1));
+    bytes[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
   return bytes;
-}
-
-function digitOf(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  const letter = code | 0x20;
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : 0;
 }
 
 /** Bytes as hexadecimal text. */

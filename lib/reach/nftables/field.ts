@@ -46,7 +46,7 @@ export class Fields {
 
   /** `recipe`: a load into the first register, and what is done to it there. */
   of(recipe: readonly NftExpression[], length: number): Field {
-    const text = `${length} ${nameOf(recipe)}`;
+    const text = `${length} ${JSON.stringify(recipe)}`;
     const known = this.#known.get(text);
     if (known) return known;
     const steps = recipe.map(this.compile);
@@ -64,15 +64,6 @@ export class Fields {
     this.#known.set(text, made);
     return made;
   }
-}
-
-/** All that a recipe says; of the loads that nearly all rules begin with it is quickly told. */
-function nameOf(recipe: readonly NftExpression[]): string {
-  const [load] = recipe;
-  if (recipe.length === 1 && load!.kind === 'meta') return `meta ${load.key}`;
-  if (recipe.length === 1 && load!.kind === 'payload')
-    return `payload ${load.base} ${load.offset} ${load.length}`;
-  return JSON.stringify(recipe);
 }
 
 /** Bytes where headers of IPv4 or of IPv6 have addresses. */

@@ -34,21 +34,20 @@ export function makeFrame(
   isReply: boolean,
 ): Frame {
   const blank = blankOf(kind, family, sender);
-  const transport = family === 'ipv4' ? 20 : 40;
-  const bytes = new Uint8Array(blank.bytes);
-  writeAddresses(family, tuple, bytes);
-  if (kind !== 'icmp-error') writePorts(tuple, bytes, transport);
-  return new Frame({
+  const frame = new Frame({
     kind,
     family,
     protocol: protocolOf[kind](family),
-    bytes,
+    bytes: new Uint8Array(blank.bytes),
     unknown: blank.unknown,
-    transport,
+    transport: family === 'ipv4' ? 20 : 40,
     open: kind === 'udp' || kind === 'icmp-error',
     tuple,
     isReply,
   });
+  frame.setSource(tuple.source, tuple.sourcePort);
+  frame.setDestination(tuple.destination, tuple.destinationPort);
+  return frame;
 }
 
 /** Packets without their ends, by their senders: of one kind and one kind of sender, all else is the same. */
@@ -98,7 +97,8 @@ export function makeSolicitation(
   const draft = new Draft(network + transportLength('neighbour'));
   const tuple = { source, sourcePort: 0, destination, destinationPort: 0 };
   writeIpv6(draft, 'neighbour', 58, { ttl: 255, mtu: 0 });
-  writeAddresses('ipv6', tuple, draft.bytes);
+  writeAddress(source, draft.bytes, 8);
+  writeAddress(destination, draft.bytes, 24);
   draft.put(network, isReply ? 136 : 135);
   draft.unknownFrom(network + 2, 2);
   // Of an answer: router, solicited, override.
@@ -219,18 +219,6 @@ function writeIpv6(draft: Draft, kind: FrameKind, protocol: number, sender: Send
   else draft.put16(4, draft.bytes.length - 40);
   draft.put(6, protocol);
   draft.ttl(7, sender);
-}
-
-function writeAddresses(family: Family, { source, destination }: Tuple, bytes: Uint8Array): void {
-  writeAddress(source, bytes, family === 'ipv4' ? 12 : 8);
-  writeAddress(destination, bytes, family === 'ipv4' ? 16 : 24);
-}
-
-function writePorts({ sourcePort, destinationPort }: Tuple, bytes: Uint8Array, at: number): void {
-  bytes[at] = sourcePort >>> 8;
-  bytes[at + 1] = sourcePort;
-  bytes[at + 2] = destinationPort >>> 8;
-  bytes[at + 3] = destinationPort;
 }
 
 /** tcp_options_write: segment size, SACK permitted, timestamps, window scale; then only timestamps. */
