@@ -225,7 +225,9 @@ export interface WatchBatch extends SocketTableData {
 export interface NativeWatch {
   /** The next batch; `null` when there will be none. Not before the last one has come. */
   next(): Promise<WatchBatch | null>;
-  /** Settles when the thread has ended. */
+  /** Settles when the first look is done, or it is over. */
+  ready: Promise<void>;
+  /** Settles when the thread has ended. Asked once. */
   close(): Promise<void>;
   /** Whether one who waits for a batch keeps the process running; it does unless told otherwise. */
   setRef(keeps: boolean): void;
@@ -269,7 +271,7 @@ interface Native {
   ownersSync(query: OwnerQuery): OwnerTable;
   /** A byte of `SocketOption` bits for each row; 0 for a socket that could not be asked. */
   socketOptions(descriptors: DescriptorTable): Promise<Uint8Array>;
-  /** Waits for the first look at listeners, and a few milliseconds for that at the others. */
+  /** Waits for the first look at listeners. */
   startWatch(query: WatchQuery): NativeWatch;
 }
 
@@ -297,9 +299,10 @@ interface Addon
     ...values: [...Packed, take: (first: number, part: CrossedTable) => void]
   ): Promise<void>;
   dumpSocketsSync(...query: Packed): ReturnType<Native['dumpSocketsSync']>;
-  startWatch(
-    ...query: Packed
-  ): Omit<NativeWatch, 'next'> & { next(): Promise<CrossedTable | null> };
+  startWatch(...query: Packed): Omit<NativeWatch, 'ready' | 'next'> & {
+    ready(): Promise<void>;
+    next(): Promise<CrossedTable | null>;
+  };
 }
 
 const load = () => loadAddon() as Addon;
@@ -379,7 +382,12 @@ export const native: Native = {
         throw translate(error, query);
       }
     };
-    return { next, close: () => watch.close(), setRef: (keeps) => watch.setRef(keeps) };
+    return {
+      ready: watch.ready(),
+      next,
+      close: () => watch.close(),
+      setRef: (keeps) => watch.setRef(keeps),
+    };
   },
 };
 

@@ -51,6 +51,11 @@ export interface Watcher extends AsyncIterable<Change[]>, AsyncDisposable {
   next(): Promise<IteratorResult<Change[], undefined>>;
   /** Leaving the loop closes it too. */
   return(): Promise<IteratorResult<Change[], undefined>>;
+  /**
+   * Settles when the first look at the sockets is done: what opens from then on is told. Also when it is
+   * closed before; it never rejects.
+   */
+  readonly ready: Promise<void>;
   /** Itself: two loops over one watcher share what it tells. */
   [Symbol.asyncIterator](): Watcher;
   /** Ends it; settles when its thread has ended and nothing is left open. */

@@ -2,10 +2,11 @@ import { Worker } from 'node:worker_threads';
 import { EarshotError } from '../errors.js';
 import type { CheckedOptions } from '../kernel/read-options.js';
 import type { ReadOptions, SocketFilter } from '../model/socket.js';
+import type { Exposure } from '../reach/exposure-row.js';
 import type { Change } from './change.js';
 import { listenersIn } from './changes.js';
 import type { ExposureChange, ExposureQuery } from './exposure-changes.js';
-import type { ExposureAnswer } from './exposure-worker.js';
+import type { ExposureAnswer, ExposureRequest } from './exposure-worker.js';
 
 /** Changes come in flocks: who reaches what is asked when it has been quiet for so long, … */
 const QUIET = 50;
@@ -29,10 +30,12 @@ interface Told {
 
 /** Asks the worker who reaches the listeners, whenever that may be different. */
 export class Exposures {
-  readonly #worker: Worker;
   readonly #told: Told;
   readonly #opened = new Set<string>();
-  #changes: ExposureChange[] = [];
+  /** What nobody has taken yet, by endpoint. */
+  #changes = new Map<string, ExposureChange>();
+  #worker: Worker | null = null;
+  #closed = false;
   #looking = true;
   /** When something first gave cause to look again. */
   #cause: number | null = null;
@@ -41,14 +44,8 @@ export class Exposures {
 
   constructor(asked: Asked, told: Told) {
     this.#told = told;
-    this.#worker = new Worker(new URL('./exposure-worker.js', import.meta.url), {
-      workerData: queryOf(asked),
-      execArgv: [],
-    });
-    this.#worker.on('message', (answer: ExposureAnswer) => this.#answered(answer));
-    this.#worker.on('error', (error) => told.failed(error));
-    this.#worker.unref(); // after on(), which makes it count again
-    this.#look();
+    // To make a thread takes milliseconds, and so does what watch() does before.
+    setImmediate(() => this.#start(queryOf(asked)));
   }
 
   /** Something has changed that may change who reaches whom. */
@@ -62,24 +59,41 @@ export class Exposures {
 
   /** What is different since this was last asked. */
   take(): Change[] {
-    const changes = this.#changes;
-    this.#changes = [];
+    const changes = [...this.#changes.values()];
+    this.#changes.clear();
     return changes.map((change) => ({ type: 'exposure-changed', ...change }));
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#looking = true; // never again
-    this.#worker.ref(); // or the process might end before this has settled
-    await this.#worker.terminate();
+    this.#worker?.ref(); // or the process might end before this has settled
+    await this.#worker?.terminate();
+  }
+
+  #start(query: ExposureQuery): void {
+    if (this.#closed) return;
+    const worker = new Worker(new URL('./exposure-worker.js', import.meta.url), {
+      workerData: query,
+      execArgv: [],
+    });
+    worker.on('message', (answer: ExposureAnswer) => this.#answered(answer));
+    worker.on('error', (error) => this.#told.failed(error));
+    worker.unref(); // after on(), which makes it count again
+    this.#worker = worker;
+    this.#look();
   }
 
   #look(): void {
     this.#looking = true;
     this.#cause = null;
-    this.#worker.postMessage(this.#opened);
+    this.#ask(this.#opened);
     this.#opened.clear();
+  }
+
+  #ask(request: ExposureRequest): void {
+    if (!this.#closed) this.#worker?.postMessage(request);
   }
 
   #answered(answer: ExposureAnswer): void {
@@ -88,26 +102,33 @@ export class Exposures {
       this.#told.failed(code === null ? new Error(message) : new EarshotError(code, message));
       return;
     }
-    this.#looking = false;
-    this.#mayLook = performance.now() + REST * answer.milliseconds;
     this.#merge(answer.changes);
-    this.#schedule();
-    if (this.#changes.length > 0) this.#told.changed();
+    if (answer.more) {
+      // Others have their turn of the event loop between two pieces.
+      setImmediate(() => this.#ask('more'));
+    } else {
+      this.#looking = false;
+      this.#mayLook = performance.now() + REST * answer.milliseconds;
+      this.#schedule();
+    }
+    if (this.#changes.size > 0) this.#told.changed();
   }
 
   /** Of what nobody has taken yet, what was stays what was told last. */
   #merge(changes: readonly ExposureChange[]): void {
     for (const change of changes) {
-      const before = this.#changes.find(({ exposure }) => sameEndpoint(exposure, change.exposure));
-      if (before) before.exposure = change.exposure;
-      else this.#changes.push({ ...change });
+      const key = endpointOf(change.exposure);
+      const before = this.#changes.get(key);
+      const was = before ? before.was : change.was;
+      // Who came and went meanwhile makes no difference.
+      if (was === null && isGone(change.exposure)) this.#changes.delete(key);
+      else if (before) before.exposure = change.exposure;
+      else this.#changes.set(key, change);
     }
-    // Who came and went meanwhile makes no difference.
-    this.#changes = this.#changes.filter(({ exposure, was }) => was !== null || !isGone(exposure));
   }
 
   #schedule(): void {
-    if (this.#looking) return;
+    if (this.#looking || this.#closed) return;
     if (this.#timer) clearTimeout(this.#timer);
     const now = performance.now();
     const wait = this.#cause === null ? PERIOD : Math.min(QUIET, this.#cause + LONGEST_WAIT - now);
@@ -123,15 +144,11 @@ function queryOf({ read, filter, existing }: Asked): ExposureQuery {
   return { read: options, filter: listeners, existing };
 }
 
-function isGone({ reach, blocked, unknown }: ExposureChange['exposure']): boolean {
+function isGone({ reach, blocked, unknown }: Exposure): boolean {
   return reach.length + blocked.length + unknown.length === 0;
 }
 
-function sameEndpoint(one: ExposureChange['exposure'], other: ExposureChange['exposure']): boolean {
-  return (
-    one.endpoint.protocol === other.endpoint.protocol &&
-    one.endpoint.port === other.endpoint.port &&
-    one.socket?.local.address === other.socket?.local.address &&
-    one.socket?.boundInterface === other.socket?.boundInterface
-  );
+function endpointOf({ endpoint, socket }: Exposure): string {
+  const { protocol, port } = endpoint;
+  return `${protocol} ${port} ${socket?.local.address} ${socket?.boundInterface}`;
 }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { readOwners } from '../kernel/owners.js';
 import { type NativeWatch, native, type WatchBatch } from '../native.js';
 import type { Change, Watcher, WatchOptions } from './change.js';
@@ -9,11 +10,10 @@ import { type CheckedWatch, checkWatchOptions } from './options.js';
  * Tells what changes: sockets that open, close and change state, the network, and who reaches the
  * listeners. The kernel is polled on a thread of its own, and only what is different is handed over.
  *
- * What is promised. Everything is told once that happens to a socket after `watch()` has returned, with
- * two limits. Where the first look at the connections takes more than 20 milliseconds of processor
- * time (from some ten thousand on) it still goes on when `watch()` returns, and what opens meanwhile counts as
- * having been there; listeners have always been looked at by then. And of what happens between two polls the outcome is told, not
- * each step: a socket that changed its state twice has changed once. A TCP connection or UDP socket that
+ * What is promised. Everything is told once that happens to a listener or to the network after `watch()` has returned, and
+ * to any other socket after `ready` has settled, some milliseconds later: it walks the kernel's table of
+ * connections first, and what opens meanwhile counts as having been there. Of what happens between two polls the
+ * outcome is told, not each step: a socket that changed its state twice has changed once. A TCP connection or UDP socket that
  * opened and closed between two polls is told as both, by the kernel's word of its end, unless the filter
  * has `state`, `uid`, `mark` or `cgroup`, which that does not tell; a listener that did so is not, a connection that
  * was refused is not, and one that was reset is only if its descriptor was closed within ten seconds.
@@ -53,6 +53,7 @@ type Result = IteratorResult<Change[], undefined>;
 type Waiter = { resolve(result: Result): void; reject(error: unknown): void };
 
 class SocketWatcher implements Watcher {
+  readonly ready: Promise<void>;
   readonly #owners: boolean;
   readonly #native: NativeWatch;
   readonly #exposures: Exposures | null;
@@ -71,6 +72,7 @@ class SocketWatcher implements Watcher {
   constructor({ query, read, filter, signal, exposure }: CheckedWatch) {
     this.#owners = read.owners ?? false;
     this.#native = native.startWatch(query);
+    this.ready = this.#native.ready;
     this.#exposures = exposure
       ? new Exposures(
           { read, filter, existing: query.existing },
@@ -162,6 +164,8 @@ class SocketWatcher implements Watcher {
   async #ask(): Promise<void> {
     this.#asking = true;
     try {
+      // Where there is much to tell, others have their turn of the event loop between two batches.
+      await turn();
       const batch = await this.#native.next();
       if (batch === null) return;
       const changes = await this.#changesOf(batch);

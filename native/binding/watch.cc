@@ -54,14 +54,13 @@ class Watch : public Napi::ObjectWrap<Watch> {
     return DefineClass(
         env, "Watch",
         {InstanceMethod<&Watch::next>("next"), InstanceMethod<&Watch::close>("close"),
-         InstanceMethod<&Watch::setRef>("setRef")});
+         InstanceMethod<&Watch::ready>("ready"), InstanceMethod<&Watch::setRef>("setRef")});
   }
 
   explicit Watch(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Watch>(info), env_(info.Env()) {
     watch::Query query = watchQuery(info);
     function_ = Function::New(info.Env(), "earshot-watch", 0, 1, new SharedLink(link_),
                               [](Napi::Env, void*, SharedLink* link) { delete link; });
-    function_.Unref(info.Env());
     std::optional<Failure> failure;
     try {
       // The function is a handle that may be used on whatever thread, until it is released.
@@ -95,6 +94,18 @@ class Watch : public Napi::ObjectWrap<Watch> {
 
   static void onCleanup(void* data) { static_cast<Watch*>(data)->end(); }
 
+  /** Settles when the first look is done, or it is over. Asked once. */
+  Napi::Value ready(const Napi::CallbackInfo&) {
+    const auto deferred = Napi::Promise::Deferred::New(env_);
+    if (isReady_)
+      deferred.Resolve(env_.Undefined());
+    else if (ready_)
+      deferred.Reject(Napi::TypeError::New(env_, "it was asked already").Value());
+    else
+      ready_.emplace(deferred);
+    return deferred.Promise();
+  }
+
   /** The next batch; null when there will be none. Not before the last one has come. */
   Napi::Value next(const Napi::CallbackInfo& info) {
     const auto deferred = Napi::Promise::Deferred::New(env_);
@@ -113,20 +124,20 @@ class Watch : public Napi::ObjectWrap<Watch> {
     return deferred.Promise();
   }
 
-  /** Settles when the thread has ended. */
+  /** Settles when the thread has ended. Asked once. */
   Napi::Value close(const Napi::CallbackInfo&) {
     const auto deferred = Napi::Promise::Deferred::New(env_);
     if (!watcher_) {
       deferred.Resolve(env_.Undefined());
-      return deferred.Promise();
-    }
-    if (!closing_) {
+    } else if (closing_) {
+      deferred.Reject(Napi::TypeError::New(env_, "it is being closed already").Value());
+    } else {
       Ref();
       closing_.emplace(deferred);
       updateRef();
       watcher_->stop();
     }
-    return closing_->Promise();
+    return deferred.Promise();
   }
 
   /** Whether one who waits for a batch keeps the process running. */
@@ -138,6 +149,8 @@ class Watch : public Napi::ObjectWrap<Watch> {
 
   void took(Batch& batch) {
     const Napi::HandleScope scope(env_);
+    if (batch.ready || batch.ended) becomeReady();
+    if (batch.ready) return updateRef();
     const auto waiting = std::exchange(waiting_, std::nullopt);
     const auto closing = batch.ended ? std::exchange(closing_, std::nullopt) : std::nullopt;
     if (batch.ended)
@@ -163,6 +176,11 @@ class Watch : public Napi::ObjectWrap<Watch> {
     }
   }
 
+  void becomeReady() {
+    isReady_ = true;
+    if (const auto ready = std::exchange(ready_, std::nullopt)) ready->Resolve(env_.Undefined());
+  }
+
   /** Ends the thread, waiting for it, and gives back what it was given. */
   void end() {
     if (!watcher_) return;
@@ -173,7 +191,7 @@ class Watch : public Napi::ObjectWrap<Watch> {
 
   void updateRef() {
     if (!watcher_) return;
-    if (closing_ || (waiting_ && keeps_))
+    if (closing_ || ((waiting_ || !isReady_) && keeps_))
       function_.Ref(env_);
     else
       function_.Unref(env_);
@@ -183,6 +201,8 @@ class Watch : public Napi::ObjectWrap<Watch> {
   const SharedLink link_ = std::make_shared<Link>(Link{this});
   Function function_;
   std::unique_ptr<Watcher> watcher_;
+  std::optional<Napi::Promise::Deferred> ready_;
+  bool isReady_ = false;
   std::optional<Napi::Promise::Deferred> waiting_;
   std::optional<Napi::Promise::Deferred> closing_;
   std::optional<Failure> failure_;

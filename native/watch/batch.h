@@ -22,6 +22,8 @@ struct Batch {
   uint32_t network = 0;
   /** Sockets that opened and closed between two polls may be missing. */
   bool missed = false;
+  /** The first look is done, and what opens from now on is told: nothing else is. */
+  bool ready = false;
   /** It is over: nothing follows. With the reason, unless it was asked for. */
   bool ended = false;
   std::optional<Failure> failure;

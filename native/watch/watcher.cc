@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,21 +27,8 @@ constexpr milliseconds kBreath{5};
 /** A change of the network is told so soon: more of it mostly follows. */
 constexpr milliseconds kSoon{100};
 
-/** How much work at the start, which is more on a large host, may hold up who starts to watch. */
-constexpr milliseconds kStart{20};
 /** No host is so slow, and nobody waits for ever. */
-constexpr milliseconds kLongStart{1000};
-
-/** How long a thread has been at work: other programs may keep it from that. */
-std::chrono::nanoseconds workOf(std::thread& thread) {
-  clockid_t clock;
-  timespec time;
-  if (pthread_getcpuclockid(thread.native_handle(), &clock) != 0 ||
-      clock_gettime(clock, &time) != 0) {
-    return kLongStart;  // it has ended
-  }
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
+constexpr milliseconds kLongestStart{1000};
 
 }  // namespace
 
@@ -65,12 +51,8 @@ Watcher::~Watcher() {
 }
 
 void Watcher::waitForStart() {
-  const auto limit = Clock::now() + kLongStart;
   std::unique_lock lock(mutex_);
-  hasStarted_.wait_until(lock, limit, [&] { return started_ >= 1; });
-  while (started_ < 2 && Clock::now() < limit && workOf(thread_) < kStart) {
-    hasStarted_.wait_for(lock, milliseconds(1));
-  }
+  hasStarted_.wait_for(lock, kLongestStart, [&] { return started_; });
 }
 
 void Watcher::next() {
@@ -99,17 +81,19 @@ void Watcher::run() {
   } catch (...) {
     last->failure = currentFailure("watch", "watching");
   }
-  hasStarted(2);
+  hasStarted();
   deliver_(std::move(last));
 }
 
 void Watcher::watch() {
   Poller poller(query_);
   poller.startWaiting();
-  hasStarted(1);
+  hasStarted();
   const auto begun = Clock::now();
   poller.startAll();
-  hasStarted(2);
+  auto ready = std::make_unique<Batch>();
+  ready->ready = true;
+  deliver_(std::move(ready));
   auto due = begun + query_.interval;
   auto mayHear = begun;
   bool spoken = true;
@@ -157,9 +141,9 @@ bool Watcher::isWanted() {
   return wanted_;
 }
 
-void Watcher::hasStarted(int steps) {
+void Watcher::hasStarted() {
   const std::lock_guard lock(mutex_);
-  started_ = steps;
+  started_ = true;
   hasStarted_.notify_all();
 }
 

@@ -14,8 +14,9 @@
 namespace earshot::watch {
 
 /**
- * Polls on a thread of its own. It hands over one batch each time that it is asked for one, and
- * polls for that alone: who does not ask is told what is different when they ask again.
+ * Polls on a thread of its own. It says when it is ready; from then on it hands over one batch each
+ * time that it is asked for one, and polls for that alone: who does not ask is told what is
+ * different when they ask again.
  */
 class Watcher {
  public:
@@ -29,8 +30,7 @@ class Watcher {
   /** Ends the thread, and waits for that: no longer than a poll takes. */
   ~Watcher();
 
-  /** Waits until those who wait for peers have been looked at, and some milliseconds for the rest.
-   */
+  /** Waits until those who wait for peers have been looked at: there are few. */
   void waitForStart();
 
   /** Asks for the next batch. */
@@ -42,7 +42,7 @@ class Watcher {
  private:
   void run();
   void watch();
-  void hasStarted(int steps);
+  void hasStarted();
   bool isStopped();
   bool isWanted();
   void deliver(std::unique_ptr<Batch> batch);
@@ -54,8 +54,8 @@ class Watcher {
   const Descriptor wakeUp_;
   std::mutex mutex_;
   std::condition_variable hasStarted_;
-  /** 1: those who wait for peers have been looked at; 2: all, or it is over. */
-  int started_ = 0;
+  /** Those who wait for peers have been looked at, or it is over. */
+  bool started_ = false;
   bool wanted_ = false;
   bool stop_ = false;
   std::thread thread_;

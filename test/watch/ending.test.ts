@@ -54,6 +54,7 @@ test.serial('closing leaves no thread and no descriptor, however it is done', as
 
 test.serial('a watcher whose signal has been aborted before is closed', async (t) => {
   const watcher = watch({ signal: AbortSignal.abort() });
+  await watcher.ready;
   t.deepEqual(await watcher.next(), { done: true, value: undefined });
   await watcher.close();
 });
@@ -84,6 +85,14 @@ test('whoever waits keeps the process running, unless told not to', async (t) =>
   t.deepEqual(await run(body('')), { status: 0, said: 'still there\n' });
   t.deepEqual(await run(body('.unref()')), { status: 0, said: '' });
   t.deepEqual(await run(body('.unref().ref()')), { status: 0, said: 'still there\n' });
+});
+
+test('whoever waits for the first look keeps the process running', async (t) => {
+  const code = `
+    const { watch } = await import(${module});
+    await watch().ready;
+    console.log('ready');`;
+  t.deepEqual(await run(code), { status: 0, said: 'ready\n' });
 });
 
 test('a watcher that nobody reads and nobody closed does not keep the process', async (t) => {

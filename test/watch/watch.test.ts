@@ -64,6 +64,7 @@ for (const intervalMs of [10, 70]) {
       const churn = await python(t, here, churnScript, seed, '1500', '500', '0.2');
       const watcher = watch({ netns: here.path, intervalMs, exposure: false });
       t.teardown(() => watcher.close());
+      await watcher.ready;
       churn.say('go');
       const made = churn.told();
       const counts = new Map<string, number>();
@@ -119,6 +120,7 @@ live('a listener, its connections and their states are told as they come and go'
   };
   const watcher = watch({ netns: here.path, intervalMs: 20, owners: true, exposure: false });
   t.teardown(() => watcher.close());
+  await watcher.ready;
   await run(listening(3000));
   const opened = await changesUntil(watcher, of('opened', 3000));
   t.is(opened.length, 1);
@@ -167,6 +169,7 @@ live(
     );
     const watcher = watch({ netns: here.path, intervalMs: 300, exposure: false });
     t.teardown(() => watcher.close());
+    await watcher.ready;
     const isServer = (type: 'opened' | 'closed') => (change: Change) =>
       of(type, 9000)(change) && 'socket' in change && change.socket.state !== 'listen';
 
@@ -195,6 +198,7 @@ live('with a state in the filter, sockets open and close by entering and leaving
   const filter = { state: 'established', localPort: 3000 } as const;
   const watcher = watch({ netns: here.path, intervalMs: 20, filter, exposure: false });
   t.teardown(() => watcher.close());
+  await watcher.ready;
   await run('client = socket.create_connection(("127.0.0.1", 3000)); peer, _ = server.accept()');
   t.is((await changesUntil(watcher, of('opened', 3000))).length, 1);
   await run('peer.shutdown(socket.SHUT_WR)');
@@ -244,6 +248,7 @@ live(
     const churn = await python(t, here, churnScript, '1', '9000', '1e9', '0');
     const watcher = watch({ netns: here.path, intervalMs: 10, exposure: false });
     t.teardown(() => watcher.close());
+    await watcher.ready;
     churn.say('go');
     await churn.told();
     await new Promise((resolve) => setTimeout(resolve, 3000)); // the kernel tells of ends later
@@ -327,8 +332,38 @@ live(
   },
 );
 
+live('where there is much to tell, others have their turn between two batches', async (t) => {
+  const here = madeOf(t);
+  const { say, told } = await python(t, here, '-c', obedient);
+  const run = async (line: string) => {
+    say(line);
+    await told();
+  };
+  await run('many = [socket.create_server(("127.0.0.1", 3000 + at)) for at in range(300)]');
+  const watcher = watch({ netns: here.path, intervalMs: 10, existing: true });
+  t.teardown(() => watcher.close());
+  let turns = 0;
+  let ended = false;
+  const turn = () => {
+    turns++;
+    if (!ended) setImmediate(turn);
+  };
+  turn();
+  const counts = { opened: 0, 'exposure-changed': 0 };
+  for (let last = -1; counts['exposure-changed'] < 300; last = turns) {
+    const { value = [] } = await watcher.next();
+    t.true(turns > last);
+    t.true(value.length <= 64, `${value.length} at once`);
+    for (const { type } of value)
+      if (type === 'opened' || type === 'exposure-changed') counts[type]++;
+  }
+  ended = true;
+  t.deepEqual(counts, { opened: 300, 'exposure-changed': 300 });
+});
+
 live('a namespace that is not there is an error of the first read', async (t) => {
   const watcher = watch({ netns: '/run/netns/nowhere' });
+  await watcher.ready;
   const error = await t.throwsAsync(watcher.next(), { instanceOf: EarshotError });
   t.is((error as EarshotError).code, 'ERR_NETNS');
   t.deepEqual(await watcher.next(), { done: true, value: undefined });
