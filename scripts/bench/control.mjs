@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort } from 'node:worker_threads';
+import { threadClock } from './thread-clock.mjs';
 
 /*
  * A thread that does the same little work over and over, as often as a watch has something to tell:
@@ -10,9 +10,6 @@ import { parentPort } from 'node:worker_threads';
 const EVERY_MS = 16;
 const WORK_MS = 0.3;
 
-/** Milliseconds for which this thread has run. */
-const time = () => Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1e6;
-
 let sum = 0;
 /** @param {number} turns */
 function work(turns) {
@@ -21,17 +18,17 @@ function work(turns) {
 
 let turns = 1000;
 for (let took = 0; took < WORK_MS; turns *= 2) {
-  const start = time();
+  const start = threadClock();
   work(turns);
-  took = time() - start;
+  took = threadClock() - start;
 }
 
 /** @type {number[]} */
 const took = [];
 setInterval(() => {
-  const start = time();
+  const start = threadClock();
   work(turns / 2);
-  took.push(time() - start);
+  took.push(threadClock() - start);
 }, EVERY_MS);
 
 const delay = monitorEventLoopDelay({ resolution: 10 });

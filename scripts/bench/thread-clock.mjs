@@ -1,24 +1,12 @@
-import { openSync, readSync } from 'node:fs';
-
-const NEWLINE_OR_SPACE = 0x20;
-const ZERO = 0x30;
+import { createRequire } from 'node:module';
+import { inRoot } from '../support/paths.mjs';
 
 /**
- * For how long the main thread of this process has run, in milliseconds (proc_pid_schedstat). Reading it
- * leaves nothing for who collects garbage, so that it can be read all the time while that is measured.
+ * For how many milliseconds the calling thread has run (native/thread-clock.c, compiled before). Asking it
+ * leaves next to nothing for who collects garbage, so that it can be asked all the time while that is measured.
+ *
+ * @type {() => number}
  */
-export class ThreadClock {
-  #file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
-  #bytes = Buffer.alloc(64);
-
-  now() {
-    const length = readSync(this.#file, this.#bytes, 0, this.#bytes.length, 0);
-    let nanoseconds = 0;
-    for (let at = 0; at < length; at++) {
-      const byte = this.#bytes[at] ?? NEWLINE_OR_SPACE;
-      if (byte <= NEWLINE_OR_SPACE) break;
-      nanoseconds = 10 * nanoseconds + (byte - ZERO);
-    }
-    return nanoseconds / 1e6;
-  }
-}
+export const threadClock = createRequire(import.meta.url)(
+  inRoot('build/bench/thread-clock.node'),
+).now;

@@ -1,16 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { inRoot } from '../support/paths.mjs';
 import { main, run, StepError, say } from '../support/step.mjs';
 import { compile } from './compile.mjs';
-import { Stretches } from './stretches.mjs';
 import { sum, Tally } from './tally.mjs';
-import { ThreadClock } from './thread-clock.mjs';
 
 /*
  * `npm run bench:watch [-- --minutes M] [--rate N] [--interval MS]`: watches connections that come and
@@ -25,9 +23,6 @@ import { ThreadClock } from './thread-clock.mjs';
 const TIME_WAITS = 2_000;
 /** Each goes after 60 s, or up to 2 s later: timers so far ahead are kept no finer. */
 const LONGEST_TIME_WAIT_MS = 70_000;
-const FIRST_LOOK_MS = 1000;
-/** Between batches a stretch of work counts from this on, in milliseconds. */
-const WORTH_TELLING = 0.5;
 /** The event loop is not to be held up for longer, in milliseconds. */
 const MOST_WORK = 5;
 
@@ -53,9 +48,11 @@ async function inNamespaceOfItsOwn() {
   if (!existsSync(inRoot('dist/index.js'))) {
     throw new StepError('dist/index.js is not there', "run 'npm run build' first");
   }
-  await compile(['churn']);
+  await compile(['churn', 'thread-clock']);
   const asOther = process.getuid?.() === 0 ? [] : ['--map-root-user'];
-  const command = [process.execPath, '--expose-gc', ...process.argv.slice(1), '--inside'];
+  // To collect garbage, as is done here to tell of the memory, makes V8 do so once more eight seconds later.
+  const options = ['--expose-gc', '--no-memory-reducer'];
+  const command = [process.execPath, ...options, ...process.argv.slice(1), '--inside'];
   const child = spawn('unshare', ['--net', ...asOther, ...command], { stdio: 'inherit' });
   const [status] = await once(child, 'exit');
   process.exitCode = status ?? 1;
@@ -70,9 +67,16 @@ async function timeWaitsGone() {
   }
 }
 
+/** What was made while all was loaded is collected, and is not taken for garbage of the watch. */
+async function settled() {
+  globalThis.gc?.();
+  await setTimeout(100);
+}
+
 /** @param {number} rate @param {number} seconds @param {number} intervalMs */
 async function measure(rate, seconds, intervalMs) {
-  const { watch } = await import(new URL('../../dist/index.js', import.meta.url).href);
+  const { socketsSync, watch } = await import(new URL('../../dist/index.js', import.meta.url).href);
+  const { LoopWork } = await import('./loop-work.mjs'); // needs what was compiled first
   // Tens of thousands of lines in the end, which are not to be read while this is measured.
   const done = inRoot(`build/bench/churn-${process.pid}.txt`);
   const file = openSync(done, 'w');
@@ -82,33 +86,17 @@ async function measure(rate, seconds, intervalMs) {
   closeSync(file);
   await once(/** @type {import('node:stream').Readable} */ (churn.stdout), 'data');
 
+  const beforeAddon = performance.now();
+  socketsSync({ state: 'listen' });
+  const addon = performance.now() - beforeAddon;
   const tally = new Tally();
   let [batches, missed, largest] = [0, 0, 0];
-  // No stretch of work on this thread can be longer than all that it did between two looks at its clock:
-  // at each batch, and each millisecond that the event loop is free to look.
-  const clock = new ThreadClock();
-  let worked = clock.now();
-  const work = new Stretches();
+  const work = new LoopWork();
+  await settled();
+  work.skip();
   const begun = performance.now();
-  let from = begun;
-  const look = (told = false) => {
-    const [until, time] = [performance.now(), clock.now()];
-    if (told || time - worked > WORTH_TELLING) work.add(time - worked, from, until);
-    [from, worked] = [until, time];
-  };
-  let first = 0;
-  /** @type {NodeJS.Timeout | undefined} */
-  let looking;
-  /** @type {{ from: number, ms: number }[]} */
-  const collections = [];
-  const collected = new PerformanceObserver((list) => {
-    for (const { startTime, duration } of list.getEntries())
-      collections.push({ from: startTime, ms: duration });
-  });
-  collected.observe({ entryTypes: ['gc'] });
   const watcher = watch({ filter: { protocol: 'tcp' }, intervalMs });
-  const start = clock.now() - worked;
-  worked = clock.now();
+  const started = performance.now();
   const reading = (async () => {
     for await (const changes of watcher) {
       batches++;
@@ -118,18 +106,11 @@ async function measure(rate, seconds, intervalMs) {
         if (change.type === 'opened' || change.type === 'closed')
           tally.add(change.type, change.socket);
       }
-      if (batches > 1) look(true);
-      else {
-        // It waits for what is made only once: the worker's thread, code that is compiled.
-        first = clock.now() - worked;
-        looking = setInterval(() => look(), 1);
-        [from, worked] = [performance.now(), clock.now()];
-      }
     }
   })();
-  // What is done while the first look goes on counts as having been there before (see watch()).
-  await setTimeout(FIRST_LOOK_MS);
+  await watcher.ready;
   const control = new Worker(new URL('control.mjs', import.meta.url));
+  work.skip();
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   const ended = once(churn, 'exit');
@@ -138,24 +119,24 @@ async function measure(rate, seconds, intervalMs) {
     globalThis.gc?.();
     const { rss, heapUsed, external } = process.memoryUsage();
     const mib = [rss, heapUsed, external].map((bytes) => (bytes / 2 ** 20).toFixed(1));
-    worked = clock.now();
+    work.skip();
     say(`memory ${mib[0]} MiB, heap ${mib[1]}, outside of it ${mib[2]}; ${batches} batches`);
   }, 30_000);
   const before = process.cpuUsage();
+  const running = performance.now();
   await ended;
   const used = process.cpuUsage(before);
   delay.disable();
   control.postMessage('tell');
   const [{ late, same }] = await once(control, 'message');
   await control.terminate();
-  worked = clock.now();
   say('the connections are made; the last TIME-WAIT goes in a minute');
   await timeWaitsGone();
   await setTimeout(10 * intervalMs);
   clearInterval(report);
-  clearInterval(looking);
   await watcher.close();
   await reading;
+  work.end();
 
   const said = readFileSync(done, 'utf8').trim().split('\n');
   rmSync(done);
@@ -170,22 +151,17 @@ async function measure(rate, seconds, intervalMs) {
   const own = [99.9, 99.99, 100].map((share) => delay.percentile(share) / 1e6);
   const show = (/** @type {number[]} */ [one = 0, two = 0, most = 0]) =>
     `99.9 % below ${one.toFixed(1)} ms, 99.99 % below ${two.toFixed(1)}, at most ${most.toFixed(1)}`;
-  const later = work.all();
-  later.sort((one, other) => one.ms - other.ms);
+  const all = work.between(begun);
   const [usual = 0, nearly = 0, most = 0] = [0.5, 0.999, 1].map(
-    (share) => later[Math.ceil(share * later.length) - 1]?.ms,
+    (share) => all[Math.ceil(share * all.length) - 1]?.ms,
   );
-  const longest = later.slice(-5).map((one) => {
-    const within = collections.filter((gc) => gc.from >= one.from && gc.from < one.to);
-    const gc = within.reduce((all, { ms }) => all + ms, 0);
-    return `${one.ms.toFixed(2)} ms (${gc.toFixed(2)} of garbage collection by the clock) ${((one.from - begun) / 1000).toFixed(0)} s after the start`;
-  });
   say(
-    `work of the event loop's thread for a batch: median ${usual.toFixed(2)} ms, 99.9 % below ${nearly.toFixed(2)}, at most ${most.toFixed(2)}`,
+    `work of the event loop's thread from turn to turn, where it is worth telling: median ${usual.toFixed(2)} ms, 99.9 % below ${nearly.toFixed(2)}, at most ${most.toFixed(2)}`,
   );
-  say(`the longest: ${longest.reverse().join(', ')}`);
+  say(`the longest: ${work.longest(all)}`);
+  const first = work.between(begun, running).at(-1)?.ms ?? 0;
   say(
-    `before that, once: ${start.toFixed(2)} ms to start, ${first.toFixed(2)} for the first batch`,
+    `watch() took ${(started - begun).toFixed(2)} ms by the clock, and the first question of the process, which loads the addon, ${addon.toFixed(2)}; until the connections began, at most ${first.toFixed(2)} ms of work`,
   );
   say(`event loop, timers late: ${show(own)}`);
   say(`another thread's, timers late: ${show(late)}`);

@@ -349,6 +349,9 @@ live('where there is much to tell, others have their turn between two batches', 
     if (!ended) setImmediate(turn);
   };
   turn();
+  t.teardown(() => {
+    ended = true;
+  });
   const counts = { opened: 0, 'exposure-changed': 0 };
   for (let last = -1; counts['exposure-changed'] < 300; last = turns) {
     const { value = [] } = await watcher.next();
@@ -357,7 +360,6 @@ live('where there is much to tell, others have their turn between two batches', 
     for (const { type } of value)
       if (type === 'opened' || type === 'exposure-changed') counts[type]++;
   }
-  ended = true;
   t.deepEqual(counts, { opened: 300, 'exposure-changed': 300 });
 });
 
