@@ -60,7 +60,7 @@ export class Exposures {
   /** What is different since this was last asked. */
   take(): Change[] {
     const changes = [...this.#changes.values()];
-    this.#changes.clear();
+    this.#changes = new Map(); // what a cleared map held may last until all garbage is collected
     return changes.map((change) => ({ type: 'exposure-changed', ...change }));
   }
 
