@@ -16,8 +16,8 @@ import { insideNamespace } from './measure.mjs';
 
 /** The event loop is not to be held up for longer, in milliseconds. */
 const MOST_WORK = 5;
-/** All is told when nothing has come for so long, in milliseconds: longer than exposures wait. */
-const QUIET_MS = 3000;
+/** All is told when nothing has come for so long, in milliseconds: longer than a look at exposures rests. */
+const QUIET_MS = 8000;
 const FIRST_PORT = 30_000;
 
 await main(async () => {
