@@ -1,5 +1,8 @@
 #include "netlink/beside.h"
 
+#include <pthread.h>
+
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -8,8 +11,11 @@
 namespace earshot::netlink {
 namespace {
 
-/** Where a message is as long as this, the answer is in more datagrams than one. */
-constexpr size_t kWorthAThread = 16 * 1024;
+/** An answer of so many bytes takes longer than to make a thread. */
+constexpr size_t kWorthAThread = 128 * 1024;
+
+/** So many datagrams wait for the other sink at most. */
+constexpr size_t kMostWaiting = 64;
 
 }  // namespace
 
@@ -17,21 +23,39 @@ Beside::~Beside() { end(true); }
 
 void Beside::begin() {
   end(true);
+  came_ = 0;
+  messages_.clear();
   thrown_ = nullptr;
   sink_.begin();
 }
 
 void Beside::message(const Message& message) {
-  if (!thread_.joinable() && (message.whole.size() < kWorthAThread || !start())) {
+  if (thread_.joinable())
+    messages_.push_back(message);
+  else
     sink_.message(message);
+}
+
+void Beside::datagram(size_t length, Buffer& buffer) {
+  if (!thread_.joinable()) {
+    came_ += length;
+    if (came_ >= kWorthAThread && !start()) came_ = 0;
     return;
   }
-  std::vector<uint8_t> copy(message.whole.begin(), message.whole.end());
-  {
-    const std::lock_guard lock(mutex_);
-    if (!thrown_) waiting_.push_back(std::move(copy));
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return thrown_ || waiting_.size() < kMostWaiting; });
+  Datagram spare;
+  if (!spare_.empty()) {
+    spare = std::move(spare_.back());
+    spare_.pop_back();
   }
-  changed_.notify_one();
+  spare.messages.clear();
+  std::swap(spare.messages, messages_);
+  std::swap(spare.buffer, buffer);
+  if (!thrown_) waiting_.push_back(std::move(spare));
+  const bool waits = waiting_.size() == 1;
+  lock.unlock();
+  if (waits) changed_.notify_one();
 }
 
 void Beside::finish() {
@@ -51,26 +75,37 @@ bool Beside::start() {
 }
 
 void Beside::run() {
+  pthread_setname_np(pthread_self(), "earshot-netlink");
+  std::vector<Datagram> datagrams;
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return ended_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
-    const std::vector<uint8_t> bytes = std::move(waiting_.front());
-    waiting_.pop_front();
+    const bool wasFull = waiting_.size() == kMostWaiting;
+    std::swap(datagrams, waiting_);
     lock.unlock();
+    if (wasFull) changed_.notify_one();
     std::exception_ptr thrown;
     try {
-      Messages messages(bytes);
-      Message message;
-      while (messages.next(message)) sink_.message(message);
+      handOver(datagrams);
     } catch (...) {
       thrown = std::current_exception();
     }
     lock.lock();
+    std::move(datagrams.begin(), datagrams.end(), std::back_inserter(spare_));
+    datagrams.clear();
     if (!thrown) continue;
     thrown_ = thrown;
     waiting_.clear();
+    lock.unlock();
+    changed_.notify_one();
     return;
+  }
+}
+
+void Beside::handOver(const std::vector<Datagram>& datagrams) {
+  for (const Datagram& datagram : datagrams) {
+    for (const Message& message : datagram.messages) sink_.message(message);
   }
 }
 

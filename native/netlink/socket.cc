@@ -105,10 +105,7 @@ std::optional<Refusal> refusalAtEnd(const Message& message) {
 }  // namespace
 
 Socket::Socket(int protocol)
-    : protocol_(protocol),
-      descriptor_(open(protocol)),
-      capacity_(kFirstCapacity),
-      buffer_(new uint8_t[kFirstCapacity]) {}
+    : protocol_(protocol), descriptor_(open(protocol)), capacity_(kFirstCapacity) {}
 
 const char* Socket::name() const { return nameOf(protocol_); }
 
@@ -165,30 +162,39 @@ Socket::Exchange Socket::receive(Sink& sink, std::optional<Refusal>& refusal) {
     const auto bytes = datagram();
     if (!bytes) return Exchange::kOverrun;
     Messages messages(*bytes);
-    Message message;
-    while (messages.next(message)) {
-      if (message.sequence != sequence_) continue;
-      if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
-      switch (message.type) {
-        case NLMSG_NOOP:
-          break;
-        case NLMSG_OVERRUN:
-          return Exchange::kOverrun;
-        case NLMSG_ERROR:
-          refusal = refusalOf(message);
-          return Exchange::kComplete;
-        case NLMSG_DONE:
-          refusal = refusalAtEnd(message);
-          return interrupted && !refusal ? Exchange::kInterrupted : Exchange::kComplete;
-        default:
-          sink.message(message);
-      }
-    }
+    const auto exchange = handOver(messages, sink, interrupted, refusal);
     if (messages.fault()) {
       throw Failure{Operation::kKernel, name(), EBADMSG,
                     std::string("a message ") + messages.fault()};
     }
+    sink.datagram(bytes->size(), buffer_);
+    if (exchange) return *exchange;
   }
+}
+
+/** The messages of one datagram; how the answer ended, if it did. */
+std::optional<Socket::Exchange> Socket::handOver(Messages& messages, Sink& sink, bool& interrupted,
+                                                 std::optional<Refusal>& refusal) {
+  Message message;
+  while (messages.next(message)) {
+    if (message.sequence != sequence_) continue;
+    if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
+    switch (message.type) {
+      case NLMSG_NOOP:
+        break;
+      case NLMSG_OVERRUN:
+        return Exchange::kOverrun;
+      case NLMSG_ERROR:
+        refusal = refusalOf(message);
+        return Exchange::kComplete;
+      case NLMSG_DONE:
+        refusal = refusalAtEnd(message);
+        return interrupted && !refusal ? Exchange::kInterrupted : Exchange::kComplete;
+      default:
+        sink.message(message);
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<Bytes> Socket::datagram() {
@@ -201,23 +207,25 @@ std::optional<Bytes> Socket::datagram() {
     if (length >= 0) {
       if (static_cast<size_t>(length) > capacity_) {
         capacity_ = std::max(static_cast<size_t>(length), 2 * capacity_);
-        buffer_.reset(new uint8_t[capacity_]);
+      }
+      if (!buffer_.bytes || buffer_.capacity < capacity_) {
+        buffer_ = {capacity_, std::unique_ptr<uint8_t[]>(new uint8_t[capacity_])};
       }
       sockaddr_nl sender{};
-      iovec part{buffer_.get(), capacity_};
+      iovec part{buffer_.bytes.get(), buffer_.capacity};
       msghdr message{};
       message.msg_name = &sender;
       message.msg_namelen = sizeof sender;
       message.msg_iov = &part;
       message.msg_iovlen = 1;
       length = recvmsg(fd, &message, MSG_TRUNC);
-      if (length > static_cast<ssize_t>(capacity_)) {
+      if (length > static_cast<ssize_t>(buffer_.capacity)) {
         throw Failure{Operation::kKernel, name(), EMSGSIZE,
                       "a datagram of " + std::to_string(length) + " bytes was cut"};
       }
       if (length >= 0) {
         if (sender.nl_pid != 0) continue;  // another process, not the kernel
-        return Bytes(buffer_.get(), static_cast<size_t>(length));
+        return Bytes(buffer_.bytes.get(), static_cast<size_t>(length));
       }
     }
     if (errno == ENOBUFS) return std::nullopt;

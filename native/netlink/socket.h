@@ -17,6 +17,12 @@ struct Refusal {
   std::string detail;
 };
 
+/** Where a datagram is received. */
+struct Buffer {
+  size_t capacity = 0;
+  std::unique_ptr<uint8_t[]> bytes;
+};
+
 /** Takes the messages of an answer. */
 class Sink {
  public:
@@ -24,6 +30,11 @@ class Sink {
   /** The answer starts, perhaps again: what came before is void. */
   virtual void begin() = 0;
   virtual void message(const Message& message) = 0;
+  /**
+   * The messages of a datagram of so many bytes have been handed over, and these go. Who needs them
+   * for longer takes the buffer that they are in, and leaves another for the next, or none.
+   */
+  virtual void datagram(size_t, Buffer&) {}
 };
 
 /** A netlink socket of the calling thread's network namespace. Not shared between threads. */
@@ -58,6 +69,8 @@ class Socket {
 
   void send(uint16_t type, uint16_t flags, Bytes payload);
   Exchange receive(Sink& sink, std::optional<Refusal>& refusal);
+  std::optional<Exchange> handOver(Messages& messages, Sink& sink, bool& interrupted,
+                                   std::optional<Refusal>& refusal);
   /** The next datagram from the kernel, or nothing when some were dropped for want of memory. */
   std::optional<Bytes> datagram();
 
@@ -65,7 +78,7 @@ class Socket {
   Descriptor descriptor_;
   uint32_t sequence_ = 0;
   size_t capacity_;
-  std::unique_ptr<uint8_t[]> buffer_;
+  Buffer buffer_;
 };
 
 }  // namespace earshot::netlink

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "error.h"
+#include "netlink/beside.h"
 #include "sockets/diag.h"
 #include "sockets/procfs.h"
 
@@ -251,7 +252,12 @@ void Reader::readTable(TableName name, const Filter& filter, Table& table) {
 std::optional<Failure> Reader::readNetlink(uint8_t protocol, const Filter& filter, Table& table,
                                            auto dump) {
   RowSink sink(table, filter, query_, onRows_, protocol);
-  return converse(table, [&](netlink::Socket& socket) { return dump(socket, sink); });
+  return converse(table, [&](netlink::Socket& socket) {
+    netlink::Beside beside(sink);
+    auto refusal = dump(socket, beside);
+    beside.finish();
+    return refusal;
+  });
 }
 
 std::optional<Failure> Reader::converse(Table& table, auto ask) {
