@@ -3,10 +3,13 @@
 
 #include "netlink/beside.h"
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -29,13 +32,40 @@ std::vector<uint8_t> made(uint32_t number, size_t size) {
   return bytes;
 }
 
-void give(Sink& sink, uint32_t number, size_t size) {
-  // Gone when the call returns, as the buffer that datagrams are received into.
-  const auto bytes = made(number, size);
-  Messages messages(bytes);
-  Message message;
-  check(messages.next(message), "a message that was made can be read");
-  sink.message(message);
+/** What receives, as Socket does: into one buffer again and again, unless that is taken. */
+class Source {
+ public:
+  explicit Source(Sink& sink) : sink_(sink) {}
+
+  /** A datagram of messages of so many bytes each. */
+  void give(uint32_t first, uint32_t count, size_t size) {
+    const size_t length = count * size;
+    if (!buffer_.bytes || buffer_.capacity < length) {
+      buffer_ = {length, std::unique_ptr<uint8_t[]>(new uint8_t[length])};
+      buffers++;
+    }
+    for (uint32_t at = 0; at < count; at++) {
+      const auto bytes = made(first + at, size);
+      std::memcpy(buffer_.bytes.get() + at * size, bytes.data(), size);
+    }
+    Messages messages(Bytes(buffer_.bytes.get(), length));
+    Message message;
+    while (messages.next(message)) sink_.message(message);
+    check(!messages.fault(), "messages that were made can be read");
+    sink_.datagram(length, buffer_);
+  }
+
+  /** So many were made. */
+  size_t buffers = 0;
+
+ private:
+  Sink& sink_;
+  Buffer buffer_;
+};
+
+void give(Sink& sink, uint32_t count, size_t size) {
+  Source source(sink);
+  for (uint32_t number = 0; number < count; number++) source.give(number, 1, size);
 }
 
 class Numbers : public Sink {
@@ -79,7 +109,7 @@ int main() {
     Numbers sink;
     Beside beside(sink);
     beside.begin();
-    for (uint32_t number = 0; number < kMany; number++) give(beside, number, size);
+    give(beside, kMany, size);
     beside.finish();
     check(inOrder(sink.numbers, kMany), "all come, in order");
   }
@@ -87,41 +117,58 @@ int main() {
     Numbers sink;
     Beside beside(sink);
     beside.begin();
-    for (uint32_t number = 0; number < kMany; number++) {
-      give(beside, number, number % 3 == 1 ? kLong : kShort);
+    Source source(beside);
+    for (uint32_t number = 0; number < 100 * kMany; number += 100) {
+      source.give(number, 100, number % 300 == 0 ? kLong / 100 * 4 : kShort);
     }
     beside.finish();
-    check(inOrder(sink.numbers, kMany), "short ones behind long ones keep their place");
+    check(inOrder(sink.numbers, 100 * kMany), "those of one datagram stay together, in order");
+  }
+  {
+    class Slow : public Numbers {
+      void message(const Message& message) override {
+        std::this_thread::sleep_for(std::chrono::microseconds(300));
+        Numbers::message(message);
+      }
+    };
+    Slow sink;
+    Beside beside(sink);
+    beside.begin();
+    Source source(beside);
+    for (uint32_t number = 0; number < 4 * kMany; number++) source.give(number, 1, kLong);
+    beside.finish();
+    check(inOrder(sink.numbers, 4 * kMany), "a slow one is told all");
+    check(source.buffers < 2 * kMany, "and does not fill the memory");
   }
   {
     Numbers sink;
     Beside beside(sink);
     for (int attempt = 0; attempt < 20; attempt++) {
       beside.begin();
-      for (uint32_t number = 0; number < 10; number++) give(beside, number, kLong);
+      give(beside, 10, kLong);
     }
     beside.finish();
     check(inOrder(sink.numbers, 10), "what came before it began again is void");
   }
-  {
+  for (const uint32_t refused : {50u, kMany - 1}) {
     Numbers sink;
-    sink.refused = 5;
+    sink.refused = refused;
     Beside beside(sink);
     beside.begin();
-    for (uint32_t number = 0; number < kMany; number++) give(beside, number, kLong);
+    give(beside, kMany, kLong);
     check(throwsAtTheEnd(beside), "what the sink threw is thrown at the end");
-    check(inOrder(sink.numbers, 5), "and nothing came to it afterwards");
+    check(inOrder(sink.numbers, refused), "and nothing came to it afterwards");
     sink.refused = UINT32_MAX;
     beside.begin();
-    for (uint32_t number = 0; number < 3; number++) give(beside, number, kLong);
+    give(beside, 10, kLong);
     beside.finish();
-    check(inOrder(sink.numbers, 3), "it can begin again");
+    check(inOrder(sink.numbers, 10), "it can begin again");
   }
   for (int attempt = 0; attempt < 50; attempt++) {
     Numbers sink;
     Beside beside(sink);
     beside.begin();
-    for (uint32_t number = 0; number < 5; number++) give(beside, number, kLong);
+    give(beside, 20, kLong);
     // The request failed: nobody finishes it.
   }
   return 0;
