@@ -8,6 +8,9 @@
 
 namespace earshot::sockets {
 
+/** Every TCP socket is in one of two, by its ports: of as many as can be, whatever their ports. */
+enum class Half : uint8_t { kFirst, kSecond };
+
 /**
  * The query's conditions, twice: as a program that the kernel runs on each socket before it writes
  * a message, and as a check of each row here. The program may let too much through (a kernel may
@@ -18,6 +21,9 @@ class Filter {
   /** `boundIndex`: that of the query's device, 0 for "bound to none"; it must have one if it asks.
    */
   Filter(const Query& query, std::optional<uint32_t> boundIndex);
+
+  /** Lets all sockets of a half through. */
+  explicit Filter(Half half);
 
   bool matches(const Row& row) const;
 
@@ -43,6 +49,7 @@ class Filter {
   std::optional<uint32_t> uid_;
   std::optional<uint32_t> mark_;
   std::optional<uint64_t> cgroup_;
+  std::optional<Half> half_;
   std::vector<uint8_t> program_;
 };
 

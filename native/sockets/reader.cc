@@ -2,11 +2,18 @@
 
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <pthread.h>
 
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "error.h"
 #include "netlink/beside.h"
+#include "signals.h"
 #include "sockets/diag.h"
 #include "sockets/procfs.h"
 
@@ -105,6 +112,22 @@ class FoundSink : public RowSink {
   bool mayHide_ = false;
 };
 
+/** How many TCP sockets there were when somebody last asked for most of them. */
+std::atomic<size_t> tcpSocketsLastTime = 0;
+
+/** To ask twice for so many costs less than to wait for all of them. */
+constexpr size_t kWorthHalving = 16'384;
+
+/**
+ * Is it a question whose answer is about as long as the kernel's table? Rows are all that is told:
+ * nothing here is checked, and what stands beside rows comes by extensions alone.
+ */
+bool asksForMost(const Query& query, const Filter& filter) {
+  constexpr uint32_t kEstablished = 1u << 1;
+  return (query.tcpStates & kEstablished) != 0 && filter.program().empty() && !query.uid &&
+         query.extensions == 0 && !query.keepsMessages;
+}
+
 }  // namespace
 
 const TableName kTables[4] = {kTcp4, kTcp6, {IPPROTO_UDP, 4}, {IPPROTO_UDP, 6}};
@@ -155,7 +178,8 @@ void Reader::read(const Filter& filter, const Interfaces& interfaces, Table& tab
   if (lookUp(filter, interfaces, table)) return;
   const bool bothTcp = isWanted(query_, kTcp4) && isWanted(query_, kTcp6);
   const bool together =
-      bothTcp && query_.source != Source::kProcfs && readTcpTogether(filter, table);
+      bothTcp && query_.source != Source::kProcfs &&
+      ((isWorthHalving(filter) && readTcpByHalves(table)) || readTcpTogether(filter, table));
   for (const TableName name : kTables) {
     if (!isWanted(query_, name) || (together && name.protocol == IPPROTO_TCP)) continue;
     try {
@@ -228,10 +252,73 @@ bool Reader::find(const Filter& filter, const Table& table, size_t row, Table& f
 
 /** False where it cannot be done, for whatever reason: table by table the reason is told. */
 bool Reader::readTcpTogether(const Filter& filter, Table& table) {
-  return !readNetlink(
-      IPPROTO_TCP, filter, table, [&](netlink::Socket& socket, netlink::Sink& sink) {
+  const size_t start = table.length();
+  const auto failure =
+      readNetlink(IPPROTO_TCP, filter, table, [&](netlink::Socket& socket, netlink::Sink& sink) {
         return diag::dumpTcp(socket, query_.tcpStates, query_.extensions, filter, sink);
       });
+  if (!failure && asksForMost(query_, filter)) tcpSocketsLastTime = table.length() - start;
+  return !failure;
+}
+
+bool Reader::isWorthHalving(const Filter& filter) const {
+  // Whoever is told of rows is at work on them meanwhile.
+  const unsigned threads = onRows_ ? 3 : 2;
+  return mayHalve_ && asksForMost(query_, filter) && tcpSocketsLastTime >= kWorthHalving &&
+         std::thread::hardware_concurrency() >= threads;
+}
+
+/** False, and nothing is left behind, where one half cannot be had, for whatever reason. */
+bool Reader::readTcpByHalves(Table& table) {
+  const size_t start = table.length();
+  const auto readHalf = [&](Half half, netlink::Socket& socket, Table& into, const OnRows& onRows) {
+    const Filter filter(half);
+    RowSink sink(into, filter, query_, onRows, IPPROTO_TCP);
+    return diag::dumpTcp(socket, query_.tcpStates, query_.extensions, filter, sink);
+  };
+  Table other;
+  bool isWhole = false;
+  std::thread thread;
+  try {
+    const SignalsBlocked blocked;
+    thread = std::thread([&] {
+      pthread_setname_np(pthread_self(), "earshot-netlink");
+      try {
+        netlink::Socket socket(NETLINK_SOCK_DIAG);
+        isWhole = !readHalf(Half::kSecond, socket, other, nullptr);
+      } catch (...) {
+        // The other way of reading tells why.
+      }
+    });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  std::optional<Failure> failure;
+  std::exception_ptr thrown;
+  try {
+    failure = converse(table, [&](netlink::Socket& socket) {
+      return readHalf(Half::kFirst, socket, table, onRows_);
+    });
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  thread.join();
+  if (thrown) std::rethrow_exception(thrown);
+  if (failure || !isWhole) {
+    table.truncate(start);
+    return false;
+  }
+  for (size_t at = 0; at < other.length();) {
+    // Up to where somebody is told of rows.
+    const size_t left = other.length() - at;
+    const size_t count =
+        onRows_ ? std::min(left, kRowsAtOnce - table.length() % kRowsAtOnce) : left;
+    table.append(other, at, count);
+    at += count;
+    if (onRows_ && table.length() % kRowsAtOnce == 0) onRows_();
+  }
+  tcpSocketsLastTime = table.length() - start;
+  return true;
 }
 
 void Reader::readTable(TableName name, const Filter& filter, Table& table) {

@@ -36,6 +36,10 @@ constexpr size_t kRowsAtOnce = 4096;
 /**
  * Reads the tables that a query asks for, in the calling thread's namespace and from where the
  * query says. Keeps its netlink socket for the next time.
+ *
+ * Where the TCP sockets were many the last time, the two halves of them are read at once, by two
+ * threads: the kernel walks its tables for each that asks. One that was made of a query alone reads
+ * in the background, and leaves the other cores to others.
  */
 class Reader {
  public:
@@ -44,14 +48,15 @@ class Reader {
 
   /** One that has its netlink socket of others of this namespace, the calling thread's, and leaves
    * it to them. */
-  Reader(const Query& query, std::optional<NamespaceId> shared) : query_(query), shared_(shared) {}
+  Reader(const Query& query, std::optional<NamespaceId> shared)
+      : query_(query), shared_(shared), mayHalve_(true) {}
 
   /**
    * One that calls `onRows` each time that the table's length becomes a multiple of kRowsAtOnce,
    * with that many new rows at its end; where a read starts again, it does so of these as well.
    */
   Reader(const Query& query, std::optional<NamespaceId> shared, std::function<void()> onRows)
-      : query_(query), shared_(shared), onRows_(std::move(onRows)) {}
+      : query_(query), shared_(shared), onRows_(std::move(onRows)), mayHalve_(true) {}
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader();
@@ -70,6 +75,8 @@ class Reader {
  private:
   bool lookUp(const Filter& filter, const Interfaces& interfaces, Table& table);
   bool readTcpTogether(const Filter& filter, Table& table);
+  bool readTcpByHalves(Table& table);
+  bool isWorthHalving(const Filter& filter) const;
   void readTable(TableName name, const Filter& filter, Table& table);
   std::optional<Failure> readNetlink(uint8_t protocol, const Filter& filter, Table& table,
                                      auto dump);
@@ -79,6 +86,7 @@ class Reader {
   const Query& query_;
   const std::optional<NamespaceId> shared_;
   const std::function<void()> onRows_;
+  const bool mayHalve_ = false;
   std::optional<netlink::Socket> socket_;
 };
 

@@ -56,15 +56,19 @@ void Table::append(const Table& other, size_t row) {
   });
 }
 
+void Table::append(const Table& other, size_t first, size_t count) {
+  if (count == 0) return;
+  if (length_ + count > capacity_) reserve(std::max(length_ + count, 2 * capacity_));
+  eachColumn([&](size_t offset, size_t width) {
+    std::memcpy(block_.get() + offset * capacity_ + width * length_,
+                other.block_.get() + offset * other.capacity_ + width * first, width * count);
+  });
+  length_ += count;
+}
+
 Table Table::from(size_t first) const {
   Table rows;
-  if (first == length_) return rows;
-  rows.reserve(length_ - first);
-  rows.length_ = rows.capacity_;
-  eachColumn([&](size_t offset, size_t width) {
-    std::memcpy(rows.block_.get() + offset * rows.capacity_,
-                block_.get() + offset * capacity_ + width * first, width * rows.length_);
-  });
+  rows.append(*this, first, length_ - first);
   return rows;
 }
 

@@ -94,6 +94,10 @@ class Table {
   /** Appends a row of another table, without its keyed peers. */
   void append(const Table& other, size_t row);
 
+  /** Appends so many rows of another table from `first` on, without what stands beside the columns.
+   */
+  void append(const Table& other, size_t first, size_t count);
+
   /** The rows from `first` on, without what stands beside the columns. */
   Table from(size_t first) const;
 

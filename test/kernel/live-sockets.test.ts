@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import type { ExecutionContext } from 'ava';
 import { listeners, listenersSync, sockets, socketsSync, socketTable } from '#earshot/index.js';
 import { parseAddress, parsePrefix, prefixHolds } from '#earshot/model/address.js';
@@ -7,7 +8,7 @@ import type { Socket, SocketFilter, SocketState } from '#earshot/model/socket.js
 import { requires } from '../support/requirements.js';
 import { openCrowd } from './support/crowd.js';
 import { difference, SAME } from './support/difference.js';
-import { type Namespace, namespaceFor } from './support/namespace.js';
+import { type Namespace, namespaceFor, SYSTEM_ENVIRONMENT } from './support/namespace.js';
 import { socketAsWords, socketOfSs } from './support/ss.js';
 import { TWINS } from './support/twins.js';
 
@@ -53,6 +54,55 @@ live('thousands of sockets in every state are what ss(8) says they are', async (
     asked.map(({ local, remote }) => [local.port, remote]).sort(),
     Array.from({ length: 20 }, (_, number) => [5000 + number, null]),
   );
+});
+
+/** Connections of a process to itself, every fourth over IPv6, until its input ends. */
+const connected = (count: number) => `
+import resource, socket, sys
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+servers = [socket.create_server(("127.0.0.1", 3000), backlog=64),
+           socket.create_server(("::1", 3000), family=socket.AF_INET6, backlog=64)]
+held = []
+for at in range(${count}):
+    server = servers[at % 4 == 3]
+    held.append(socket.create_connection(server.getsockname()[:2]))
+    held.append(server.accept()[0])
+print("ready", flush=True)
+sys.stdin.read()`;
+
+// Serial, for what others read tells the next read how much there is.
+live.serial('of many TCP sockets two halves are read at once, and each is told once', async (t) => {
+  const here = namespaceFor(t);
+  here.ip('link set lo up');
+  const count = 8500;
+  const child = spawn('ip', ['netns', 'exec', here.name, 'python3', '-c', connected(count)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: SYSTEM_ENVIRONMENT,
+  });
+  t.teardown(() => child.stdin.end());
+  await once(child.stdout, 'data');
+  const read = () => socketTable({ protocol: 'tcp' }, { netns: here.path });
+  const half = ({ local, remote }: Socket) =>
+    ((local.port >= 32768 ? local.port : (remote?.port ?? 0)) >> 13) & 1;
+  const turns = (records: Socket[]) =>
+    records.filter((one, at) => at > 0 && half(one) !== half(records[at - 1]!)).length;
+  const cookies = (records: Socket[]) => records.map(({ cookie }) => cookie).sort();
+
+  const first = [...(await read())];
+  t.is(first.length, 2 * count + 2);
+  t.true(turns(first) > 1);
+  const halved = [...(await read())];
+  t.is(turns(halved) === 1, availableParallelism() > 1, 'one half behind the other');
+  const told = cookies(first);
+  t.is(new Set(told).size, told.length);
+  t.deepEqual(cookies(halved), told);
+  const inParts = await sockets({ protocol: 'tcp' }, { netns: here.path });
+  t.is(turns(inParts) === 1, availableParallelism() > 2); // a core for each thread
+  t.deepEqual(cookies(inParts), told);
+  t.deepEqual(await sockets({ protocol: 'tcp', uid: 1 }, { netns: here.path }), []);
+  const { length } = await socketTable({ protocol: 'tcp', localPort: 3000 }, { netns: here.path });
+  t.is(length, count + 2);
 });
 
 live(
