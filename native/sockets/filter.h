@@ -4,12 +4,10 @@
 #include <optional>
 #include <vector>
 
+#include "sockets/half.h"
 #include "sockets/query.h"
 
 namespace earshot::sockets {
-
-/** Every TCP socket is in one of two, by its ports: of as many as can be, whatever their ports. */
-enum class Half : uint8_t { kFirst, kSecond };
 
 /**
  * The query's conditions, twice: as a program that the kernel runs on each socket before it writes
