@@ -98,6 +98,30 @@ test('a connected UDP socket takes from its peer before one that is not, and fro
   });
 });
 
+test('a connected UDP socket of IPv6 keeps the route of its connect(), which knew no source yet', async (t) => {
+  await withLab(lan, async (lab) => {
+    await lab.ip([`-6 rule add from ${LAN6} priority 20 prohibit`]);
+    lab.listen([
+      {
+        protocol: 'udp',
+        address: '::',
+        port: 80,
+        connectedTo: { address: '2001:db8::10', port: 5555 },
+      },
+    ]);
+    const [compared] = await holdAgainstKernel(lab, [
+      {
+        from: 'neighbour',
+        protocol: 'udp',
+        source: { port: 5555 },
+        destination: { address: LAN6, port: 80 },
+      },
+    ]);
+    t.is(compared!.result.outcome, 'reachable');
+    t.is(compared!.verdict.outcome, 'unknown');
+  });
+});
+
 test('a socket on a v4-mapped address takes IPv4 at that address, and nothing of IPv6', async (t) => {
   await withLab(twoFeet, async (lab) => {
     lab.listen([
