@@ -1,6 +1,10 @@
 import { PerformanceObserver } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
 import { Stretches } from './stretches.mjs';
 import { threadClock } from './thread-clock.mjs';
+
+/** The event loop is not to be held up for longer, in milliseconds. */
+export const MOST_WORK = 5;
 
 /** Shorter stretches are not kept, in milliseconds: a look at the clock is one, too. */
 const WORTH_TELLING = 0.1;
@@ -39,6 +43,13 @@ export class LoopWork {
   /** What was done since the last look is not what is measured. */
   skip() {
     [this.#from, this.#worked] = [performance.now(), threadClock()];
+  }
+
+  /** What was made until now is collected, and is not taken for garbage of what is measured. */
+  async settle() {
+    globalThis.gc?.();
+    await setTimeout(100);
+    this.skip();
   }
 
   end() {

@@ -23,8 +23,6 @@ import { sum, Tally } from './tally.mjs';
 const TIME_WAITS = 2_000;
 /** Each goes after 60 s, or up to 2 s later: timers so far ahead are kept no finer. */
 const LONGEST_TIME_WAIT_MS = 70_000;
-/** The event loop is not to be held up for longer, in milliseconds. */
-const MOST_WORK = 5;
 
 await main(async () => {
   const { values } = parseArgs({
@@ -67,16 +65,10 @@ async function timeWaitsGone() {
   }
 }
 
-/** What was made while all was loaded is collected, and is not taken for garbage of the watch. */
-async function settled() {
-  globalThis.gc?.();
-  await setTimeout(100);
-}
-
 /** @param {number} rate @param {number} seconds @param {number} intervalMs */
 async function measure(rate, seconds, intervalMs) {
   const { socketsSync, watch } = await import(new URL('../../dist/index.js', import.meta.url).href);
-  const { LoopWork } = await import('./loop-work.mjs'); // needs what was compiled first
+  const { LoopWork, MOST_WORK } = await import('./loop-work.mjs'); // needs what was compiled first
   // Tens of thousands of lines in the end, which are not to be read while this is measured.
   const done = inRoot(`build/bench/churn-${process.pid}.txt`);
   const file = openSync(done, 'w');
@@ -92,8 +84,7 @@ async function measure(rate, seconds, intervalMs) {
   const tally = new Tally();
   let [batches, missed, largest] = [0, 0, 0];
   const work = new LoopWork();
-  await settled();
-  work.skip();
+  await work.settle();
   const begun = performance.now();
   const watcher = watch({ filter: { protocol: 'tcp' }, intervalMs });
   const started = performance.now();

@@ -58,19 +58,18 @@ export function wayOf(course: Course, answer: Answer, receiver: Receiver | null)
     const what = `whether the program answers inside the VRF ${vrf.name}: the routes differ`;
     return undecided(course, { code: 'not-evaluated', what }, what);
   }
-  // A connected socket of IPv6 keeps the route of its connect(), which may have known no source yet
-  // (ip6_datagram_dst_update, ip6_sk_dst_check), until routes or rules change.
-  if (packet.family === 'ipv6' && receiver.remote !== null && !isUnspecified(receiver.address)) {
-    if (sameWay(pinned, would({ source: unspecified('ipv6') }))) return pinned;
-    const what = 'which route the connected socket keeps: that of its own address differs';
-    return undecided(course, { code: 'not-evaluated', what }, what);
-  }
   // A UDP program on a wildcard address leaves the source to the kernel, unless it takes care.
   const local = course.destinationType === 'local';
   if (local && !policy.looksAtSources && !('lost' in pinned)) return pinned;
-  const source = isUnspecified(receiver.address) ? otherSource(course, key) : null;
+  // A connected socket of IPv6 keeps the route of its connect(), which may have known no source yet
+  // (ip6_datagram_dst_update, ip6_sk_dst_check), until routes or rules change.
+  const isWildcard = isUnspecified(receiver.address);
+  const keepsRoute = packet.family === 'ipv6' && receiver.remote !== null;
+  const source = isWildcard || keepsRoute ? otherSource(course, key) : null;
   if (source === null || sameWay(pinned, would({ source }))) return pinned;
-  const what = 'whether the program answers from the address it was asked at: the routes differ';
+  const what = isWildcard
+    ? 'whether the program answers from the address it was asked at: the routes differ'
+    : 'which route the connected socket keeps: that of its own address differs';
   return undecided(course, { code: 'not-evaluated', what }, what);
 }
 
